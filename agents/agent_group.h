@@ -1,0 +1,60 @@
+// The agents that exist: one group per (name, kind, slot), holding the counters that outlive its processes.
+//
+// Thread safety: none; the sampler's thread owns the table. Groups are shared with the processes that point at them, so
+// one that is forgotten here stays valid until its last process lets go.
+
+#ifndef AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_
+#define AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "agents/observation.h"
+#include "agents/rules.h"
+
+namespace agent_exporter {
+
+struct AgentGroup {
+  std::string name;
+  std::string kind;
+  std::string slot;
+  bool configured = false;
+  AgentCounters counters;
+  uint64_t lost_roots = 0;  // roots that ended and were not replaced yet
+  uint64_t members = 0;     // live processes, as of the last update
+  double last_alive = 0;    // monotonic seconds at which it last had a member
+};
+
+class AgentGroupTable {
+ public:
+  // At most `max_agents` groups; what comes beyond shares the group "other". A group that nobody configured is forgotten
+  // `forget_after_seconds` after its last process went: until then it shows agent_up 0 and its counters go on if it returns.
+  AgentGroupTable(size_t max_agents, double forget_after_seconds)
+      : max_agents_(max_agents), forget_after_seconds_(forget_after_seconds) {}
+
+  // The group of `match`, made when new. *folded says whether it is "other" for want of room.
+  std::shared_ptr<AgentGroup> Get(const Match& match, double now, bool* folded);
+
+  // Shown with agent_up 0 even before anything matched.
+  void Configure(const std::string& name);
+  // A new configuration: nothing counts as configured until Configure says so again.
+  void ClearConfigured();
+
+  void ForgetStale(double now);
+
+  const auto& groups() const { return groups_; }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string>;
+
+  size_t max_agents_;
+  double forget_after_seconds_;
+  std::map<Key, std::shared_ptr<AgentGroup>> groups_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_

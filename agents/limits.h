@@ -1,0 +1,70 @@
+// Which limit an agent hits first.
+//
+// For each scope and resource every limit that applies is compared and the tightest (the highest used/limit) kept:
+//
+//   resource  rlimit                              cgroup, cgroup_ancestor         host
+//   fds       soft RLIMIT_NOFILE, per process      -                               fs.file-max
+//   memory    RLIMIT_AS, against virtual memory    memory.max                      MemTotal
+//   pids      RLIMIT_NPROC                         pids.max                        min(pid_max, threads-max)
+//
+// scope self sets the roots' own figures against each limit; scope tree sets what really counts against it: for fds the process
+// of the tree that is nearest to its own limit, for a cgroup everything charged to that cgroup. RLIMIT_NPROC counts per user;
+// the agent's tasks are a lower bound of that.
+//
+// Limits are read at most every 60 s, sooner for whatever is more than half full.
+//
+// Thread safety: none; the sampler's thread owns it.
+
+#ifndef AGENT_EXPORTER_AGENTS_LIMITS_H_
+#define AGENT_EXPORTER_AGENTS_LIMITS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "agents/observation.h"
+#include "kernel/cgroup.h"
+#include "kernel/process_files.h"
+#include "kernel/unreadable.h"
+
+namespace agent_exporter {
+
+class LimitBook {
+ public:
+  // All must outlive this.
+  LimitBook(ProcessFiles& files, CgroupReader& cgroups, Unreadable& unreadable)
+      : files_(files), cgroups_(cgroups), unreadable_(unreadable) {}
+
+  // Fills in limits and limits_known of `process` (its usage is read already). `now`: monotonic seconds.
+  void ReadProcess(ProcessSample& process, double now);
+
+  // Fills in resources and cgroup_pids_headroom of `agent`, whose processes went through ReadProcess.
+  void Tightest(AgentSample& agent, const HostSample& host, double now);
+
+  void Forget(const ProcessKey& key) { processes_.erase(key); }
+
+ private:
+  struct ProcessEntry {
+    double read_at = -1;
+    bool known = false;
+    ProcessLimits limits;
+    std::string cgroup;  // text of /proc/<pid>/cgroup
+  };
+  struct CgroupEntry {
+    double read_at = -1;
+    double used_at = -1;
+    std::vector<CgroupLimit> limits;
+  };
+
+  const std::vector<CgroupLimit>& CgroupLimits(const std::string& membership, double now);
+
+  ProcessFiles& files_;
+  CgroupReader& cgroups_;
+  Unreadable& unreadable_;
+  absl::flat_hash_map<ProcessKey, ProcessEntry> processes_;
+  absl::flat_hash_map<std::string, CgroupEntry> by_membership_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_LIMITS_H_

@@ -1,0 +1,112 @@
+// The one thing everything is shown from: what the host and its agents looked like at one instant.
+//
+// An Observation is made by the sampler's thread, never changed afterwards, and handed out as
+// std::shared_ptr<const Observation>. Collectors, status, traits and the page are pure functions of it.
+//
+// Units: bytes, nanoseconds (CPU), seconds (ages and time stamps). An empty optional could not be read and is shown
+// as a missing sample.
+//
+// Thread safety: immutable, so any number of readers.
+
+#ifndef AGENT_EXPORTER_AGENTS_OBSERVATION_H_
+#define AGENT_EXPORTER_AGENTS_OBSERVATION_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/host.h"
+#include "kernel/process.h"
+#include "kernel/unreadable.h"
+
+namespace agent_exporter {
+
+enum class Role {
+  kRoot,        // matched a rule
+  kDescendant,  // below a root, or once was
+};
+
+// One watched process.
+struct ProcessSample {
+  ProcessKey key;
+  pid_t ppid = 0;
+  std::string comm;  // raw bytes
+  Role role = Role::kDescendant;
+  bool direct_child = false;  // its parent is a live root of the same agent
+  bool orphan = false;        // its parent died and somebody else's process adopted it
+  char state = '?';
+  uint32_t threads = 0;
+  CpuTimes cpu;
+  double age_seconds = 0;
+  // Cores in use over the sampler's last tick, 1.0 = one full core; 0 in a process' first tick.
+  double cpu_ratio = 0;
+  ProcessUsage usage;
+  ProcessLimits limits;
+  bool limits_known = false;
+};
+
+// A limit and what counts against it; agents/limits.h says what that is for each limit.
+struct ResourceUse {
+  enum class Scope { kSelf, kTree };
+  enum class Resource { kFds, kMemory, kPids };
+  enum class Source { kRlimit, kCgroup, kCgroupAncestor, kHost };
+  Scope scope = Scope::kSelf;
+  Resource resource = Resource::kFds;
+  Source source = Source::kHost;
+  uint64_t used = 0;
+  uint64_t limit = 0;
+  double ratio() const { return limit == 0 ? 0 : static_cast<double>(used) / static_cast<double>(limit); }
+};
+
+// Sums that only rise while the exporter lives, whatever joins or leaves.
+struct AgentCounters {
+  CpuTimes self_cpu;
+  CpuTimes descendants_cpu;
+  uint64_t descendants_started = 0;
+  std::map<std::string, uint64_t> descendants_exited;  // by reason: ok, error, signal, oom; unknown without events
+  uint64_t restarts = 0;
+  uint64_t minor_faults = 0;
+  uint64_t major_faults = 0;
+  struct Io {
+    uint64_t read_bytes = 0;
+    uint64_t write_bytes = 0;
+  };
+  Io self_io;  // roots
+  Io tree_io;  // roots and all below
+  uint64_t voluntary_switches = 0, involuntary_switches = 0;
+};
+
+// All live processes of one name (and kind and slot, where the rule sets them).
+struct AgentSample {
+  std::string name;
+  std::string kind;
+  std::string slot;
+  bool configured = false;  // named in the configuration, so shown even when nothing runs
+  std::vector<ProcessSample> processes;  // roots first, oldest first
+  AgentCounters counters;
+  std::vector<ResourceUse> resources;  // the tightest limit of each scope and resource
+  std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
+};
+
+struct Observation {
+  double wall_seconds = 0;       // since the epoch
+  double monotonic_seconds = 0;  // CLOCK_MONOTONIC
+  double boot_time_seconds = 0;  // since the epoch; start stamps count from here
+  double clock_ticks = 100;      // CLK_TCK, the unit of ProcessKey::start_ticks
+  std::string process_source;    // procfs or bpf
+  pid_t self_pid = 0;            // the exporter itself
+  HostSample host;
+  std::vector<AgentSample> agents;  // by name, kind, slot
+  uint64_t agents_folded = 0;       // distinct names beyond the cap, shown as agent="other"
+  Unreadable::Counts unreadable;
+
+  double StartTimeSeconds(const ProcessKey& key) const {
+    return boot_time_seconds + static_cast<double>(key.start_ticks) / clock_ticks;
+  }
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_OBSERVATION_H_

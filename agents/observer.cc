@@ -1,0 +1,149 @@
+#include "agents/observer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace agent_exporter {
+namespace {
+
+uint64_t TicksSinceBoot(const Observer::Options& options) {
+  return static_cast<uint64_t>(options.clock().boottime * static_cast<double>(options.clock_ticks));
+}
+
+void CountRise(std::optional<uint64_t> now, bool from_birth, std::optional<uint64_t>& counted, uint64_t& counter) {
+  if (!now) return;
+  const uint64_t before = counted.value_or(from_birth ? 0 : *now);
+  if (*now > before) counter += *now - before;
+  counted = std::max(*now, before);
+}
+
+bool RootsFirstThenAge(const ProcessSample& a, const ProcessSample& b) {
+  return std::tuple(a.role != Role::kRoot, a.key.start_ticks, a.key.pid) <
+         std::tuple(b.role != Role::kRoot, b.key.start_ticks, b.key.pid);
+}
+
+}  // namespace
+
+Observer::Observer(Options options, RuleSet rules, ProcessSource& source, const RootedReader& proc,
+                   const RootedReader& cgroup_root, Unreadable& unreadable)
+    : options_(std::move(options)),
+      source_(source),
+      unreadable_(unreadable),
+      files_(proc),
+      host_reader_(proc, unreadable),
+      cgroup_reader_(cgroup_root),
+      limits_(files_, cgroup_reader_, unreadable),
+      tracker_(
+          {.self_pid = options_.self_pid,
+           .max_agents = options_.max_agents,
+           .forget_after_seconds = options_.forget_after_seconds,
+           .start_ticks = TicksSinceBoot(options_)},
+          std::move(rules),
+          [this](const ProcessStat& stat) {
+            return std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
+          },
+          [this](ProcessStat* stat) {
+            auto again = source_.ReadOne(stat->key);
+            if (again.ok()) *stat = *std::move(again);
+            return !absl::IsNotFound(again.status());
+          }),
+      boot_time_(ReadBootTime(proc).value_or(0)),
+      start_ticks_(TicksSinceBoot(options_)) {}
+
+absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
+  const ClockReading now = options_.clock();
+  if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
+  const uint64_t processes = rows_.size();
+  tracker_.Update(rows_, now, [this](const TrackedProcess& gone) {
+    members_.erase(gone.stat.key);
+    limits_.Forget(gone.stat.key);
+    source_.Forget(gone.stat.key);
+  });
+
+  auto observation = std::make_shared<Observation>();
+  observation->wall_seconds = now.wall;
+  observation->monotonic_seconds = now.monotonic;
+  observation->boot_time_seconds = static_cast<double>(boot_time_);
+  observation->clock_ticks = static_cast<double>(options_.clock_ticks);
+  observation->process_source = source_.name();
+  observation->self_pid = options_.self_pid;
+  observation->host = host_reader_.Read();
+  observation->host.processes = processes;
+  observation->agents_folded = tracker_.folded();
+
+  absl::flat_hash_map<const AgentGroup*, std::vector<ProcessSample>> by_group;
+  for (const TrackedProcess* process : tracker_.members()) {
+    if (auto sample = SampleProcess(*process, now, tick)) by_group[process->group.get()].push_back(*std::move(sample));
+  }
+  for (const auto& [key, group] : tracker_.groups().groups()) {
+    AgentSample& agent = observation->agents.emplace_back();
+    agent.name = group->name;
+    agent.kind = group->kind;
+    agent.slot = group->slot;
+    agent.configured = group->configured;
+    agent.counters = group->counters;
+    agent.processes = std::move(by_group[group.get()]);
+    std::sort(agent.processes.begin(), agent.processes.end(), RootsFirstThenAge);
+    limits_.Tightest(agent, observation->host, now.monotonic);
+  }
+  observation->unreadable = unreadable_.Take();
+  return observation;
+}
+
+std::optional<ProcessSample> Observer::SampleProcess(const TrackedProcess& process, const ClockReading& now,
+                                                     bool tick) {
+  const ProcessStat& stat = process.stat;
+  ProcessSample sample;
+  sample.key = stat.key;
+  sample.ppid = stat.ppid;
+  sample.comm = stat.comm;
+  sample.role = process.role;
+  sample.direct_child = process.direct_child;
+  sample.orphan = process.orphan;
+  sample.state = stat.state;
+  sample.threads = stat.threads;
+  sample.cpu = stat.cpu;
+  sample.age_seconds = std::max(
+      0.0, now.boottime - static_cast<double>(stat.key.start_ticks) / static_cast<double>(options_.clock_ticks));
+
+  Member& member = members_[stat.key];
+  if (tick) {
+    const double wall = now.monotonic - member.tick_time;
+    const int64_t used = member.tick_cpu ? stat.cpu.total_ns() - member.tick_cpu->total_ns() : 0;
+    member.ratio = member.tick_cpu && wall > 0 && used > 0 ? static_cast<double>(used) * 1e-9 / wall : 0;
+    member.tick_cpu = stat.cpu;
+    member.tick_time = now.monotonic;
+  }
+  sample.cpu_ratio = member.ratio;
+  if (stat.state == 'Z') return sample;  // its memory and descriptors are gone
+
+  auto usage = source_.ReadUsage(stat.key, options_.fields);
+  if (!usage.ok()) {
+    if (absl::IsNotFound(usage.status())) return std::nullopt;  // went meanwhile; the next look tells
+    unreadable_.Count("usage", usage.status());
+  } else {
+    sample.usage = *std::move(usage);
+    CountUsage(*process.group, member, sample);
+  }
+  limits_.ReadProcess(sample, now.monotonic);
+  return sample;
+}
+
+void Observer::CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample) {
+  const bool from_birth = sample.key.start_ticks >= start_ticks_;
+  const ProcessUsage& usage = sample.usage;
+  AgentCounters& counters = group.counters;
+  uint64_t read = 0, written = 0;
+  CountRise(usage.io_read_bytes, from_birth, member.io_read, read);
+  CountRise(usage.io_write_bytes, from_birth, member.io_write, written);
+  counters.tree_io.read_bytes += read;
+  counters.tree_io.write_bytes += written;
+  if (sample.role == Role::kRoot) {
+    counters.self_io.read_bytes += read;
+    counters.self_io.write_bytes += written;
+  }
+  CountRise(usage.voluntary_switches, from_birth, member.voluntary, counters.voluntary_switches);
+  CountRise(usage.involuntary_switches, from_birth, member.involuntary, counters.involuntary_switches);
+}
+
+}  // namespace agent_exporter

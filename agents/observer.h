@@ -1,0 +1,84 @@
+// Makes Observations: one look at the kernel, one consistent picture. The only place where reading, tracking and
+// limits come together.
+//
+// Ownership: borrows the source, the readers and the clock's captures; the Observations it returns are shared.
+// Thread safety: none; one thread calls it.
+
+#ifndef AGENT_EXPORTER_AGENTS_OBSERVER_H_
+#define AGENT_EXPORTER_AGENTS_OBSERVER_H_
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "agents/clock.h"
+#include "agents/limits.h"
+#include "agents/observation.h"
+#include "agents/rules.h"
+#include "agents/tracker.h"
+#include "kernel/cgroup.h"
+#include "kernel/host.h"
+#include "kernel/process_files.h"
+#include "kernel/process_source.h"
+#include "kernel/rooted_reader.h"
+#include "kernel/unreadable.h"
+
+namespace agent_exporter {
+
+class Observer {
+ public:
+  struct Options {
+    pid_t self_pid = 0;
+    long clock_ticks = 100;
+    size_t max_agents = 200;
+    double forget_after_seconds = 3600;
+    UsageFields fields;
+    Clock clock = SystemClock;
+  };
+
+  // `unreadable` is the one that `source` counts into. All references must outlive this.
+  Observer(Options options, RuleSet rules, ProcessSource& source, const RootedReader& proc,
+           const RootedReader& cgroup_root, Unreadable& unreadable);
+
+  // Looks afresh. A `tick` moves the CPU ratios on; looks between ticks show the last tick's. Fails only when processes
+  // cannot be listed at all.
+  absl::StatusOr<std::shared_ptr<const Observation>> Observe(bool tick);
+
+  void SetRules(RuleSet rules) { tracker_.SetRules(std::move(rules)); }
+  const RuleSet& rules() const { return tracker_.rules(); }
+  // The processes behind the last observation: explain's raw material.
+  const Tracker& tracker() const { return tracker_; }
+
+ private:
+  // What is remembered of a watched process between looks.
+  struct Member {
+    std::optional<CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
+    double tick_time = 0;
+    double ratio = 0;
+    // Counted so far; empty until first read.
+    std::optional<uint64_t> io_read, io_write, voluntary, involuntary;
+  };
+
+  AgentSample* SampleOf(Observation& observation, const AgentGroup& group);
+  std::optional<ProcessSample> SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick);
+  void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);
+
+  Options options_;
+  ProcessSource& source_;
+  Unreadable& unreadable_;
+  ProcessFiles files_;
+  HostReader host_reader_;
+  CgroupReader cgroup_reader_;
+  LimitBook limits_;
+  Tracker tracker_;
+  uint64_t boot_time_ = 0;
+  uint64_t start_ticks_ = 0;
+  absl::flat_hash_map<ProcessKey, Member> members_;
+  std::vector<ProcessStat> rows_;  // reused: a snapshot allocates nothing in the steady state
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_OBSERVER_H_

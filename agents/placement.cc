@@ -1,0 +1,109 @@
+// Tracker's steps 3 and 4: where each process belongs, and what it used.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "agents/tracker.h"
+
+namespace agent_exporter {
+namespace {
+
+CpuTimes Max(const CpuTimes& a, const CpuTimes& b) {
+  return {std::max(a.user_ns, b.user_ns), std::max(a.system_ns, b.system_ns)};
+}
+
+uint64_t TakeRise(uint64_t now, uint64_t& counted) {
+  const uint64_t rise = now > counted ? now - counted : 0;
+  counted = std::max(counted, now);
+  return rise;
+}
+
+}  // namespace
+
+void Tracker::PlaceAll() {
+  // Parents before children, without recursion: a hostile chain of processes may be as deep as pid_max.
+  std::vector<TrackedProcess*> chain;
+  for (auto& [pid, process] : processes_) {
+    for (TrackedProcess* at = &process; at != nullptr && at->placed != generation_; at = ParentOf(*at)) {
+      at->placed = generation_;  // set on the way up, so a cycle in a torn snapshot ends
+      chain.push_back(at);
+    }
+    for (; !chain.empty(); chain.pop_back()) Place(*chain.back());
+  }
+}
+
+void Tracker::Place(TrackedProcess& process) {
+  const TrackedProcess* parent = ParentOf(process);
+  const AgentGroup* parent_group =
+      parent != nullptr && parent->scope == Scope::kTree ? parent->group.get() : nullptr;
+  const bool reparented = process.lineage != nullptr && process.stat.ppid != process.lineage_ppid;
+
+  std::shared_ptr<AgentGroup> inherited;
+  if (reparented) {
+    inherited = process.lineage;
+  } else if (parent_group != nullptr) {
+    inherited = parent->group;
+    process.lineage = inherited;
+    process.lineage_ppid = process.stat.ppid;
+  } else {
+    process.lineage.reset();  // its parent is alive and no longer anybody's
+  }
+
+  // The program that a wrapper started takes the wrapper's place once that is gone.
+  const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get();
+  if (process.own_group != nullptr && (process.own_group != inherited || takes_over)) {
+    process.scope = process.match->scope;
+    process.orphan = false;
+    Join(process, process.own_group, Role::kRoot, takes_over);
+  } else {
+    process.scope = Scope::kTree;
+    process.orphan = reparented;
+    Join(process, std::move(inherited), Role::kDescendant, false);
+  }
+  process.direct_child = process.role == Role::kDescendant && process.group != nullptr &&
+                         parent_group == process.group.get() && parent->role == Role::kRoot;
+}
+
+void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, Role role, bool takes_over) {
+  const bool was_root = process.group != nullptr && process.role == Role::kRoot;
+  const bool same_group = process.group == group;
+  if (was_root && (!same_group || role != Role::kRoot)) ++process.group->lost_roots;
+
+  if (group != nullptr && role == Role::kRoot && !(was_root && same_group) && group->lost_roots > 0) {
+    --group->lost_roots;
+    // A wrapper's child that steps up, or a root first seen now that ran before its predecessor ended, replaces nobody.
+    if (!takes_over) ++group->counters.restarts;
+  }
+  if (group != nullptr && role == Role::kDescendant && process.group == nullptr &&
+      process.stat.key.start_ticks >= options_.start_ticks) {
+    ++group->counters.descendants_started;
+  }
+  process.group = std::move(group);
+  process.role = role;
+}
+
+void Tracker::Account(TrackedProcess& process) {
+  const ProcessStat& stat = process.stat;
+  if (process.is_new && stat.key.start_ticks < options_.start_ticks) {
+    process.counted_cpu = stat.cpu;
+    process.counted_children = stat.children_cpu;
+    process.counted_minor_faults = stat.minor_faults;
+    process.counted_major_faults = stat.major_faults;
+  }
+  const CpuTimes cpu = Max(stat.cpu, process.counted_cpu);
+  const CpuTimes children = Max(stat.children_cpu, process.counted_children);
+  const CpuTimes own = cpu - std::exchange(process.counted_cpu, cpu);
+  const CpuTimes reaped = process.debt.Settle(children - std::exchange(process.counted_children, children));
+  const uint64_t minor = TakeRise(stat.minor_faults, process.counted_minor_faults);
+  const uint64_t major = TakeRise(stat.major_faults, process.counted_major_faults);
+  if (process.group == nullptr) return;
+
+  AgentCounters& counters = process.group->counters;
+  (process.role == Role::kRoot ? counters.self_cpu : counters.descendants_cpu) += own;
+  if (process.scope == Scope::kTree) counters.descendants_cpu += reaped;
+  counters.minor_faults += minor;
+  counters.major_faults += major;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,81 @@
+// Who a process is, as the match rules see it: read on demand, each fact at most once. A rule that only asks
+// for comm costs no read; one that asks for argv costs one.
+//
+// Thread safety: none.
+
+#ifndef AGENT_EXPORTER_AGENTS_PROCESS_FACTS_H_
+#define AGENT_EXPORTER_AGENTS_PROCESS_FACTS_H_
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agents/script_name.h"  // IWYU pragma: export
+#include "kernel/process_files.h"
+#include "kernel/unreadable.h"
+
+namespace agent_exporter {
+
+// The interface; tests make one from literals, the tracker one from ProcessFiles.
+// An empty string, vector or optional: the fact could not be read (or there is none), and no rule on it
+// matches.
+class ProcessFacts {
+ public:
+  virtual ~ProcessFacts() = default;
+  virtual pid_t pid() = 0;
+  virtual const std::string& comm() = 0;
+  virtual const std::vector<std::string>& argv() = 0;
+  virtual const std::string& exe() = 0;
+  virtual const std::string& cwd() = 0;
+  virtual const std::string& cgroup() = 0;  // text of /proc/<pid>/cgroup
+  virtual std::optional<uid_t> uid() = 0;
+};
+
+// Reads from `files`, which must outlive this. Failures other than "gone" are counted in `unreadable`.
+class LazyProcessFacts : public ProcessFacts {
+ public:
+  LazyProcessFacts(pid_t pid, std::string comm, ProcessFiles& files, Unreadable& unreadable)
+      : pid_(pid), comm_(std::move(comm)), files_(files), unreadable_(unreadable) {}
+
+  pid_t pid() override { return pid_; }
+  const std::string& comm() override { return comm_; }
+  const std::vector<std::string>& argv() override;
+  const std::string& exe() override;
+  const std::string& cwd() override;
+  const std::string& cgroup() override;
+  std::optional<uid_t> uid() override;
+
+ private:
+  pid_t pid_;
+  std::string comm_;
+  ProcessFiles& files_;
+  Unreadable& unreadable_;
+  std::optional<std::vector<std::string>> argv_;
+  std::optional<std::string> exe_;
+  std::optional<std::string> cwd_;
+  std::optional<std::string> cgroup_;
+  std::optional<std::optional<uid_t>> uid_;
+};
+
+// One line of /proc/<pid>/cgroup, "id:controllers:path" (cgroups(7)); there is one for every hierarchy. A
+// path may hold colons.
+struct CgroupLine {
+  std::string_view id;
+  std::string_view controllers;
+  std::string_view path;
+};
+// The well-formed lines of `text`, which must outlive them.
+std::vector<CgroupLine> CgroupLines(std::string_view text);
+
+// The systemd unit (.service or .scope) in the text of /proc/<pid>/cgroup, innermost, or "". systemd keeps
+// its tree in the v2 hierarchy (line "0::") and, where v1 is mounted, in "name=systemd"; the first of the two
+// that names a unit.
+std::string SystemdUnit(std::string_view cgroup_text);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_PROCESS_FACTS_H_

@@ -1,0 +1,97 @@
+// Match rules: which processes are agents, and what they are called.
+//
+// A rule matches when every condition it has is met (AND); a condition with several values is met by any of
+// them (OR). Rules are tried in order, the configuration's before the built-in profiles; the first that
+// matches names the agent.
+//
+// Thread safety: RuleSet is immutable after it was made; safe to read from any thread.
+
+#ifndef AGENT_EXPORTER_AGENTS_RULES_H_
+#define AGENT_EXPORTER_AGENTS_RULES_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agents/label_value.h"  // IWYU pragma: export
+#include "agents/process_facts.h"
+
+namespace agent_exporter {
+
+enum class Scope {
+  kTree,     // the process and everything below it
+  kProcess,  // the process alone
+};
+
+struct Rule {
+  // Templates over {comm} {exe} {script} {user} {pid} {cwd} and the cmdline's captures {1} or {name}
+  // (agents/rule_template.h). A name that comes out empty becomes comm.
+  std::string name;
+  std::string kind;
+  std::string slot;
+  Scope scope = Scope::kTree;
+
+  // Conditions; empty: not asked for.
+  std::vector<std::string> comm;     // exact; the kernel keeps 15 bytes
+  std::vector<std::string> exe;      // the last part or parts of its path ("bin/amp"), all from "/" on
+  std::vector<std::string> script;   // the same of ScriptPath, with its extension (.js .py .sh …) or not
+  std::string cmdline;               // RE2, searched in argv joined by single spaces
+  std::vector<std::string> pidfile;  // paths; matches the pid the file holds now
+  std::vector<std::string> user;     // names or numeric ids
+  std::vector<std::string> cgroup;   // exact path or an ancestor's, as in /proc/<pid>/cgroup
+  std::vector<std::string> unit;     // the innermost systemd unit, "name.service" or without its suffix
+
+  // "agents.yaml:12" or "built-in profile codex": for explain and for error texts.
+  std::string origin;
+  bool built_in = false;
+};
+
+// What a match gives the process.
+struct Match {
+  std::string agent;  // label value: valid UTF-8, at most 128 bytes
+  std::string kind;
+  std::string slot;
+  Scope scope = Scope::kTree;
+  size_t rule = 0;  // index into RuleSet::rules()
+};
+
+// One rule's answer for one process: explain's raw material.
+struct RuleVerdict {
+  size_t rule = 0;
+  bool matched = false;
+  std::string reason;  // "comm is "bash", not one of: codex" or "matched: script gemini"
+};
+
+class RuleSet {
+ public:
+  // Compiles the rules. InvalidArgument names the rule's origin, what is wrong and what to do (a bad regular
+  // expression, a template with an unknown field, a rule without any condition, an unknown user).
+  static absl::StatusOr<RuleSet> Make(std::vector<Rule> rules);
+  RuleSet(RuleSet&&);
+  RuleSet& operator=(RuleSet&&);
+  ~RuleSet();
+
+  const std::vector<Rule>& rules() const;
+  // The pids that the rules' pidfiles hold now. They change without an exec, so the tracker asks at every
+  // look.
+  std::vector<pid_t> PidfilePids() const;
+
+  std::optional<Match> Find(ProcessFacts& facts) const;
+  std::vector<RuleVerdict> Explain(ProcessFacts& facts) const;
+
+ private:
+  struct Impl;
+  explicit RuleSet(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The built-in profiles (agents/profiles.yaml, compiled in), as rules.
+std::vector<Rule> BuiltInRules();
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_RULES_H_

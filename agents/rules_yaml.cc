@@ -1,0 +1,206 @@
+#include "agents/rules_yaml.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "agents/nearest_word.h"
+
+namespace agent_exporter {
+namespace {
+
+const std::vector<std::string_view>& RuleKeys() {
+  static const auto* const kKeys =
+      new std::vector<std::string_view>{"name", "match", "kind", "slot", "scope"};
+  return *kKeys;
+}
+
+const std::vector<std::string_view>& ConditionKeys() {
+  static const auto* const kKeys = new std::vector<std::string_view>{"comm",    "exe",  "script", "cmdline",
+                                                                     "pidfile", "user", "cgroup", "unit"};
+  return *kKeys;
+}
+
+absl::Status Error(const YAML::Node& node, std::string_view file, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(YamlPosition(node, file), ": ", what));
+}
+
+const char* Shape(const YAML::Node& node) {
+  if (node.IsMap()) return "a map";
+  if (node.IsSequence()) return "a list";
+  return node.IsScalar() ? "a word" : "empty";
+}
+
+absl::StatusOr<std::string> ReadWord(const YAML::Node& node, std::string_view file, const std::string& key) {
+  if (!node.IsScalar()) {
+    return Error(node, file, absl::StrCat(key, " is ", Shape(node), "; give it one word or a quoted text"));
+  }
+  if (node.Scalar().empty())
+    return Error(node, file, absl::StrCat(key, " is an empty word; fill it in or remove it"));
+  return node.Scalar();
+}
+
+absl::StatusOr<std::vector<std::string>> ReadWords(const YAML::Node& node, std::string_view file,
+                                                   const std::string& key) {
+  std::vector<std::string> words;
+  if (!node.IsSequence()) {
+    absl::StatusOr<std::string> word = ReadWord(node, file, key);
+    if (!word.ok()) return word.status();
+    words.push_back(*std::move(word));
+    return words;
+  }
+  for (const YAML::Node& item : node) {
+    absl::StatusOr<std::string> word = ReadWord(item, file, absl::StrCat("an entry of ", key));
+    if (!word.ok()) return word.status();
+    words.push_back(*std::move(word));
+  }
+  if (words.empty()) {
+    return Error(node, file, absl::StrCat(key, " is an empty list; name what to match or remove it"));
+  }
+  return words;
+}
+
+absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rule) {
+  if (!match.IsMap() || match.size() == 0) {
+    return Error(match, file,
+                 absl::StrCat("match is ", match.IsMap() ? "empty" : Shape(match),
+                              "; write conditions into it, for instance {comm: codex}"));
+  }
+  if (absl::Status status = CheckYamlKeys(match, file, ConditionKeys()); !status.ok()) return status;
+  const std::pair<const char*, std::vector<std::string>*> lists[] = {
+      {"comm", &rule->comm},       {"exe", &rule->exe},   {"script", &rule->script},
+      {"pidfile", &rule->pidfile}, {"user", &rule->user}, {"cgroup", &rule->cgroup},
+      {"unit", &rule->unit}};
+  for (const auto& [key, target] : lists) {
+    if (!match[key].IsDefined()) continue;
+    absl::StatusOr<std::vector<std::string>> words = ReadWords(match[key], file, key);
+    if (!words.ok()) return words.status();
+    *target = *std::move(words);
+  }
+  if (match["cmdline"].IsDefined()) {
+    absl::StatusOr<std::string> pattern = ReadWord(match["cmdline"], file, "cmdline");
+    if (!pattern.ok()) return pattern.status();
+    rule->cmdline = *std::move(pattern);
+  }
+  return absl::OkStatus();
+}
+
+// The name of a rule that gives none: the one word that says what runs. Empty where that is not clear.
+std::string DefaultName(const Rule& rule) {
+  if (rule.comm.size() + rule.script.size() != 1) return "";
+  const std::string& word = rule.comm.empty() ? rule.script[0] : rule.comm[0];
+  return absl::StrReplaceAll(std::string(Basename(word)),
+                             {{"{", "{{"}, {"}", "}}"}});  // a word, not a template
+}
+
+absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
+  absl::StatusOr<std::string> word = ReadWord(node, file, "scope");
+  if (!word.ok()) return word.status();
+  if (*word == "tree") return Scope::kTree;
+  if (*word == "process") return Scope::kProcess;
+  return Error(
+      node, file,
+      absl::StrCat("scope is ", Quoted(*word), "; write tree (the process and all below it) or process"));
+}
+
+absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
+  if (!node.IsMap()) {
+    return Error(node, file,
+                 absl::StrCat("an agent is ", Shape(node), "; write name: and match: below a dash"));
+  }
+  if (absl::Status status = CheckYamlKeys(node, file, RuleKeys()); !status.ok()) return status;
+  Rule rule;
+  rule.origin = YamlPosition(node, file);
+  if (!node["match"].IsDefined()) {
+    return Error(node, file,
+                 "an agent has no match; say which processes it is, for instance match: {comm: codex}");
+  }
+  if (absl::Status status = ReadMatch(node["match"], file, &rule); !status.ok()) return status;
+
+  const std::pair<const char*, std::string*> words[] = {
+      {"name", &rule.name}, {"kind", &rule.kind}, {"slot", &rule.slot}};
+  for (const auto& [key, target] : words) {
+    if (!node[key].IsDefined()) continue;
+    absl::StatusOr<std::string> word = ReadWord(node[key], file, key);
+    if (!word.ok()) return word.status();
+    *target = *std::move(word);
+  }
+  if (node["scope"].IsDefined()) {
+    absl::StatusOr<Scope> scope = ReadScope(node["scope"], file);
+    if (!scope.ok()) return scope.status();
+    rule.scope = *scope;
+  }
+  if (rule.name.empty()) rule.name = DefaultName(rule);
+  if (rule.name.empty()) {
+    return Error(
+        node, file,
+        "an agent has no name; add name: (only a match with exactly one comm or script names itself)");
+  }
+  return rule;
+}
+
+}  // namespace
+
+std::string YamlPosition(const YAML::Node& node, std::string_view file) {
+  // Mark() throws on the node of a missing key, and knows no line for one that was made by hand.
+  if (!node.IsDefined() || node.Mark().is_null()) return std::string(file);
+  return absl::StrCat(std::string(file), ":", node.Mark().line + 1);
+}
+
+absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
+                           const std::vector<std::string_view>& known) {
+  std::map<std::string, std::string> seen;  // key, where
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar()) {
+      return Error(entry.first, file, absl::StrCat("a key is ", Shape(entry.first), "; write a plain word"));
+    }
+    const std::string& key = entry.first.Scalar();
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      const std::string_view nearest = NearestWord(key, known);
+      return Error(
+          entry.first, file,
+          absl::StrCat(
+              "unknown key ", Quoted(key), "; ",
+              nearest.empty()
+                  ? absl::StrCat("known are ",
+                                 absl::StrJoin(std::vector<std::string>(known.begin(), known.end()), ", "))
+                  : absl::StrCat("did you mean ", std::string(nearest), "?")));
+    }
+    const auto [first, inserted] = seen.emplace(key, YamlPosition(entry.first, file));
+    if (!inserted) {
+      return Error(
+          entry.first, file,
+          absl::StrCat("key ", Quoted(key), " is here twice, first at ", first->second, "; remove one"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file) {
+  std::vector<Rule> rules;
+  try {
+    if (!agents.IsDefined() || agents.IsNull()) return rules;
+    if (!agents.IsSequence()) {
+      return Error(agents, file,
+                   absl::StrCat("agents is ", Shape(agents), "; write a list, each agent below a dash"));
+    }
+    for (const YAML::Node& node : agents) {
+      absl::StatusOr<Rule> rule = ReadRule(node, file);
+      if (!rule.ok()) return rule.status();
+      rules.push_back(*std::move(rule));
+    }
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(file), error.mark.is_null() ? "" : absl::StrCat(":", error.mark.line + 1),
+                     ": ", error.msg, "; correct the YAML"));
+  }
+  return rules;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,48 @@
+// The `agents:` part of a configuration file, as rules.
+//
+//   agents:
+//     - name: codex            # template, see agents/rules.h
+//       match: {comm: codex}   # conditions, each a word or a list of words (cmdline: one text):
+//                              # comm, exe, script, cmdline, pidfile, user, cgroup, unit
+//       kind: coder            # optional
+//       slot: "{1}"            # optional
+//       scope: tree            # or process
+//
+// A rule without a name takes it from its match, if that has exactly one word in comm and script together:
+// that word, or its last part where it is a path.
+//
+// Thread safety: free functions without state.
+// Errors: InvalidArgument "file:line: what is wrong; what to do". Unknown keys are errors: a misspelt
+// condition that is silently ignored would watch the wrong process.
+
+#ifndef AGENT_EXPORTER_AGENTS_RULES_YAML_H_
+#define AGENT_EXPORTER_AGENTS_RULES_YAML_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agents/rules.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace agent_exporter {
+
+// "file:line" of a node, for messages; "file" for a missing one.
+std::string YamlPosition(const YAML::Node& node, std::string_view file);
+
+// InvalidArgument when the map `node` has a key twice or one that is not in `known`; names the nearest known
+// key.
+absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
+                           const std::vector<std::string_view>& known);
+
+// `agents` is the sequence below the key `agents`; no rules where that is missing or empty.
+absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_RULES_YAML_H_

@@ -1,0 +1,50 @@
+// The exporter as one of the watched: the standard process_* family, taken from the same observation as everything else.
+
+#include <algorithm>
+
+#include "collectors/family.h"
+
+namespace agent_exporter::collectors {
+namespace {
+
+const ProcessSample* Self(const Observation& observation) {
+  for (const AgentSample& agent : observation.agents) {
+    if (agent.name != "agent_exporter") continue;
+    for (const ProcessSample& process : agent.processes) {
+      if (process.key.pid == observation.self_pid) return &process;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Families exporter(const Observation& observation) {
+  Family source = Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
+  Family unreadable = Family::Gauge("agent_exporter_unreadable",
+                                    "Reads that failed in this observation: why samples are missing.");
+  Family folded = Family::Gauge("agent_exporter_agents_folded", "Agents beyond the cap, shown as agent=\"other\".");
+  Family cpu = Family::Counter("process_cpu_seconds_total", "CPU time of the exporter.");
+  Family resident = Family::Gauge("process_resident_memory_bytes", "Resident memory of the exporter.");
+  Family virtual_memory = Family::Gauge("process_virtual_memory_bytes", "Virtual memory of the exporter.");
+  Family open_fds = Family::Gauge("process_open_fds", "Open file descriptors of the exporter.");
+  Family max_fds = Family::Gauge("process_max_fds", "Limit on the exporter's open file descriptors.");
+  Family start = Family::Gauge("process_start_time_seconds", "When the exporter started, since the epoch.");
+
+  source.Add({{"source", observation.process_source}}, 1.0);
+  for (const auto& [key, count] : observation.unreadable) {
+    unreadable.Add({{"file", key.first}, {"reason", key.second}}, count);
+  }
+  folded.Add({}, static_cast<double>(observation.agents_folded));
+  if (const ProcessSample* self = Self(observation)) {
+    cpu.Add({}, static_cast<double>(self->cpu.total_ns()) * 1e-9);
+    resident.Add({}, self->usage.resident_bytes);
+    virtual_memory.Add({}, self->usage.virtual_bytes);
+    open_fds.Add({}, self->usage.open_fds);
+    max_fds.Add({}, self->limits.open_files);
+    start.Add({}, observation.StartTimeSeconds(self->key));
+  }
+  return Collected(source, unreadable, folded, cpu, resident, virtual_memory, open_fds, max_fds, start);
+}
+
+}  // namespace agent_exporter::collectors

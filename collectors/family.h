@@ -1,0 +1,90 @@
+// Short hands for making metric families in a collector.
+//
+// Thread safety: values.
+
+#ifndef AGENT_EXPORTER_COLLECTORS_FAMILY_H_
+#define AGENT_EXPORTER_COLLECTORS_FAMILY_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agents/observation.h"
+#include "collectors/collector.h"
+#include "prometheus/client_metric.h"
+#include "prometheus/metric_family.h"
+
+namespace agent_exporter {
+
+using Label = prometheus::ClientMetric::Label;
+using Labels = std::vector<Label>;
+
+// One family under construction. Add() with an empty optional adds nothing: what could not be read stays absent.
+class Family {
+ public:
+  static Family Gauge(std::string name, std::string help) {
+    return Family(std::move(name), std::move(help), prometheus::MetricType::Gauge);
+  }
+  // `name` ends in _total.
+  static Family Counter(std::string name, std::string help) {
+    return Family(std::move(name), std::move(help), prometheus::MetricType::Counter);
+  }
+
+  Family& Add(Labels labels, double value);
+  Family& Add(Labels labels, uint64_t value) { return Add(std::move(labels), static_cast<double>(value)); }
+  Family& Add(Labels labels, std::optional<uint64_t> value) {
+    if (value) Add(std::move(labels), static_cast<double>(*value));
+    return *this;
+  }
+
+  prometheus::MetricFamily& get() { return family_; }
+
+ private:
+  Family(std::string name, std::string help, prometheus::MetricType type) {
+    family_.name = std::move(name);
+    family_.help = std::move(help);
+    family_.type = type;
+  }
+  prometheus::MetricFamily family_;
+};
+
+// The families that have samples, in order. A family without samples would only be noise.
+template <typename... F>
+Families Collected(F&&... families) {
+  Families result;
+  ((families.get().metric.empty() ? void() : result.push_back(std::move(families.get()))), ...);
+  return result;
+}
+
+// agent, and kind and slot where the rule set them; then `more`.
+Labels AgentLabels(const AgentSample& agent, Labels more = {});
+
+// {mode="user"} and {mode="system"}, in seconds.
+void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu);
+
+// Sum of one figure over the processes that `pick` takes. Empty as soon as one of them could not be read: a partial sum
+// would pass for the whole. Zombies have no memory and no descriptors and add nothing.
+template <typename Pick, typename Figure>
+std::optional<uint64_t> SumOver(const AgentSample& agent, Pick pick, Figure figure) {
+  uint64_t sum = 0;
+  for (const ProcessSample& process : agent.processes) {
+    if (!pick(process) || process.state == 'Z') continue;
+    const std::optional<uint64_t> value = figure(process);
+    if (!value) return std::nullopt;
+    sum += *value;
+  }
+  return sum;
+}
+
+inline bool IsRoot(const ProcessSample& process) { return process.role == Role::kRoot; }
+inline bool IsDescendant(const ProcessSample& process) { return process.role == Role::kDescendant; }
+inline bool IsLiveRoot(const ProcessSample& process) { return IsRoot(process) && process.state != 'Z'; }
+
+// Live roots of `agent`.
+uint64_t Instances(const AgentSample& agent);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_COLLECTORS_FAMILY_H_

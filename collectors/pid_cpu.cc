@@ -1,0 +1,66 @@
+// Figures per process, for the busiest of each agent (spec.md D). Bounded: what is not among them is summed.
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+#include "agents/label_value.h"
+#include "collectors/family.h"
+
+namespace agent_exporter::collectors {
+namespace {
+
+constexpr size_t kTopProcesses = 20;
+
+// Roots always show; then whoever uses most CPU, then most memory.
+bool Busier(const ProcessSample* a, const ProcessSample* b) {
+  const auto rank = [](const ProcessSample* p) {
+    return std::tuple(IsRoot(*p), p->cpu_ratio, p->usage.resident_bytes.value_or(0), -p->key.pid);
+  };
+  return rank(a) > rank(b);
+}
+
+}  // namespace
+
+Families pid_cpu(const Observation& observation) {
+  Family ratio = Family::Gauge("agent_process_cpu_usage_ratio",
+                               "Cores in use over the sampler's last tick; 1 is one full core.");
+  Family resident = Family::Gauge("agent_process_resident_memory_bytes", "Resident memory of one process.");
+  Family open_fds = Family::Gauge("agent_process_open_fds", "Open file descriptors of one process.");
+
+  for (const AgentSample& agent : observation.agents) {
+    std::vector<const ProcessSample*> processes;
+    for (const ProcessSample& process : agent.processes) {
+      if (process.state != 'Z') processes.push_back(&process);
+    }
+    const size_t shown = std::min(processes.size(), kTopProcesses);
+    std::partial_sort(processes.begin(), processes.begin() + static_cast<ptrdiff_t>(shown), processes.end(), Busier);
+    for (size_t i = 0; i < shown; ++i) {
+      const ProcessSample& process = *processes[i];
+      const Labels labels =
+          AgentLabels(agent, {{"pid", std::to_string(process.key.pid)}, {"comm", LabelValue(process.comm)}});
+      ratio.Add(labels, process.cpu_ratio);
+      resident.Add(labels, process.usage.resident_bytes);
+      open_fds.Add(labels, process.usage.open_fds);
+    }
+    if (shown == processes.size()) continue;
+
+    double other_ratio = 0;
+    std::optional<uint64_t> other_resident = 0, other_fds = 0;
+    const auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
+      sum = sum && part ? std::optional<uint64_t>(*sum + *part) : std::nullopt;
+    };
+    for (size_t i = shown; i < processes.size(); ++i) {
+      other_ratio += processes[i]->cpu_ratio;
+      add(other_resident, processes[i]->usage.resident_bytes);
+      add(other_fds, processes[i]->usage.open_fds);
+    }
+    const Labels other = AgentLabels(agent, {{"pid", "other"}, {"comm", "other"}});
+    ratio.Add(other, other_ratio);
+    resident.Add(other, other_resident);
+    open_fds.Add(other, other_fds);
+  }
+  return Collected(ratio, resident, open_fds);
+}
+
+}  // namespace agent_exporter::collectors

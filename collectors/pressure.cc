@@ -1,0 +1,16 @@
+// Pressure stall information: how long tasks waited for a resource (Documentation/accounting/psi.rst).
+
+#include "collectors/family.h"
+
+namespace agent_exporter::collectors {
+
+Families pressure(const Observation& observation) {
+  Family waiting = Family::Counter("agent_host_pressure_waiting_seconds_total",
+                                   "Time in which some or all tasks waited for a resource.");
+  for (const auto& [key, seconds] : observation.host.pressure) {
+    waiting.Add({{"resource", key.first}, {"kind", key.second}}, seconds);
+  }
+  return Collected(waiting);
+}
+
+}  // namespace agent_exporter::collectors

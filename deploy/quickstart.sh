@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# From a bare Debian 12 or 13 to a running exporter: installs the missing build packages (as root, or by sudo), builds
+# the release preset's program, and starts it here in the foreground. A second run installs nothing and asks for nothing.
+#
+#   deploy/quickstart.sh [--no-start] [--] [arguments for "agent_exporter serve"]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source deploy/step.sh
+
+start=true
+case ${1:-} in
+  -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' deploy/quickstart.sh; exit ;;
+  --no-start) start=false; shift ;;
+esac
+if [[ ${1:-} == -- ]]; then
+  shift
+fi
+
+STEP_LOG=build/quickstart.log
+mkdir -p build
+: >"$STEP_LOG"
+
+advise() {
+  echo "quickstart: $1" >&2
+  exit 1
+}
+
+if ! command -v dpkg-query >/dev/null; then
+  advise "this is no Debian: install what 'deploy/packages.sh build' names, then run: cmake --preset release && cmake --build --preset release"
+fi
+missing=$(deploy/packages.sh missing build)
+if [[ -n $missing ]]; then
+  echo "Packages to install: ${missing//$'\n'/ }"
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || advise "installing needs root, and there is no sudo. As root, run: deploy/packages.sh install build"
+    sudo -v  # asks for the password now: its prompt would be lost in the progress line
+  fi
+  step "Installing $(wc -w <<<"$missing") packages" deploy/packages.sh install build ||
+    advise "check the network and 'apt-get update', then run this again; or install the packages above by hand"
+fi
+
+# No tests, whose packages may be missing; and a newer compiler's new warning is no reason not to run.
+step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=OFF \
+  -DAGENT_EXPORTER_WERROR=OFF ||
+  advise "if a package was not found, see 'deploy/packages.sh missing build'; if build/release is from another compiler, remove it"
+step "Building" cmake --build build/release --target agent_exporter -j "$(build_jobs)" ||
+  advise "if the compiler was 'Killed', the machine is short of memory: run again, what is built is kept"
+
+program=build/release/bin/agent_exporter
+if ! $start; then
+  echo "Built $program; start it with: $program serve"
+  exit
+fi
+exec "$program" serve "$@"

@@ -1,0 +1,44 @@
+// The program's commands. Each takes the parsed command line, prints to `out` (figures) and `err` (one line per
+// mistake) and returns the exit code: 0 done, 1 it could not be done, 2 a bad command line or configuration.
+//
+// Thread safety: one at a time; RunServe blocks the signals it waits for.
+
+#ifndef AGENT_EXPORTER_EXPORTER_COMMANDS_H_
+#define AGENT_EXPORTER_EXPORTER_COMMANDS_H_
+
+#include <ostream>
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agents/observation.h"
+#include "exporter/options.h"
+#include "exporter/watch.h"
+
+namespace agent_exporter {
+
+int RunServe(const Options& options, std::ostream& err);
+int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
+int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
+int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
+int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err);
+
+// The table and the JSON of status, as functions of an observation.
+std::string StatusTable(const Observation& observation);
+std::string StatusJson(const Observation& observation);
+
+// V's fields of one agent as JSON under agent_self (spec.md V); what could not be read is left out.
+std::string TraitsJson(const AgentSample& agent);
+
+// A Watch for a command that looks once: configuration from options.config_file, everything read that is shown.
+absl::StatusOr<std::unique_ptr<Watch>> MakeOneShotWatch(const Options& options);
+
+// Prints "agent_exporter: <message>" and returns the exit code that goes with the status.
+int Fail(const absl::Status& status, std::ostream& err);
+
+// The collectors that are on by the flags; "exporter" also by --web.disable-exporter-metrics.
+std::set<std::string> EnabledCollectors(const Options& options);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_COMMANDS_H_

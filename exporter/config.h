@@ -1,0 +1,48 @@
+// The configuration file.
+//
+//   agents: […]               # match rules, agents/rules_yaml.h
+//   builtin_profiles: true    # the rules for well-known agents after one's own
+//   sample_interval: 5s       # the sampler's tick; ratios are taken over it
+//   max_agents: 200           # more names than that fold into agent="other"
+//   forget_after: 1h          # how long a discovered agent shows agent_up 0 after its last process went
+//   collector_timeout: 2s     # a collector that takes longer is cut off
+//
+// Thread safety: free functions; Config is a value (move only: it owns compiled rules).
+// Errors: InvalidArgument, "file:line: what is wrong; what to do". NotFound/PermissionDenied name the file.
+
+#ifndef AGENT_EXPORTER_EXPORTER_CONFIG_H_
+#define AGENT_EXPORTER_EXPORTER_CONFIG_H_
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agents/rules.h"
+
+namespace agent_exporter {
+
+struct Config {
+  RuleSet rules;  // the file's, then the built-in profiles
+  bool builtin_profiles = true;
+  std::chrono::milliseconds sample_interval{5000};
+  size_t max_agents = 200;
+  std::chrono::seconds forget_after{3600};
+  std::chrono::milliseconds collector_timeout{2000};
+};
+
+// What runs without a file: the built-in profiles and the defaults above.
+absl::StatusOr<Config> DefaultConfig();
+
+// `file` names the text in messages.
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file);
+
+// Reads and parses `path`; an empty path gives the default.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// "500ms", "5s", "2m", "1h", "7d"; InvalidArgument otherwise.
+absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_CONFIG_H_

@@ -1,0 +1,41 @@
+// The program. Everything else is a library.
+
+#include <exception>
+#include <iostream>
+#include <variant>
+
+#include "exporter/commands.h"
+#include "exporter/options.h"
+
+namespace agent_exporter {
+namespace {
+
+int Run(int argc, char** argv) {
+  auto parsed = ParseCommandLine(argc, argv);
+  if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
+    std::cout << early->out;
+    std::cerr << early->err;
+    return early->code;
+  }
+  const Options& options = std::get<Options>(parsed);
+  switch (options.command) {
+    case Command::kServe: return RunServe(options, std::cerr);
+    case Command::kStatus: return RunStatus(options, std::cout, std::cerr);
+    case Command::kTraits: return RunTraits(options, std::cout, std::cerr);
+    case Command::kExplain: return RunExplain(options, std::cout, std::cerr);
+    case Command::kCheckConfig: return RunCheckConfig(options, std::cout, std::cerr);
+  }
+  return 2;
+}
+
+}  // namespace
+}  // namespace agent_exporter
+
+int main(int argc, char** argv) {
+  try {
+    return agent_exporter::Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "agent_exporter: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,35 @@
+// What status, traits and explain share: a Watch for a moment, and how errors become exit codes.
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "collectors/collector.h"
+#include "exporter/commands.h"
+
+namespace agent_exporter {
+
+absl::StatusOr<std::unique_ptr<Watch>> MakeOneShotWatch(const Options& options) {
+  auto config = LoadConfig(options.config_file);
+  if (!config.ok()) return config.status();
+  return Watch::Make({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+}
+
+int Fail(const absl::Status& status, std::ostream& err) {
+  err << "agent_exporter: " << status.message() << std::endl;
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+std::set<std::string> EnabledCollectors(const Options& options) {
+  std::set<std::string> enabled;
+  for (const CollectorRow& row : CollectorTable()) {
+    const std::string name(row.name);
+    const auto flag = options.collectors.find(name);
+    const bool on = flag != options.collectors.end() ? flag->second
+                                                     : row.enabled_by_default && !options.disable_default_collectors;
+    if (on && !(name == "exporter" && options.disable_exporter_metrics)) enabled.insert(name);
+  }
+  return enabled;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,58 @@
+// The command line, parsed: flags as Prometheus users know them, every one also as AGENT_EXPORTER_<FLAG> in the environment
+// (dots and dashes as underscores).
+//
+// Thread safety: values and a free function.
+
+#ifndef AGENT_EXPORTER_EXPORTER_OPTIONS_H_
+#define AGENT_EXPORTER_EXPORTER_OPTIONS_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace agent_exporter {
+
+enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig };
+
+struct Options {
+  Command command = Command::kServe;
+
+  std::vector<std::string> listen = {":10058"};
+  std::string telemetry_path = "/metrics";
+  int max_requests = 40;  // scrapes under way at once; 0: no limit
+  bool disable_exporter_metrics = false;
+  std::string config_file;
+  std::map<std::string, bool> collectors;  // by name: switched on or off by a flag
+  bool disable_default_collectors = false;
+  std::string procfs = "/proc";
+  std::string sysfs = "/sys";
+  std::string log_level = "info";
+  std::string log_format = "logfmt";
+
+  bool json = false;         // status
+  std::string agent;         // traits
+  int pid = 0;               // explain
+  std::string check_file;    // check-config
+};
+
+// What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is printed.
+struct EarlyExit {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv);
+
+// The version line of --version and build_info's labels.
+std::string VersionLine();
+struct BuildInfo {
+  std::string version, revision, compiler;
+};
+BuildInfo GetBuildInfo();
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_OPTIONS_H_

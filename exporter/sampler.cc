@@ -1,0 +1,102 @@
+#include "exporter/sampler.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace agent_exporter {
+
+Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval)
+    : watch_(std::move(watch)), interval_(interval) {}
+
+Sampler::~Sampler() { Stop(); }
+
+absl::Status Sampler::Start() {
+  if (absl::Status status = Look(true); !status.ok()) return status;
+  thread_ = std::thread([this] { Loop(); });
+  return absl::OkStatus();
+}
+
+void Sampler::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<const Observation> Sampler::Latest() const {
+  const std::lock_guard lock(mutex_);
+  return latest_;
+}
+
+std::shared_ptr<const Observation> Sampler::Fresh(std::chrono::milliseconds max_age,
+                                                  std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  const auto fresh_enough = [&, oldest = SteadyClock::now() - max_age] {
+    return latest_time_ >= oldest || stopping_;
+  };
+  if (!fresh_enough()) {
+    wanted_ = true;
+    work_.notify_all();
+    done_.wait_for(lock, patience, fresh_enough);
+  }
+  return latest_;
+}
+
+void Sampler::SetRules(RuleSet rules) {
+  {
+    const std::lock_guard lock(mutex_);
+    new_rules_ = std::move(rules);
+    wanted_ = true;
+  }
+  work_.notify_all();
+}
+
+void Sampler::SetInterval(std::chrono::milliseconds interval) {
+  {
+    const std::lock_guard lock(mutex_);
+    interval_ = interval;
+  }
+  work_.notify_all();
+}
+
+void Sampler::Loop() {
+  auto last_tick = SteadyClock::now();
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto next_tick = last_tick + interval_;
+    work_.wait_until(lock, next_tick, [this] { return stopping_ || wanted_; });
+    if (stopping_) break;
+    const auto now = SteadyClock::now();
+    const bool tick = now >= next_tick;
+    if (!tick && !wanted_) continue;
+    // A late tick is taken once and the next counts from here: ticks never stack up.
+    if (tick) last_tick = now;
+    wanted_ = false;
+    std::optional<RuleSet> rules = std::exchange(new_rules_, std::nullopt);
+    lock.unlock();
+    if (rules) watch_->observer().SetRules(*std::move(rules));
+    const absl::Status status = Look(tick);
+    lock.lock();
+    if (!status.ok() && !failing_)
+      spdlog::error("cannot look at processes: {}", std::string(status.message()));
+    if (status.ok() && failing_) spdlog::info("processes can be seen again");
+    failing_ = !status.ok();
+    done_.notify_all();
+  }
+  done_.notify_all();
+}
+
+absl::Status Sampler::Look(bool tick) {
+  const auto started = SteadyClock::now();
+  auto observation = watch_->observer().Observe(tick);
+  if (!observation.ok()) return observation.status();
+  const std::lock_guard lock(mutex_);
+  latest_ = *std::move(observation);
+  latest_time_ = started;
+  return absl::OkStatus();
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,64 @@
+// The sampler: the one thread that looks at the kernel. It keeps its own ticks, from which ratios are taken, and looks
+// once more whenever a scrape wants fresher figures than it has.
+//
+// Ownership: owns its Watch. Thread safety: all public methods may be called from any thread.
+
+#ifndef AGENT_EXPORTER_EXPORTER_SAMPLER_H_
+#define AGENT_EXPORTER_EXPORTER_SAMPLER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "agents/observation.h"
+#include "exporter/watch.h"
+
+namespace agent_exporter {
+
+class Sampler {
+ public:
+  Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval);
+  ~Sampler();  // stops
+
+  // Makes the first observation before it returns, so that there is always one. Its error is the reason not to start.
+  absl::Status Start();
+  void Stop();
+
+  std::shared_ptr<const Observation> Latest() const;
+
+  // An observation at most `max_age` old, made now if need be. Callers that ask at once share it. When the kernel keeps the
+  // sampler longer than `patience` (a process that holds its memory map locked, say), the latest there is.
+  std::shared_ptr<const Observation> Fresh(std::chrono::milliseconds max_age, std::chrono::milliseconds patience);
+
+  // Takes effect at the next look; the figures so far stay.
+  void SetRules(RuleSet rules);
+  void SetInterval(std::chrono::milliseconds interval);
+
+ private:
+  using SteadyClock = std::chrono::steady_clock;
+
+  void Loop();
+  absl::Status Look(bool tick);
+
+  std::unique_ptr<Watch> watch_;  // the sampler's thread only, once it runs
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;  // something for the thread to do
+  std::condition_variable done_;  // a look has ended
+  std::chrono::milliseconds interval_;
+  std::shared_ptr<const Observation> latest_;
+  SteadyClock::time_point latest_time_;
+  bool wanted_ = false;
+  bool stopping_ = false;
+  bool failing_ = false;  // so that a failure is logged once, not at every tick
+  std::optional<RuleSet> new_rules_;
+  std::thread thread_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_SAMPLER_H_

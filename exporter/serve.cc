@@ -1,0 +1,154 @@
+// `agent_exporter serve`: puts sampler, scraper and HTTP together and waits for signals.
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "collectors/family.h"
+#include "exporter/commands.h"
+#include "exporter/http_server.h"
+#include "exporter/landing_page.h"
+#include "exporter/logging.h"
+#include "exporter/metrics_handler.h"
+#include "exporter/sampler.h"
+#include "exporter/scrape.h"
+
+namespace agent_exporter {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Scrapes this close together share one observation.
+constexpr milliseconds kShareWithin{500};
+// Longer than any look that goes well, shorter than Prometheus' usual scrape timeout of 10 s.
+constexpr milliseconds kPatience{5000};
+
+UsageFields FieldsFor(const std::set<std::string>& enabled) {
+  UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
+  for (const CollectorRow& row : CollectorTable()) {
+    if (enabled.count(std::string(row.name)) == 0) continue;
+    fields.memory_parts |= row.needs == Needs::kMemoryParts;
+    fields.io |= row.needs == Needs::kIo;
+    fields.context_switches |= row.needs == Needs::kContextSwitches;
+  }
+  return fields;
+}
+
+void LogWhatIsThere(const Observation& observation) {
+  std::vector<std::string> found;
+  for (const AgentSample& agent : observation.agents) {
+    if (agent.processes.empty() || agent.name == "agent_exporter") continue;
+    found.push_back(absl::StrCat(agent.name, " (", agent.processes.size(),
+                                 agent.processes.size() == 1 ? " process)" : " processes)"));
+  }
+  if (found.empty()) {
+    spdlog::info("no agent runs now; well-known ones are found as they start, your own need a rule (--config.file)");
+  } else {
+    spdlog::info("found {}: {}", found.size() == 1 ? "1 agent" : absl::StrCat(found.size(), " agents"),
+                 absl::StrJoin(found, ", "));
+  }
+}
+
+void LogAddresses(const Options& options, const HttpServer& server) {
+  for (size_t i = 0; i < server.ports().size() && i < options.listen.size(); ++i) {
+    const size_t colon = options.listen[i].rfind(':');
+    std::string host = options.listen[i].substr(0, colon == std::string::npos ? 0 : colon);
+    if (host.empty()) host = "localhost";
+    spdlog::info("listening on http://{}:{}{}", host, server.ports()[i], options.telemetry_path);
+  }
+}
+
+// A bad file is refused in one log line and what runs goes on.
+void Reload(const Options& options, Sampler& sampler, MetricsHandler& metrics) {
+  auto config = LoadConfig(options.config_file);
+  metrics.SetReloadSuccessful(config.ok());
+  if (!config.ok()) {
+    spdlog::error("configuration not reloaded, the old one stays: {}", std::string(config.status().message()));
+    return;
+  }
+  sampler.SetInterval(config->sample_interval);
+  sampler.SetRules(std::move(config->rules));
+  spdlog::info("configuration reloaded (rules and sample_interval; other settings at the next start)");
+}
+
+void AddRoutes(HttpServer& server, const Options& options, MetricsHandler& metrics, Sampler& sampler) {
+  server.AddRoute(options.telemetry_path, [&](const HttpRequest& request) { return metrics.Handle(request); });
+  server.AddRoute("/-/healthy", [](const HttpRequest&) { return HttpResponse{.body = "agent_exporter is healthy.\n"}; });
+  server.AddRoute("/-/ready", [&sampler](const HttpRequest&) {
+    if (sampler.Latest() == nullptr) return HttpResponse{.status = 503, .body = "No observation yet.\n"};
+    return HttpResponse{.body = "agent_exporter is ready.\n"};
+  });
+  if (options.telemetry_path != "/") {
+    server.AddRoute("/", [&options](const HttpRequest&) {
+      return HttpResponse{.content_type = "text/html; charset=utf-8", .body = LandingPage(options.telemetry_path)};
+    });
+  }
+}
+
+// The signals this command answers to, blocked in every thread so that only WaitForEnd takes them.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a client that hangs up is not our end
+  return signals;
+}
+
+}  // namespace
+
+int RunServe(const Options& options, std::ostream& err) {
+  SetUpLogging(options.log_level, options.log_format);
+  auto config = LoadConfig(options.config_file);
+  if (!config.ok()) return Fail(config.status(), err);
+  const milliseconds interval = config->sample_interval;
+  const milliseconds collector_timeout = config->collector_timeout;
+  const std::set<std::string> enabled = EnabledCollectors(options);
+
+  const sigset_t signals = BlockSignals();
+  auto watch = Watch::Make({.procfs = options.procfs,
+                            .sysfs = options.sysfs,
+                            .fields = FieldsFor(enabled),
+                            .self_pid = getpid()},
+                           *std::move(config));
+  if (!watch.ok()) return Fail(watch.status(), err);
+  Sampler sampler(*std::move(watch), interval);
+  if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
+
+  Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
+  for (const CollectorRow& row : CollectorTable()) {
+    if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
+  }
+  MetricsHandler metrics(
+      {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
+  HttpServer server({.listen = options.listen});
+  AddRoutes(server, options, metrics, sampler);
+  if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
+
+  spdlog::info("{}", VersionLine());
+  LogWhatIsThere(*sampler.Latest());
+  LogAddresses(options, server);
+  while (true) {
+    int number = 0;
+    if (sigwait(&signals, &number) != 0) continue;
+    if (number != SIGHUP) {
+      spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
+      break;
+    }
+    Reload(options, sampler, metrics);
+  }
+  server.Stop();
+  sampler.Stop();
+  return 0;
+}
+
+}  // namespace agent_exporter

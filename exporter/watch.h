@@ -1,0 +1,52 @@
+// Everything that reads, put together: the readers of /proc and cgroups, a process source and the Observer over them.
+// `serve` keeps one in its sampler; status, traits and explain make one for a moment.
+//
+// Ownership: owns all its parts. Thread safety: none; one thread uses it.
+
+#ifndef AGENT_EXPORTER_EXPORTER_WATCH_H_
+#define AGENT_EXPORTER_EXPORTER_WATCH_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agents/observer.h"
+#include "exporter/config.h"
+#include "kernel/process_source.h"
+#include "kernel/rooted_reader.h"
+#include "kernel/unreadable.h"
+
+namespace agent_exporter {
+
+struct WatchOptions {
+  std::string procfs;
+  std::string sysfs;
+  UsageFields fields;
+  Clock clock = SystemClock;
+  pid_t self_pid = 0;
+};
+
+class Watch {
+ public:
+  // NotFound/PermissionDenied, in one line, when procfs cannot be opened or is no procfs.
+  static absl::StatusOr<std::unique_ptr<Watch>> Make(const WatchOptions& options, Config config);
+
+  Observer& observer() { return *observer_; }
+  ProcessFiles& files() { return files_; }
+  Unreadable& unreadable() { return unreadable_; }
+  ProcessSource& source() { return *source_; }
+
+ private:
+  explicit Watch(const WatchOptions& options);
+
+  RootedReader proc_;
+  RootedReader cgroup_root_;
+  ProcessFiles files_;
+  Unreadable unreadable_;
+  std::unique_ptr<ProcessSource> source_;
+  std::unique_ptr<Observer> observer_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_WATCH_H_

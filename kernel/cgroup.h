@@ -1,0 +1,48 @@
+// The limits and the use of a process' control groups, on cgroup v2, v1 and hosts that mount both
+// (cgroups(7), Documentation/admin-guide/cgroup-v2.rst).
+//
+// Thread safety: none (a shared buffer).
+
+#ifndef AGENT_EXPORTER_KERNEL_CGROUP_H_
+#define AGENT_EXPORTER_KERNEL_CGROUP_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/rooted_reader.h"
+
+namespace agent_exporter {
+
+// One limited resource of one group on the way from a process' own group up to the root.
+struct CgroupLimit {
+  enum class Resource { kMemory, kPids };
+  Resource resource = Resource::kMemory;
+  bool ancestor = false;  // false: the process' own group
+  std::string path;       // as /proc/<pid>/cgroup spells it
+  uint64_t limit = 0;  // memory.max | memory.limit_in_bytes | pids.max; groups without a limit give no entry
+  // What counts against the limit: bytes that cannot simply be dropped (memory.current less inactive_file,
+  // the figure kubelet calls working set), or tasks.
+  uint64_t used = 0;
+};
+
+class CgroupReader {
+ public:
+  // `cgroup_root` is where the hierarchies are mounted (/sys/fs/cgroup); it must outlive this. The layout is
+  // probed there: v2 at the root itself or in unified/, v1 in a folder named after the controller.
+  explicit CgroupReader(const RootedReader& cgroup_root) : root_(cgroup_root) {}
+
+  // Every limit that applies to a process whose /proc/<pid>/cgroup reads `membership`, own group first.
+  // Groups that cannot be read (outside this mount namespace, gone) are left out.
+  std::vector<CgroupLimit> Limits(std::string_view membership);
+
+ private:
+  const RootedReader& root_;
+  std::string buffer_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_CGROUP_H_

@@ -1,0 +1,99 @@
+// Plain data about processes, as the kernel tells it. No behaviour, no I/O.
+//
+// Shapes and units, the same whichever source filled them in:
+//   times      nanoseconds (procfs counts in ticks of 1/CLK_TCK s, the source converts)
+//   memory     bytes
+//   start      clock ticks since boot, field 22 of /proc/<pid>/stat (proc(5))
+// A figure that could not be read is an empty optional, never 0.
+//
+// Thread safety: values; as safe as any struct.
+
+#ifndef AGENT_EXPORTER_KERNEL_PROCESS_H_
+#define AGENT_EXPORTER_KERNEL_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace agent_exporter {
+
+// The identity of a process. A pid alone is never a key: the kernel hands it out again.
+struct ProcessKey {
+  pid_t pid = 0;
+  uint64_t start_ticks = 0;
+
+  friend auto operator<=>(const ProcessKey&, const ProcessKey&) = default;
+
+  template <typename H>
+  friend H AbslHashValue(H h, const ProcessKey& key) {
+    return H::combine(std::move(h), key.pid, key.start_ticks);
+  }
+};
+
+// CPU time by mode, in nanoseconds.
+struct CpuTimes {
+  int64_t user_ns = 0;
+  int64_t system_ns = 0;
+
+  int64_t total_ns() const { return user_ns + system_ns; }
+  CpuTimes& operator+=(const CpuTimes& other) {
+    user_ns += other.user_ns;
+    system_ns += other.system_ns;
+    return *this;
+  }
+  friend CpuTimes operator-(CpuTimes a, const CpuTimes& b) {
+    return {a.user_ns - b.user_ns, a.system_ns - b.system_ns};
+  }
+  friend CpuTimes operator+(CpuTimes a, const CpuTimes& b) { return a += b; }
+  friend bool operator==(const CpuTimes&, const CpuTimes&) = default;
+};
+
+// One row of a snapshot: what a single read of /proc/<pid>/stat (or one BPF record) tells.
+struct ProcessStat {
+  ProcessKey key;
+  pid_t ppid = 0;
+  std::string comm;  // raw bytes, at most 15 for a user process; may hold anything but NUL
+  char state = '?';  // R S D T t Z X I, as proc(5) spells them
+  bool kernel_thread = false;
+  uint32_t threads = 0;
+  CpuTimes cpu;           // utime, stime: all threads, live and dead
+  CpuTimes children_cpu;  // cutime, cstime: children that were waited for, with theirs
+  uint64_t minor_faults = 0;
+  uint64_t major_faults = 0;
+  uint64_t virtual_bytes = 0;
+  // The address of the start of the stack (field 28). A new program gets a new one, so a change says "exec"
+  // even where comm stays. 0 where the kernel does not let this user see it.
+  uint64_t start_stack = 0;
+};
+
+// What is read only of watched processes, since each field costs a read of its own.
+struct ProcessUsage {
+  std::optional<uint64_t> resident_bytes;  // VmRSS; a zombie has none
+  std::optional<uint64_t> virtual_bytes;   // VmSize
+  std::optional<uint64_t> anon_bytes;      // RssAnon
+  std::optional<uint64_t> file_bytes;      // RssFile
+  std::optional<uint64_t> shmem_bytes;     // RssShmem
+  std::optional<uint64_t> swap_bytes;      // VmSwap
+  std::optional<uint64_t> open_fds;
+  std::optional<uint64_t> io_read_bytes;   // storage, not page cache: read_bytes of /proc/<pid>/io
+  std::optional<uint64_t> io_write_bytes;  // write_bytes
+  // Of the main thread alone: /proc/<pid>/status does not sum them up (fs/proc/array.c,
+  // task_context_switch_counts).
+  std::optional<uint64_t> voluntary_switches;
+  std::optional<uint64_t> involuntary_switches;
+};
+
+// Soft limits of one process; an empty optional inside an ok read means "unlimited".
+struct ProcessLimits {
+  std::optional<uint64_t> open_files;
+  std::optional<uint64_t> address_space_bytes;
+  std::optional<uint64_t> processes;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_PROCESS_H_

@@ -1,0 +1,67 @@
+#include "kernel/process_files.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "kernel/parse_process.h"
+
+namespace agent_exporter {
+namespace {
+
+std::vector<std::string> SplitAtNul(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\0'), text.size());
+    parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ProcessFiles::Cmdline(pid_t pid) {
+  constexpr size_t kLimit = 64 << 10;
+  const absl::StatusOr<std::string_view> text =
+      proc_.Read(std::to_string(pid) + "/cmdline", &buffer_, kLimit);
+  if (!text.ok()) return text.status();
+  std::vector<std::string> arguments = SplitAtNul(*text);
+  while (!arguments.empty() && arguments.back().empty()) arguments.pop_back();
+  return arguments;
+}
+
+absl::StatusOr<std::string> ProcessFiles::Exe(pid_t pid) {
+  absl::StatusOr<std::string> target = proc_.ReadLink(std::to_string(pid) + "/exe");
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (target.ok() && target->size() >= kDeleted.size() &&
+      target->compare(target->size() - kDeleted.size(), std::string::npos, kDeleted) == 0) {
+    target->resize(target->size() - kDeleted.size());
+  }
+  return target;
+}
+
+absl::StatusOr<std::string> ProcessFiles::Cwd(pid_t pid) {
+  return proc_.ReadLink(std::to_string(pid) + "/cwd");
+}
+
+absl::StatusOr<uid_t> ProcessFiles::Uid(pid_t pid) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/status", &buffer_);
+  if (!text.ok()) return text.status();
+  const StatusFields fields = ParseStatus(*text);
+  if (!fields.uid) return absl::InvalidArgumentError("status: no Uid");
+  return *fields.uid;
+}
+
+absl::StatusOr<std::string> ProcessFiles::Cgroup(pid_t pid) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/cgroup", &buffer_);
+  if (!text.ok()) return text.status();
+  return std::string(*text);
+}
+
+absl::StatusOr<ProcessLimits> ProcessFiles::Limits(pid_t pid) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/limits", &buffer_);
+  if (!text.ok()) return text.status();
+  return ParseLimits(*text);
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,56 @@
+// The seam between "what the kernel knows about processes" and everything above it.
+//
+// Two makers: procfs (kernel/procfs_source.h), which works everywhere, and bpf, which reads every process in
+// one system call. Both fill in the same structs, so nothing above this line knows which one runs.
+//
+// Ownership: the caller owns the source; the source owns its descriptors.
+// Thread safety: none. One thread (the sampler's) uses a source.
+// Errors: a process that went away is absl::NotFoundError at any point and never worth a log line; a field
+// that this user may not read is an empty optional, counted in the Unreadable that the source was made with.
+
+#ifndef AGENT_EXPORTER_KERNEL_PROCESS_SOURCE_H_
+#define AGENT_EXPORTER_KERNEL_PROCESS_SOURCE_H_
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kernel/process.h"
+
+namespace agent_exporter {
+
+// Which parts of ProcessUsage somebody wants. Reading what nobody shows would cost the host for nothing.
+struct UsageFields {
+  bool memory_parts = true;  // anon, file, shmem, swap; resident and virtual are always read
+  bool open_fds = true;
+  bool io = false;
+  bool context_switches = false;
+};
+
+class ProcessSource {
+ public:
+  virtual ~ProcessSource() = default;
+
+  // "procfs" or "bpf": the label of agent_exporter_process_source_info.
+  virtual std::string_view name() const = 0;
+
+  // Replaces *rows with every process this user can see, in the order they were read. Fails only when the
+  // listing itself is impossible (no /proc); processes that vanish meanwhile are left out.
+  virtual absl::Status ReadAll(std::vector<ProcessStat>* rows) = 0;
+
+  // Reads one process again. NotFound when that identity is gone, also when its pid belongs to a stranger
+  // now.
+  virtual absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) = 0;
+
+  // Reads the costly figures of a watched process. The source may keep descriptors open for `key` until
+  // Forget.
+  virtual absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields& fields) = 0;
+
+  // `key` is no longer watched: drop what is held for it. Unknown keys are fine.
+  virtual void Forget(const ProcessKey& key) = 0;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_PROCESS_SOURCE_H_

@@ -1,0 +1,39 @@
+// What could not be read in the current observation, by file and reason: the source of
+// agent_exporter_unreadable. A missing sample is honest only where something says why it is missing.
+//
+// Thread safety: none; it belongs to the thread that reads.
+
+#ifndef AGENT_EXPORTER_KERNEL_UNREADABLE_H_
+#define AGENT_EXPORTER_KERNEL_UNREADABLE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace agent_exporter {
+
+class Unreadable {
+ public:
+  // (file, reason), for instance {"fd", "permission"} or {"meminfo", "malformed"}. Files of a process are
+  // named without their pid, so that the number of series stays bounded.
+  using Counts = std::map<std::pair<std::string, std::string>, uint64_t>;
+
+  // Counts one failed read. NotFound of a process' file means it went away and is not counted by callers.
+  // Reasons: permission, missing, malformed, error.
+  void Count(std::string_view file, const absl::Status& why);
+
+  const Counts& counts() const { return counts_; }
+  // Hands over the counts of this observation and starts the next one.
+  Counts Take() { return std::exchange(counts_, {}); }
+
+ private:
+  Counts counts_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_UNREADABLE_H_

@@ -1,0 +1,104 @@
+#include "agents/process_facts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace agent_exporter {
+namespace {
+
+TEST(SystemdUnitTest, TakesTheInnermostServiceOrScope) {
+  EXPECT_EQ(SystemdUnit("0::/system.slice/buildkite-agent.service\n"), "buildkite-agent.service");
+  EXPECT_EQ(SystemdUnit("0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-u7.scope\n"),
+            "run-u7.scope");
+  EXPECT_EQ(SystemdUnit("0::/system.slice/docker-ab.scope/init\n"), "docker-ab.scope");
+  EXPECT_EQ(SystemdUnit("0::/system.slice/a.service (deleted)\n"), "a.service");
+}
+
+TEST(SystemdUnitTest, ReadsTheHierarchyThatSystemdKeeps) {
+  EXPECT_EQ(SystemdUnit("4:memory:/other.service\n1:name=systemd:/system.slice/a.service\n0::/\n"),
+            "a.service");
+  EXPECT_EQ(SystemdUnit("1:name=systemd:/system.slice/old.service\n0::/system.slice/new.service\n"),
+            "new.service");
+}
+
+TEST(SystemdUnitTest, IsEmptyWithoutAUnit) {
+  EXPECT_EQ(SystemdUnit(""), "");
+  EXPECT_EQ(SystemdUnit("0::/\n"), "");
+  EXPECT_EQ(SystemdUnit("0::/kubepods.slice/pod1.slice/abc\n"), "");
+  EXPECT_EQ(SystemdUnit("malformed\n0:/a.service\n"), "");
+}
+
+TEST(CgroupLinesTest, PathsMayHoldColons) {
+  const std::vector<CgroupLine> lines = CgroupLines("12:cpu,cpuacct:/a:b\nbroken\n0::/");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].id, "12");
+  EXPECT_EQ(lines[0].controllers, "cpu,cpuacct");
+  EXPECT_EQ(lines[0].path, "/a:b");
+  EXPECT_EQ(lines[1].controllers, "");
+  EXPECT_EQ(lines[1].path, "/");
+}
+
+TEST(LazyProcessFactsTest, ReadsThisProcess) {
+  const RootedReader proc("/proc");
+  ProcessFiles files(proc);
+  Unreadable unreadable;
+  LazyProcessFacts facts(getpid(), "given", files, unreadable);
+  EXPECT_EQ(facts.pid(), getpid());
+  EXPECT_EQ(facts.comm(), "given");
+  ASSERT_FALSE(facts.argv().empty());
+  EXPECT_THAT(facts.argv()[0], testing::HasSubstr("agent_rules_test"));
+  EXPECT_EQ(facts.exe(), std::filesystem::read_symlink("/proc/self/exe"));
+  EXPECT_EQ(facts.cwd(), std::filesystem::current_path());
+  EXPECT_EQ(facts.uid(), getuid());
+  std::ifstream own("/proc/self/cgroup");
+  EXPECT_EQ(facts.cgroup(), std::string(std::istreambuf_iterator<char>(own), {}));
+  EXPECT_TRUE(unreadable.counts().empty());
+}
+
+// A root of literals: a process that went has no folder; another's files are no text the kernel writes.
+class FakeProcTest : public testing::Test {
+ protected:
+  FakeProcTest() : root_(testing::TempDir() + "facts." + std::to_string(getpid())) {
+    std::filesystem::create_directories(root_ + "/7");
+  }
+  ~FakeProcTest() override { std::filesystem::remove_all(root_); }
+
+  std::string root_;
+};
+
+TEST_F(FakeProcTest, AProcessThatWentIsEmptyAndNotCounted) {
+  const RootedReader proc(root_);
+  ProcessFiles files(proc);
+  Unreadable unreadable;
+  LazyProcessFacts facts(8, "codex", files, unreadable);
+  EXPECT_TRUE(facts.argv().empty());
+  EXPECT_EQ(facts.exe(), "");
+  EXPECT_EQ(facts.cwd(), "");
+  EXPECT_EQ(facts.cgroup(), "");
+  EXPECT_EQ(facts.uid(), std::nullopt);
+  EXPECT_TRUE(unreadable.counts().empty());
+}
+
+TEST_F(FakeProcTest, EveryFactIsReadOnceAndItsFailureCountedOnce) {
+  std::ofstream(root_ + "/7/status") << "Name:\tx\nUid:\tzero\n";
+  std::ofstream(root_ + "/7/cmdline") << "first";
+  const RootedReader proc(root_);
+  ProcessFiles files(proc);
+  Unreadable unreadable;
+  LazyProcessFacts facts(7, "codex", files, unreadable);
+  EXPECT_EQ(facts.uid(), std::nullopt);
+  EXPECT_EQ(facts.uid(), std::nullopt);
+  EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
+  std::ofstream(root_ + "/7/cmdline") << "second";
+  EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
+  const Unreadable::Counts expected = {{{"status", "malformed"}, 1}};
+  EXPECT_EQ(unreadable.counts(), expected);
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,0 +1,151 @@
+#include "agents/rules_yaml.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+namespace agent_exporter {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+absl::StatusOr<std::vector<Rule>> Load(const std::string& text) {
+  return RulesFromYaml(YAML::Load(text)["agents"], "agents.yaml");
+}
+
+TEST(RulesFromYamlTest, ReadsEveryKey) {
+  const absl::StatusOr<std::vector<Rule>> rules = Load(R"(
+agents:
+  - name: worker-{1}
+    kind: worker
+    slot: "{1}"
+    scope: process
+    match:
+      comm: [a, b]
+      exe: /usr/bin/x
+      script: run.js
+      cmdline: '--slot (\d+)'
+      pidfile: [/run/a.pid, /run/b.pid]
+      user: 1000
+      cgroup: /system.slice
+      unit: a.service
+  - name: other
+    match: {comm: other}
+)");
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  ASSERT_EQ(rules->size(), 2u);
+  const Rule& rule = (*rules)[0];
+  EXPECT_EQ(rule.name, "worker-{1}");
+  EXPECT_EQ(rule.kind, "worker");
+  EXPECT_EQ(rule.slot, "{1}");
+  EXPECT_EQ(rule.scope, Scope::kProcess);
+  EXPECT_THAT(rule.comm, ElementsAre("a", "b"));
+  EXPECT_THAT(rule.exe, ElementsAre("/usr/bin/x"));
+  EXPECT_THAT(rule.script, ElementsAre("run.js"));
+  EXPECT_EQ(rule.cmdline, "--slot (\\d+)");
+  EXPECT_THAT(rule.pidfile, ElementsAre("/run/a.pid", "/run/b.pid"));
+  EXPECT_THAT(rule.user, ElementsAre("1000"));
+  EXPECT_THAT(rule.cgroup, ElementsAre("/system.slice"));
+  EXPECT_THAT(rule.unit, ElementsAre("a.service"));
+  EXPECT_EQ(rule.origin, "agents.yaml:3");
+  EXPECT_FALSE(rule.built_in);
+  EXPECT_EQ((*rules)[1].scope, Scope::kTree);
+  EXPECT_EQ((*rules)[1].origin, "agents.yaml:16");
+}
+
+TEST(RulesFromYamlTest, AMissingNameIsTheOneWordOfCommOrScript) {
+  const absl::StatusOr<std::vector<Rule>> rules = Load(R"(
+agents:
+  - match: {comm: codex, user: root}
+  - match: {script: bin/amp}
+  - match: {comm: '{odd}'}
+)");
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  EXPECT_EQ((*rules)[0].name, "codex");
+  EXPECT_EQ((*rules)[1].name, "amp");
+  EXPECT_EQ((*rules)[2].name, "{{odd}}") << "a word, not a template";
+}
+
+TEST(RulesFromYamlTest, NothingIsNoRules) {
+  for (const char* text : {"agents: []", "agents:", "other: 1"}) {
+    const absl::StatusOr<std::vector<Rule>> rules = Load(text);
+    ASSERT_TRUE(rules.ok()) << text << rules.status();
+    EXPECT_TRUE(rules->empty());
+  }
+}
+
+struct ErrorCase {
+  const char* text;
+  const char* message;
+};
+
+class RulesFromYamlErrorTest : public testing::TestWithParam<ErrorCase> {};
+
+TEST_P(RulesFromYamlErrorTest, IsOneLineWithPositionAndAdvice) {
+  const absl::StatusOr<std::vector<Rule>> rules = Load(GetParam().text);
+  ASSERT_TRUE(absl::IsInvalidArgument(rules.status())) << GetParam().text;
+  const std::string message(rules.status().message());
+  EXPECT_EQ(message, GetParam().message);
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RulesFromYamlErrorTest,
+    testing::Values(
+        ErrorCase{"agents: codex", "agents.yaml:1: agents is a word; write a list, each agent below a dash"},
+        ErrorCase{"agents:\n- codex",
+                  "agents.yaml:2: an agent is a word; write name: and match: below a dash"},
+        ErrorCase{"agents:\n- name: a\n  matches: {comm: a}",
+                  "agents.yaml:3: unknown key \"matches\"; did you mean match?"},
+        ErrorCase{"agents:\n- name: a\n  colour: red\n  match: {comm: a}",
+                  "agents.yaml:3: unknown key \"colour\"; known are name, match, kind, slot, scope"},
+        ErrorCase{"agents:\n- name: a\n  match: {com: a}",
+                  "agents.yaml:3: unknown key \"com\"; did you mean comm?"},
+        ErrorCase{"agents:\n- name: a\n  name: b\n  match: {comm: a}",
+                  "agents.yaml:3: key \"name\" is here twice, first at agents.yaml:2; remove one"},
+        ErrorCase{"agents:\n- match:\n    comm: a\n    comm: b",
+                  "agents.yaml:4: key \"comm\" is here twice, first at agents.yaml:3; remove one"},
+        ErrorCase{"agents:\n- [a, b]: c", "agents.yaml:2: a key is a list; write a plain word"},
+        ErrorCase{"agents:\n- name: a",
+                  "agents.yaml:2: an agent has no match; say which processes it is, for instance match: "
+                  "{comm: codex}"},
+        ErrorCase{"agents:\n- name: a\n  match: {}",
+                  "agents.yaml:3: match is empty; write conditions into it, for instance {comm: codex}"},
+        ErrorCase{"agents:\n- name: a\n  match: codex",
+                  "agents.yaml:3: match is a word; write conditions into it, for instance {comm: codex}"},
+        ErrorCase{"agents:\n- name: a\n  match:\n    comm: {b: c}",
+                  "agents.yaml:4: comm is a map; give it one word or a quoted text"},
+        ErrorCase{"agents:\n- name: a\n  match:\n    comm: [b, [c]]",
+                  "agents.yaml:4: an entry of comm is a list; give it one word or a quoted text"},
+        ErrorCase{"agents:\n- name: a\n  match:\n    comm: []",
+                  "agents.yaml:4: comm is an empty list; name what to match or remove it"},
+        ErrorCase{"agents:\n- name: a\n  match:\n    comm: ''",
+                  "agents.yaml:4: comm is an empty word; fill it in or remove it"},
+        ErrorCase{"agents:\n- name: a\n  match:\n    cmdline: [x, y]",
+                  "agents.yaml:4: cmdline is a list; give it one word or a quoted text"},
+        ErrorCase{"agents:\n- name: ''\n  match: {comm: a}",
+                  "agents.yaml:2: name is an empty word; fill it in or remove it"},
+        ErrorCase{
+            "agents:\n- match: {comm: [a, b]}",
+            "agents.yaml:2: an agent has no name; add name: (only a match with exactly one comm or script "
+            "names itself)"},
+        ErrorCase{"agents:\n- name: a\n  scope: self\n  match: {comm: a}",
+                  "agents.yaml:3: scope is \"self\"; write tree (the process and all below it) or process"}));
+
+TEST(RulesFromYamlTest, AnEmptyValueIsAnErrorWithItsFile) {
+  const absl::StatusOr<std::vector<Rule>> rules = Load("agents:\n- name: a\n  match:\n    comm:\n");
+  ASSERT_TRUE(absl::IsInvalidArgument(rules.status()));
+  EXPECT_THAT(std::string(rules.status().message()), StartsWith("agents.yaml:"));
+  EXPECT_THAT(std::string(rules.status().message()), HasSubstr("comm is empty"));
+}
+
+TEST(YamlPositionTest, AMissingNodeIsTheFile) {
+  const YAML::Node root = YAML::Load("a: 1\nb: 2");
+  EXPECT_EQ(YamlPosition(root["b"], "f.yaml"), "f.yaml:2");
+  EXPECT_EQ(YamlPosition(root["c"], "f.yaml"), "f.yaml");
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,0 +1,259 @@
+#include "agents/tracker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/agents/fake_host.h"
+
+namespace agent_exporter {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<Rule> CodexAndClaude() { return {TrackedHost::CommRule("codex"), TrackedHost::CommRule("claude")}; }
+
+TEST(Tracker, AMatchedProcessIsARootAndWhatIsBelowItIsItsTree) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "bash");
+  t.host.Add(12, 11, "git");
+  t.host.Add(20, 1, "sshd");
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+  EXPECT_EQ(t.AgentOf(11), "codex");
+  EXPECT_EQ(t.AgentOf(12), "codex");
+  EXPECT_FALSE(t.IsRoot(12));
+  EXPECT_TRUE(t.Member(11)->direct_child);
+  EXPECT_FALSE(t.Member(12)->direct_child) << "a grandchild";
+  EXPECT_EQ(t.AgentOf(20), "");
+}
+
+TEST(Tracker, AnOrphanStaysItsAgents) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "bash");
+  t.host.Add(12, 11, "daemon");
+  t.Look();
+  EXPECT_FALSE(t.Member(12)->orphan);
+  t.host.ExitAndReap(11);
+  t.Look();
+  ASSERT_EQ(t.AgentOf(12), "codex");
+  EXPECT_TRUE(t.Member(12)->orphan);
+  EXPECT_FALSE(t.IsRoot(12));
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_EQ(t.AgentOf(12), "codex") << "the agent itself is gone, its orphan is not";
+  t.host.Add(13, 12, "worker");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(13), "codex") << "children of an orphan belong to it";
+  EXPECT_FALSE(t.Member(13)->orphan) << "its own parent lives";
+}
+
+TEST(Tracker, ANestedAgentIsItsOwn) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "claude");
+  t.host.Add(12, 11, "rg");
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(11));
+  EXPECT_EQ(t.AgentOf(11), "claude");
+  EXPECT_EQ(t.AgentOf(12), "claude");
+}
+
+TEST(Tracker, BelowTheSameNameAMatchIsNoNewRoot) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "codex");
+  t.Look();
+  EXPECT_FALSE(t.IsRoot(11));
+  EXPECT_TRUE(t.Member(11)->direct_child);
+}
+
+TEST(Tracker, WhenTheWrapperEndsItsProgramTakesOver) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "codex");
+  t.host.Add(12, 11, "bash");
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(11));
+  EXPECT_FALSE(t.Member(11)->orphan);
+  EXPECT_TRUE(t.Member(12)->direct_child);
+  EXPECT_EQ(t.Counters("codex").restarts, 0u) << "the same program goes on";
+}
+
+TEST(Tracker, RulesAreLookedAtAgainAfterAnExec) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "sh");
+  t.host.Add(11, 10, "helper");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+  t.host.Exec(10, "codex");
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+  EXPECT_EQ(t.AgentOf(11), "codex") << "children from before the exec";
+  t.host.Exec(10, "claude");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "claude");
+  EXPECT_EQ(t.AgentOf(11), "claude");
+  t.host.Exec(10, "vim");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+  EXPECT_EQ(t.AgentOf(11), "");
+}
+
+TEST(Tracker, ADescendantThatExecsIntoAnotherNameStays) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Fork(11, 10);
+  t.Look();
+  EXPECT_FALSE(t.IsRoot(11)) << "a fork looks like its parent until it execs";
+  t.host.Exec(11, "make");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(11), "codex");
+  EXPECT_EQ(t.Member(11)->stat.comm, "make");
+}
+
+TEST(Tracker, AForkSeenAfterItsParentDiedIsNoRootOnceItExecs) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Fork(11, 10);
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(11)) << "by all that can be seen it is the program taking over";
+  t.host.Exec(11, "tail");
+  t.Look();
+  EXPECT_FALSE(t.IsRoot(11));
+  EXPECT_TRUE(t.Member(11)->orphan);
+}
+
+TEST(Tracker, ScopeProcessLeavesTheTreeAlone) {
+  TrackedHost t({TrackedHost::CommRule("salt-minion", Scope::kProcess)});
+  t.host.Add(10, 1, "salt-minion");
+  t.host.Add(11, 10, "apt");
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+  EXPECT_EQ(t.AgentOf(11), "");
+}
+
+TEST(Tracker, APidTakenByAStrangerIsNotMistaken) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "bash");
+  t.host.Run(10, 1000);
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.host.Add(10, 1, "nginx");  // same pid, other start time
+  t.host.Run(10, 500);
+  t.Look();
+  EXPECT_THAT(t.gone, ElementsAre(10));
+  EXPECT_EQ(t.AgentOf(10), "");
+  EXPECT_TRUE(t.Member(11)->orphan);
+  EXPECT_EQ(t.Counters("codex").self_cpu.user_ns, 1000);
+}
+
+TEST(Tracker, AStrangerWithTheParentsPidIsNoParent) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(11, 10, "old");
+  t.host.Add(10, 1, "codex");  // younger than its "child"
+  t.Look();
+  EXPECT_EQ(t.AgentOf(11), "");
+}
+
+TEST(Tracker, ARootReplacedByAnotherIsARestart) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_EQ(t.Counters("codex").restarts, 0u);
+  t.host.Add(11, 1, "codex");
+  t.Look();
+  EXPECT_EQ(t.Counters("codex").restarts, 1u);
+  t.host.Add(12, 1, "codex");
+  t.Look();
+  EXPECT_EQ(t.Counters("codex").restarts, 1u) << "a second instance replaces nobody";
+}
+
+TEST(Tracker, StartsAndExitsOfDescendantsAreCounted) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  t.host.Add(11, 10, "a");
+  t.host.Add(12, 10, "b");
+  t.Look();
+  t.host.ExitAndReap(11);
+  t.Look();
+  EXPECT_EQ(t.Counters("codex").descendants_started, 2u);
+  EXPECT_EQ(t.Counters("codex").descendants_exited.at("unknown"), 1u);
+}
+
+TEST(Tracker, TheExporterIsAlwaysAnAgentOfItsOwn) {
+  TrackedHost t(CodexAndClaude(), {.self_pid = 11});
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "codex");  // even where a rule would say something else
+  t.Look();
+  EXPECT_EQ(t.AgentOf(11), "agent_exporter");
+  EXPECT_TRUE(t.IsRoot(11));
+}
+
+TEST(Tracker, KernelThreadsAndNewZombiesAreNobodys) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.at(10).kernel_thread = true;
+  t.host.Add(11, 1, "codex");
+  t.host.Exit(11);
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+  EXPECT_EQ(t.AgentOf(11), "");
+}
+
+TEST(Tracker, MoreNamesThanTheCapFoldIntoOther) {
+  std::vector<Rule> rules;
+  for (const char* name : {"a", "b", "c", "d"}) rules.push_back(TrackedHost::CommRule(name));
+  for (Rule& rule : rules) rule.built_in = true;  // not configured: only what runs takes room
+  TrackedHost t(rules, {.max_agents = 2});
+  for (pid_t pid = 10; pid < 14; ++pid) t.host.Add(pid, 1, std::string(1, static_cast<char>('a' + pid - 10)));
+  t.Look();
+  EXPECT_EQ(t.tracker().folded(), 2u);
+  int other = 0;
+  for (pid_t pid = 10; pid < 14; ++pid) other += t.AgentOf(pid) == "other" ? 1 : 0;
+  EXPECT_EQ(other, 2);
+}
+
+TEST(Tracker, ADiscoveredAgentIsForgottenAConfiguredOneIsNot) {
+  Rule built_in = TrackedHost::CommRule("codex");
+  built_in.built_in = true;
+  TrackedHost t({TrackedHost::CommRule("claude"), built_in}, {.forget_after_seconds = 60});
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_EQ(t.tracker().groups().groups().size(), 2u) << "shown as down for a while";
+  t.PassTime(61);
+  t.Look();
+  ASSERT_EQ(t.tracker().groups().groups().size(), 1u);
+  EXPECT_EQ(t.tracker().groups().groups().begin()->second->name, "claude");
+}
+
+TEST(Tracker, ACycleInATornSnapshotEnds) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 11, "a");
+  t.host.Add(11, 10, "b");
+  t.host.at(11).key.start_ticks = t.host.at(10).key.start_ticks;
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+}
+
+TEST(Tracker, AChainOfTenThousandProcessesIsPlaced) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  for (pid_t pid = 11; pid < 10011; ++pid) t.host.Add(pid, pid - 1, "x");
+  t.Look();
+  EXPECT_EQ(t.tracker().members().size(), 10001u);
+}
+
+}  // namespace
+}  // namespace agent_exporter

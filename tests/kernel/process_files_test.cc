@@ -1,0 +1,125 @@
+#include "kernel/process_files.h"
+
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "tests/kernel/child_process.h"
+#include "tests/kernel/fake_tree.h"
+
+namespace agent_exporter {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ProcessFilesTest, ReadsThisProcess) {
+  const RootedReader proc("/proc");
+  ProcessFiles files(proc);
+  const pid_t self = ::getpid();
+  const auto cmdline = files.Cmdline(self);
+  ASSERT_TRUE(cmdline.ok()) << cmdline.status();
+  EXPECT_EQ(cmdline->front(), ::program_invocation_name);
+  EXPECT_EQ(*files.Exe(self), std::filesystem::read_symlink("/proc/self/exe"));
+  EXPECT_EQ(*files.Cwd(self), std::filesystem::current_path());
+  EXPECT_EQ(*files.Uid(self), ::getuid());
+  EXPECT_THAT(*files.Cgroup(self), testing::EndsWith("\n"));
+  rlimit limit;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto limits = files.Limits(self);
+  ASSERT_TRUE(limits.ok()) << limits.status();
+  EXPECT_EQ(limits->open_files, limit.rlim_cur);
+}
+
+TEST(ProcessFilesTest, ReadsAChildsOwnLimits) {
+  ChildProcess child([] {
+    const rlimit files{77, 88};
+    const rlimit memory{RLIM_INFINITY, RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0 || ::setrlimit(RLIMIT_AS, &memory) != 0) ::_exit(1);
+  });
+  const RootedReader proc("/proc");
+  const auto limits = ProcessFiles(proc).Limits(child.pid());
+  ASSERT_TRUE(limits.ok());
+  EXPECT_EQ(limits->open_files, 77u);
+  EXPECT_EQ(limits->address_space_bytes, std::nullopt);
+}
+
+TEST(ProcessFilesTest, AZombieHasAnEmptyCommandLineAndNoProgram) {
+  ChildProcess child;
+  child.KillToZombie();
+  const RootedReader proc("/proc");
+  ProcessFiles files(proc);
+  EXPECT_THAT(*files.Cmdline(child.pid()), IsEmpty());
+  EXPECT_TRUE(absl::IsNotFound(files.Exe(child.pid()).status()));
+  EXPECT_TRUE(files.Uid(child.pid()).ok());
+}
+
+TEST(ProcessFilesTest, AReapedProcessIsNotFound) {
+  ChildProcess child;
+  const pid_t pid = child.pid();
+  child.KillAndReap();
+  const RootedReader proc("/proc");
+  ProcessFiles files(proc);
+  EXPECT_TRUE(absl::IsNotFound(files.Cmdline(pid).status()));
+  EXPECT_TRUE(absl::IsNotFound(files.Exe(pid).status()));
+  EXPECT_TRUE(absl::IsNotFound(files.Cwd(pid).status()));
+  EXPECT_TRUE(absl::IsNotFound(files.Uid(pid).status()));
+  EXPECT_TRUE(absl::IsNotFound(files.Cgroup(pid).status()));
+  EXPECT_TRUE(absl::IsNotFound(files.Limits(pid).status()));
+}
+
+TEST(ProcessFilesTest, SplitsTheCommandLineAtNul) {
+  FakeTree tree;
+  const RootedReader proc(tree.root());
+  ProcessFiles files(proc);
+  tree.Write("1/cmdline", std::string("node\0\0a b\nc\0", 12));
+  EXPECT_THAT(*files.Cmdline(1), ElementsAre("node", "", "a b\nc"));
+  tree.Write("1/cmdline", std::string("nginx: master\0\0\0\0", 17));
+  EXPECT_THAT(*files.Cmdline(1), ElementsAre("nginx: master"));
+  tree.Write("1/cmdline", "no terminator");
+  EXPECT_THAT(*files.Cmdline(1), ElementsAre("no terminator"));
+  tree.Write("1/cmdline", std::string(100'000, 'x'));
+  EXPECT_EQ(files.Cmdline(1)->front().size(), size_t{64} << 10);
+}
+
+TEST(ProcessFilesTest, AReplacedProgramKeepsItsName) {
+  FakeTree tree;
+  const RootedReader proc(tree.root());
+  tree.Link("1/exe", "/usr/bin/claude (deleted)");
+  tree.Link("2/exe", "/usr/bin/claude (deleted) (deleted)");
+  tree.Link("3/exe", "x");
+  EXPECT_EQ(*ProcessFiles(proc).Exe(1), "/usr/bin/claude");
+  EXPECT_EQ(*ProcessFiles(proc).Exe(2), "/usr/bin/claude (deleted)");
+  EXPECT_EQ(*ProcessFiles(proc).Exe(3), "x");
+}
+
+TEST(ProcessFilesTest, MalformedTextIsSaid) {
+  FakeTree tree;
+  tree.Write("1/status", "Uid:\tnobody\n");
+  tree.Write("1/limits", "Max open files  few\n");
+  const RootedReader proc(tree.root());
+  EXPECT_TRUE(absl::IsInvalidArgument(ProcessFiles(proc).Uid(1).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(ProcessFiles(proc).Limits(1).status()));
+}
+
+TEST(ProcessFilesTest, AnotherUsersProgramIsPermissionDenied) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  ChildProcess child;
+  EXPECT_EQ(RunAs(65534,
+                  [&] {
+                    const RootedReader proc("/proc");
+                    ProcessFiles files(proc);
+                    if (!absl::IsPermissionDenied(files.Exe(child.pid()).status())) return 1;
+                    if (!absl::IsPermissionDenied(files.Cwd(child.pid()).status())) return 2;
+                    return files.Cmdline(child.pid()).ok() && files.Uid(child.pid()).ok() ? 0 : 3;
+                  }),
+            0);
+}
+
+}  // namespace
+}  // namespace agent_exporter

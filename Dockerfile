@@ -3,8 +3,9 @@
 #   docker build -t agent_exporter .
 #   docker run -d --name agent_exporter --pid=host -p 10058:10058 -v /proc:/host/proc:ro agent_exporter
 #
-# It runs as a user without rights: other users' processes then show their CPU, memory and names, but no open files or
-# I/O. For those as well, run it as root with the two capabilities that reading them takes, and no other:
+# It runs as a user without rights: of other users' processes it then sees CPU, memory and names (and from Linux 6.2 on
+# the number of open files), but neither executable nor I/O. For those as well, run it as root with the two capabilities
+# that reading them takes, and no other:
 #
 #   docker run -d --pid=host -p 10058:10058 -v /proc:/host/proc:ro --user 0 --cap-drop ALL \
 #     --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH --security-opt apparmor=unconfined agent_exporter

@@ -25,22 +25,33 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
   if (found == groups_.end()) {
     auto group = std::make_shared<AgentGroup>();
     std::tie(group->name, group->kind, group->slot) = key;
+    for (const auto& [other_key, other] : groups_)
+      group->configured |= other->name == group->name && other->configured;
+    // What stood for the name until its kind or slot was known would be a second agent, and down, from now
+    // on.
+    const auto placeholder = groups_.find(Key{group->name, "", ""});
+    if (placeholder != groups_.end() && placeholder->second->last_alive == 0) groups_.erase(placeholder);
     found = groups_.emplace(std::move(key), std::move(group)).first;
   }
   found->second->last_alive = now;
   return found->second;
 }
 
-void AgentGroupTable::Configure(const std::string& name) {
+void AgentGroupTable::Configure(const std::string& name, const std::string& kind, const std::string& slot) {
+  std::shared_ptr<AgentGroup>& group = groups_[Key{name, kind, slot}];
+  if (group == nullptr) {
+    group = std::make_shared<AgentGroup>();
+    std::tie(group->name, group->kind, group->slot) = std::tie(name, kind, slot);
+  }
+  group->configured = true;
+}
+
+void AgentGroupTable::ConfigureName(const std::string& name) {
   bool known = false;
   for (auto& [key, group] : groups_) {
     if (group->name == name) known = group->configured = true;
   }
-  if (known) return;
-  auto group = std::make_shared<AgentGroup>();
-  group->name = name;
-  group->configured = true;
-  groups_.emplace(Key{name, "", ""}, std::move(group));
+  if (!known) Configure(name, "", "");
 }
 
 void AgentGroupTable::ClearConfigured() {

@@ -39,7 +39,9 @@ class AgentGroupTable {
   std::shared_ptr<AgentGroup> Get(const Match& match, double now, bool* folded);
 
   // Shown with agent_up 0 even before anything matched.
-  void Configure(const std::string& name);
+  void Configure(const std::string& name, const std::string& kind, const std::string& slot);
+  // The same where kind or slot come from a template: the name alone, until a match tells them.
+  void ConfigureName(const std::string& name);
   // A new configuration: nothing counts as configured until Configure says so again.
   void ClearConfigured();
 

@@ -65,7 +65,10 @@ void LimitBook::ReadProcess(ProcessSample& process, double now) {
     }
     auto cgroup = files_.Cgroup(process.key.pid);
     if (cgroup.ok()) {
-      entry.cgroup = *std::move(cgroup);
+      if (last_cgroup_ == nullptr || *last_cgroup_ != *cgroup) {
+        last_cgroup_ = std::make_shared<const std::string>(*std::move(cgroup));
+      }
+      entry.cgroup = last_cgroup_;
     } else if (!absl::IsNotFound(cgroup.status())) {
       unreadable_.Count("cgroup", cgroup.status());
     }
@@ -84,7 +87,8 @@ const std::vector<CgroupLimit>& LimitBook::CgroupLimits(const std::string& membe
   }
   entry.used_at = now;
   // Memberships nobody asked about for a while belong to processes that are gone.
-  absl::erase_if(by_membership_, [&](const auto& other) { return now - other.second.used_at > 2 * kRereadSeconds; });
+  absl::erase_if(by_membership_,
+                 [&](const auto& other) { return now - other.second.used_at > 2 * kRereadSeconds; });
   return by_membership_[membership].limits;
 }
 
@@ -92,6 +96,7 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
   TightestOf tightest;
   Sum self_memory, self_pids, tree_memory, tree_pids, self_fds, tree_fds;
   std::set<std::string> memberships;
+  const std::string* membership = nullptr;  // the last one seen
   bool any_root = false;
 
   for (const ProcessSample& process : agent.processes) {
@@ -116,7 +121,9 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
       self_fds.Add(usage.open_fds);
     }
     const auto entry = processes_.find(process.key);
-    if (entry != processes_.end() && !entry->second.cgroup.empty()) memberships.insert(entry->second.cgroup);
+    if (entry == processes_.end() || entry->second.cgroup.get() == membership) continue;
+    membership = entry->second.cgroup.get();
+    if (membership != nullptr && !membership->empty()) memberships.insert(*membership);
   }
   if (agent.processes.empty()) return;
 
@@ -125,14 +132,15 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
     tightest.Offer(Scope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value, process.limits.processes);
     tightest.Offer(Scope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value, process.limits.processes);
   }
-  for (const std::string& membership : memberships) {
-    for (const CgroupLimit& limit : CgroupLimits(membership, now)) {
+  for (const std::string& member_of : memberships) {
+    for (const CgroupLimit& limit : CgroupLimits(member_of, now)) {
       const Source source = limit.ancestor ? Source::kCgroupAncestor : Source::kCgroup;
       const bool memory = limit.resource == CgroupLimit::Resource::kMemory;
       const Resource resource = memory ? Resource::kMemory : Resource::kPids;
       tightest.Offer(Scope::kTree, resource, source, limit.used, limit.limit);
       if (any_root) {
-        tightest.Offer(Scope::kSelf, resource, source, memory ? self_memory.value : self_pids.value, limit.limit);
+        tightest.Offer(Scope::kSelf, resource, source, memory ? self_memory.value : self_pids.value,
+                       limit.limit);
       }
       if (!memory) {
         const uint64_t headroom = limit.limit > limit.used ? limit.limit - limit.used : 0;

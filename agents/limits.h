@@ -1,15 +1,16 @@
 // Which limit an agent hits first.
 //
-// For each scope and resource every limit that applies is compared and the tightest (the highest used/limit) kept:
+// For each scope and resource every limit that applies is compared and the tightest (the highest used/limit)
+// kept:
 //
 //   resource  rlimit                              cgroup, cgroup_ancestor         host
 //   fds       soft RLIMIT_NOFILE, per process      -                               fs.file-max
 //   memory    RLIMIT_AS, against virtual memory    memory.max                      MemTotal
 //   pids      RLIMIT_NPROC                         pids.max                        min(pid_max, threads-max)
 //
-// scope self sets the roots' own figures against each limit; scope tree sets what really counts against it: for fds the process
-// of the tree that is nearest to its own limit, for a cgroup everything charged to that cgroup. RLIMIT_NPROC counts per user;
-// the agent's tasks are a lower bound of that.
+// scope self sets the roots' own figures against each limit; scope tree sets what really counts against it:
+// for fds the process of the tree that is nearest to its own limit, for a cgroup everything charged to that
+// cgroup. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that.
 //
 // Limits are read at most every 60 s, sooner for whatever is more than half full.
 //
@@ -18,6 +19,7 @@
 #ifndef AGENT_EXPORTER_AGENTS_LIMITS_H_
 #define AGENT_EXPORTER_AGENTS_LIMITS_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,7 +50,8 @@ class LimitBook {
     double read_at = -1;
     bool known = false;
     ProcessLimits limits;
-    std::string cgroup;  // text of /proc/<pid>/cgroup
+    // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
+    std::shared_ptr<const std::string> cgroup;
   };
   struct CgroupEntry {
     double read_at = -1;
@@ -63,6 +66,7 @@ class LimitBook {
   Unreadable& unreadable_;
   absl::flat_hash_map<ProcessKey, ProcessEntry> processes_;
   absl::flat_hash_map<std::string, CgroupEntry> by_membership_;
+  std::shared_ptr<const std::string> last_cgroup_;  // of the process read last
 };
 
 }  // namespace agent_exporter

@@ -67,6 +67,7 @@ struct AgentCounters {
   uint64_t descendants_started = 0;
   std::map<std::string, uint64_t> descendants_exited;  // by reason: ok, error, signal, oom; unknown without events
   uint64_t restarts = 0;
+  uint64_t oom_kills = 0;
   uint64_t minor_faults = 0;
   uint64_t major_faults = 0;
   struct Io {
@@ -96,6 +97,9 @@ struct Observation {
   double boot_time_seconds = 0;  // since the epoch; start stamps count from here
   double clock_ticks = 100;      // CLK_TCK, the unit of ProcessKey::start_ticks
   std::string process_source;    // procfs or bpf
+  std::string process_events;    // bpf, netlink or none
+  std::optional<uint64_t> events_lost;             // with events
+  std::optional<uint64_t> tracking_disagreements;  // with events: what full walks found that events had not told
   pid_t self_pid = 0;            // the exporter itself
   HostSample host;
   std::vector<AgentSample> agents;  // by name, kind, slot

@@ -1,33 +1,40 @@
 #include "agents/observer.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace agent_exporter {
 namespace {
 
+constexpr double kCrossCheckSeconds = 60;
+
 uint64_t TicksSinceBoot(const Observer::Options& options) {
   return static_cast<uint64_t>(options.clock().boottime * static_cast<double>(options.clock_ticks));
 }
 
-void CountRise(std::optional<uint64_t> now, bool from_birth, std::optional<uint64_t>& counted, uint64_t& counter) {
+void CountRise(std::optional<uint64_t> now, bool from_birth, std::optional<uint64_t>& counted,
+               uint64_t& counter) {
   if (!now) return;
   const uint64_t before = counted.value_or(from_birth ? 0 : *now);
   if (*now > before) counter += *now - before;
   counted = std::max(*now, before);
 }
 
-bool RootsFirstThenAge(const ProcessSample& a, const ProcessSample& b) {
-  return std::tuple(a.role != Role::kRoot, a.key.start_ticks, a.key.pid) <
-         std::tuple(b.role != Role::kRoot, b.key.start_ticks, b.key.pid);
+bool RootsFirstThenAge(const TrackedProcess* a, const TrackedProcess* b) {
+  return std::tuple(a->role != Role::kRoot, a->stat.key.start_ticks, a->stat.key.pid) <
+         std::tuple(b->role != Role::kRoot, b->stat.key.start_ticks, b->stat.key.pid);
 }
 
 }  // namespace
 
-Observer::Observer(Options options, RuleSet rules, ProcessSource& source, const RootedReader& proc,
-                   const RootedReader& cgroup_root, Unreadable& unreadable)
+Observer::Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
+                   const RootedReader& proc, const RootedReader& cgroup_root, Unreadable& unreadable)
     : options_(std::move(options)),
       source_(source),
+      events_(events),
+      proc_(proc),
       unreadable_(unreadable),
       files_(proc),
       host_reader_(proc, unreadable),
@@ -52,13 +59,7 @@ Observer::Observer(Options options, RuleSet rules, ProcessSource& source, const 
 
 absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
   const ClockReading now = options_.clock();
-  if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
-  const uint64_t processes = rows_.size();
-  tracker_.Update(rows_, now, [this](const TrackedProcess& gone) {
-    members_.erase(gone.stat.key);
-    limits_.Forget(gone.stat.key);
-    source_.Forget(gone.stat.key);
-  });
+  if (absl::Status status = Look(now); !status.ok()) return status;
 
   auto observation = std::make_shared<Observation>();
   observation->wall_seconds = now.wall;
@@ -66,34 +67,100 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
   observation->boot_time_seconds = static_cast<double>(boot_time_);
   observation->clock_ticks = static_cast<double>(options_.clock_ticks);
   observation->process_source = source_.name();
+  observation->process_events = events_ == nullptr ? "none" : events_->name();
+  if (events_ != nullptr) {
+    observation->events_lost = events_->lost();
+    observation->tracking_disagreements = disagreements_;
+  }
   observation->self_pid = options_.self_pid;
   observation->host = host_reader_.Read();
-  observation->host.processes = processes;
+  observation->host.processes = CountProcesses();
   observation->agents_folded = tracker_.folded();
 
-  absl::flat_hash_map<const AgentGroup*, std::vector<ProcessSample>> by_group;
-  for (const TrackedProcess* process : tracker_.members()) {
-    if (auto sample = SampleProcess(*process, now, tick)) by_group[process->group.get()].push_back(*std::move(sample));
-  }
+  absl::flat_hash_map<const AgentGroup*, std::vector<const TrackedProcess*>> by_group;
+  for (const TrackedProcess* process : tracker_.members()) by_group[process->group.get()].push_back(process);
   for (const auto& [key, group] : tracker_.groups().groups()) {
     AgentSample& agent = observation->agents.emplace_back();
     agent.name = group->name;
     agent.kind = group->kind;
     agent.slot = group->slot;
     agent.configured = group->configured;
-    agent.counters = group->counters;
-    agent.processes = std::move(by_group[group.get()]);
-    std::sort(agent.processes.begin(), agent.processes.end(), RootsFirstThenAge);
+    // Pointers are sorted and samples made in their place: a sample is half a kilobyte.
+    std::vector<const TrackedProcess*>& members = by_group[group.get()];
+    std::sort(members.begin(), members.end(), RootsFirstThenAge);
+    agent.processes.reserve(members.size());
+    for (const TrackedProcess* member : members) {
+      if (!SampleProcess(*member, now, tick, &agent.processes.emplace_back())) agent.processes.pop_back();
+    }
+    agent.counters = group->counters;  // sampling added to them
     limits_.Tightest(agent, observation->host, now.monotonic);
   }
   observation->unreadable = unreadable_.Take();
   return observation;
 }
 
-std::optional<ProcessSample> Observer::SampleProcess(const TrackedProcess& process, const ClockReading& now,
-                                                     bool tick) {
+absl::Status Observer::Look(const ClockReading& now) {
+  if (events_ == nullptr) return WalkAll(now);
+  happened_.clear();
+  if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
+  tracker_.ApplyEvents(happened_);
+  const uint64_t lost = events_->lost();
+  const bool cross_check = now.monotonic - last_walk_ >= kCrossCheckSeconds;
+  if (want_walk_ || cross_check || lost != lost_at_walk_) {
+    want_walk_ = false;
+    lost_at_walk_ = lost;
+    if (absl::Status status = WalkAll(now); !status.ok()) return status;
+  } else {
+    if (absl::Status status = source_.ReadSome(tracker_.KeysToRead(), &rows_); !status.ok()) return status;
+    tracker_.Update(rows_, Walk::kMembers, now, [this](const TrackedProcess& gone) { Forget(gone); });
+  }
+  return TellOfNewMembers(now);
+}
+
+absl::Status Observer::WalkAll(const ClockReading& now) {
+  if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
+  struct stat info {};
+  walked_processes_ = rows_.size();
+  if (fstat(proc_.dir_fd(), &info) == 0 && info.st_nlink > rows_.size()) {
+    links_beside_processes_ = info.st_nlink - rows_.size();
+  }
+  last_walk_ = now.monotonic;
+  tracker_.Update(rows_, Walk::kFull, now, [this](const TrackedProcess& gone) { Forget(gone); });
+  return absl::OkStatus();
+}
+
+// What a new agent had started before its events were asked for is found by walking once more; twice, should
+// it have been quick. A descendant that turns up although its parent's events were asked for is a disagreement.
+absl::Status Observer::TellOfNewMembers(const ClockReading& now) {
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
+    if (untold.empty()) return absl::OkStatus();
+    if (absl::Status status = events_->Track(untold); !status.ok()) return status;
+    if (absl::Status status = WalkAll(now); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// With events nobody lists /proc, but it counts its directories: one per process and a constant number
+// beside them.
+uint64_t Observer::CountProcesses() {
+  struct stat info {};
+  if (events_ == nullptr || fstat(proc_.dir_fd(), &info) != 0 || info.st_nlink <= links_beside_processes_) {
+    return walked_processes_;
+  }
+  return info.st_nlink - links_beside_processes_;
+}
+
+void Observer::Forget(const TrackedProcess& gone) {
+  members_.erase(gone.stat.key);
+  limits_.Forget(gone.stat.key);
+  source_.Forget(gone.stat.key);
+}
+
+bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
+                             ProcessSample* result) {
   const ProcessStat& stat = process.stat;
-  ProcessSample sample;
+  ProcessSample& sample = *result;
   sample.key = stat.key;
   sample.ppid = stat.ppid;
   sample.comm = stat.comm;
@@ -103,8 +170,8 @@ std::optional<ProcessSample> Observer::SampleProcess(const TrackedProcess& proce
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.cpu = stat.cpu;
-  sample.age_seconds = std::max(
-      0.0, now.boottime - static_cast<double>(stat.key.start_ticks) / static_cast<double>(options_.clock_ticks));
+  sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
+                                                        static_cast<double>(options_.clock_ticks));
 
   Member& member = members_[stat.key];
   if (tick) {
@@ -115,18 +182,18 @@ std::optional<ProcessSample> Observer::SampleProcess(const TrackedProcess& proce
     member.tick_time = now.monotonic;
   }
   sample.cpu_ratio = member.ratio;
-  if (stat.state == 'Z') return sample;  // its memory and descriptors are gone
+  if (stat.state == 'Z') return true;  // its memory and descriptors are gone
 
   auto usage = source_.ReadUsage(stat.key, options_.fields);
   if (!usage.ok()) {
-    if (absl::IsNotFound(usage.status())) return std::nullopt;  // went meanwhile; the next look tells
+    if (absl::IsNotFound(usage.status())) return false;  // went meanwhile; the next look tells
     unreadable_.Count("usage", usage.status());
   } else {
     sample.usage = *std::move(usage);
     CountUsage(*process.group, member, sample);
   }
   limits_.ReadProcess(sample, now.monotonic);
-  return sample;
+  return true;
 }
 
 void Observer::CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample) {

@@ -1,8 +1,8 @@
-// Makes Observations: one look at the kernel, one consistent picture. The only place where reading, tracking and
-// limits come together.
+// Makes Observations: one look at the kernel, one consistent picture. The only place where reading, tracking
+// and limits come together.
 //
-// Ownership: borrows the source, the readers and the clock's captures; the Observations it returns are shared.
-// Thread safety: none; one thread calls it.
+// Ownership: borrows the source, the readers and the clock's captures; the Observations it returns are
+// shared. Thread safety: none; one thread calls it.
 
 #ifndef AGENT_EXPORTER_AGENTS_OBSERVER_H_
 #define AGENT_EXPORTER_AGENTS_OBSERVER_H_
@@ -20,6 +20,7 @@
 #include "agents/tracker.h"
 #include "kernel/cgroup.h"
 #include "kernel/host.h"
+#include "kernel/process_events.h"
 #include "kernel/process_files.h"
 #include "kernel/process_source.h"
 #include "kernel/rooted_reader.h"
@@ -38,15 +39,21 @@ class Observer {
     Clock clock = SystemClock;
   };
 
-  // `unreadable` is the one that `source` counts into. All references must outlive this.
-  Observer(Options options, RuleSet rules, ProcessSource& source, const RootedReader& proc,
+  // `unreadable` is the one that `source` counts into; `events` may be null. All of them must outlive this.
+  //
+  // Without events every look walks all processes. With events it reads the watched ones only; all are walked at the start, after
+  // an agent was found (what it had started before), after lost events, and as a cross-check every 60 s.
+  Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events, const RootedReader& proc,
            const RootedReader& cgroup_root, Unreadable& unreadable);
 
-  // Looks afresh. A `tick` moves the CPU ratios on; looks between ticks show the last tick's. Fails only when processes
-  // cannot be listed at all.
+  // Looks afresh. A `tick` moves the CPU ratios on; looks between ticks show the last tick's. Fails only when
+  // processes cannot be listed at all.
   absl::StatusOr<std::shared_ptr<const Observation>> Observe(bool tick);
 
-  void SetRules(RuleSet rules) { tracker_.SetRules(std::move(rules)); }
+  void SetRules(RuleSet rules) {
+    tracker_.SetRules(std::move(rules));
+    want_walk_ = true;
+  }
   const RuleSet& rules() const { return tracker_.rules(); }
   // The processes behind the last observation: explain's raw material.
   const Tracker& tracker() const { return tracker_; }
@@ -61,12 +68,20 @@ class Observer {
     std::optional<uint64_t> io_read, io_write, voluntary, involuntary;
   };
 
-  AgentSample* SampleOf(Observation& observation, const AgentGroup& group);
-  std::optional<ProcessSample> SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick);
+  absl::Status Look(const ClockReading& now);
+  absl::Status WalkAll(const ClockReading& now);
+  absl::Status TellOfNewMembers(const ClockReading& now);
+  uint64_t CountProcesses();
+  void Forget(const TrackedProcess& gone);
+  // False when the process went meanwhile.
+  bool SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
+                     ProcessSample* result);
   void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);
 
   Options options_;
   ProcessSource& source_;
+  ProcessEvents* events_;
+  const RootedReader& proc_;
   Unreadable& unreadable_;
   ProcessFiles files_;
   HostReader host_reader_;
@@ -76,6 +91,13 @@ class Observer {
   uint64_t boot_time_ = 0;
   uint64_t start_ticks_ = 0;
   absl::flat_hash_map<ProcessKey, Member> members_;
+  bool want_walk_ = true;
+  uint64_t walked_processes_ = 0;
+  double last_walk_ = 0;
+  uint64_t lost_at_walk_ = 0;
+  uint64_t disagreements_ = 0;
+  uint64_t links_beside_processes_ = 0;  // st_nlink of /proc less the processes, as of the last walk
+  std::vector<ProcessEvent> happened_;
   std::vector<ProcessStat> rows_;  // reused: a snapshot allocates nothing in the steady state
 };
 

@@ -24,8 +24,8 @@ uint64_t TakeRise(uint64_t now, uint64_t& counted) {
 void Tracker::PlaceAll() {
   // Parents before children, without recursion: a hostile chain of processes may be as deep as pid_max.
   std::vector<TrackedProcess*> chain;
-  for (auto& [pid, process] : processes_) {
-    for (TrackedProcess* at = &process; at != nullptr && at->placed != generation_; at = ParentOf(*at)) {
+  for (TrackedProcess* process : current_) {
+    for (TrackedProcess* at = process; at != nullptr && at->placed != generation_; at = ParentOf(*at)) {
       at->placed = generation_;  // set on the way up, so a cycle in a torn snapshot ends
       chain.push_back(at);
     }
@@ -76,7 +76,7 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, R
     if (!takes_over) ++group->counters.restarts;
   }
   if (group != nullptr && role == Role::kDescendant && process.group == nullptr &&
-      process.stat.key.start_ticks >= options_.start_ticks) {
+      (process.told || process.stat.key.start_ticks >= options_.start_ticks)) {
     ++group->counters.descendants_started;
   }
   process.group = std::move(group);

@@ -21,7 +21,12 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
       {"comm", Field::kComm}, {"exe", Field::kExe}, {"script", Field::kScript},
       {"user", Field::kUser}, {"pid", Field::kPid}, {"cwd", Field::kCwd}};
   for (const auto& [name, kind] : *kFields) {
-    if (field == name) return Part{.field = kind};
+    if (field != name) continue;
+    if (cmdline != nullptr && cmdline->NamedCapturingGroups().count(std::string(field)) > 0) {
+      return absl::InvalidArgumentError(absl::StrCat("cmdline has a capture named ", std::string(field),
+                                                     ", which is a field of its own; rename the capture"));
+    }
+    return Part{.field = kind};
   }
 
   if (field.size() == 1 && field[0] >= '1' && field[0] <= '9') {

@@ -98,8 +98,8 @@ absl::StatusOr<RuleSet> RuleSet::Make(std::vector<Rule> rules) {
 }
 
 RuleSet::RuleSet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-RuleSet::RuleSet(RuleSet&&) = default;
-RuleSet& RuleSet::operator=(RuleSet&&) = default;
+RuleSet::RuleSet(RuleSet&&) noexcept = default;
+RuleSet& RuleSet::operator=(RuleSet&&) noexcept = default;
 RuleSet::~RuleSet() = default;
 
 const std::vector<Rule>& RuleSet::rules() const { return impl_->rules; }

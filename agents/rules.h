@@ -71,8 +71,8 @@ class RuleSet {
   // Compiles the rules. InvalidArgument names the rule's origin, what is wrong and what to do (a bad regular
   // expression, a template with an unknown field, a rule without any condition, an unknown user).
   static absl::StatusOr<RuleSet> Make(std::vector<Rule> rules);
-  RuleSet(RuleSet&&);
-  RuleSet& operator=(RuleSet&&);
+  RuleSet(RuleSet&&) noexcept;
+  RuleSet& operator=(RuleSet&&) noexcept;
   ~RuleSet();
 
   const std::vector<Rule>& rules() const;

@@ -5,6 +5,11 @@
 #include "absl/container/flat_hash_set.h"
 
 namespace agent_exporter {
+namespace {
+
+bool IsTemplate(const std::string& text) { return text.find_first_of("{}") != std::string::npos; }
+
+}  // namespace
 
 Tracker::Tracker(Options options, RuleSet rules, FactsMaker facts, Confirm confirm)
     : options_(options),
@@ -20,33 +25,49 @@ void Tracker::SetRules(RuleSet rules) {
   groups_.ClearConfigured();
   for (const Rule& rule : rules_.rules()) {
     // A name made from a template is known only once something matched.
-    if (!rule.built_in && rule.name.find('{') == std::string::npos) groups_.Configure(LabelValue(rule.name));
+    if (rule.built_in || IsTemplate(rule.name)) continue;
+    if (IsTemplate(rule.kind) || IsTemplate(rule.slot)) {
+      groups_.ConfigureName(LabelValue(rule.name));
+    } else {
+      groups_.Configure(LabelValue(rule.name), LabelValue(rule.kind), LabelValue(rule.slot));
+    }
   }
   for (auto& [pid, process] : processes_) process.examine = true;
 }
 
-void Tracker::Update(std::vector<ProcessStat>& rows, const ClockReading& now,
+void Tracker::Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReading& now,
                      const std::function<void(const TrackedProcess&)>& gone) {
   ++generation_;
   NotePresence(rows);
+  Gather(walk);
   ConfirmChildren();
-  TakeLeave(gone);
+  TakeLeave(walk, gone);
   MatchChanged(now.monotonic);
   PlaceAll();
 
   for (const auto& [key, group] : groups_.groups()) group->members = 0;
   members_.clear();
   absl::flat_hash_set<std::string> folded_names;
-  for (auto& [pid, process] : processes_) {
-    Account(process);
-    process.is_new = false;
-    if (process.group == nullptr) continue;
-    members_.push_back(&process);
-    ++process.group->members;
-    process.group->last_alive = now.monotonic;
-    if (process.folded) folded_names.insert(process.match->agent);
+  std::vector<pid_t> nobodys;
+  for (TrackedProcess* process : current_) {
+    Account(*process);
+    if (process->group == nullptr) {
+      // Only a full walk can tell when it goes, so between two of them a stranger is not remembered.
+      if (process->is_new && walk == Walk::kMembers) nobodys.push_back(process->stat.key.pid);
+      process->is_new = false;
+      continue;
+    }
+    process->is_new = false;
+    members_.push_back(process);
+    ++process->group->members;
+    process->group->last_alive = now.monotonic;
+    if (process->folded) folded_names.insert(process->match->agent);
   }
+  for (const pid_t pid : nobodys) processes_.erase(pid);
+  current_.clear();
+  execs_.clear();
   folded_ = folded_names.size();
+  ForgetDeparted();
   groups_.ForgetStale(now.monotonic);
 }
 
@@ -55,60 +76,104 @@ void Tracker::NotePresence(std::vector<ProcessStat>& rows) {
     ProcessStat& row = rows[i];
     auto [at, inserted] = processes_.try_emplace(row.key.pid);
     TrackedProcess& process = at->second;
+    if (!inserted && process.stat.key.start_ticks == 0) process.stat.key = row.key;  // told of without its start
     if (!inserted && process.stat.key != row.key) {
-      // The pid was handed to a stranger: the old one leaves under a key no pid can have, so both are there until TakeLeave.
-      processes_.emplace(-row.key.pid, std::move(process));
-      process = TrackedProcess();
+      SetAside(process);
       inserted = true;
     }
     if (!inserted) {
-      const bool new_stack = process.stat.start_stack != row.start_stack && process.stat.start_stack != 0 &&
-                             row.start_stack != 0 && row.state != 'Z';
+      // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments are.
+      const bool new_stack =
+          process.stat.start_stack != row.start_stack && row.start_stack != 0 && row.state != 'Z';
       if (new_stack || process.stat.comm != row.comm) process.examine = true;
     }
     std::swap(process.stat, row);
     process.seen = generation_;
     process.order = i;
+    current_.push_back(&process);
   }
+}
+
+// Under a key that no pid can have, so that both are there until it took its leave.
+void Tracker::SetAside(TrackedProcess& process) {
+  TrackedProcess& aside = processes_.emplace(next_aside_--, std::move(process)).first->second;
+  current_.push_back(&aside);
+  process = TrackedProcess();
+}
+
+void Tracker::Gather(Walk walk) {
+  if (walk == Walk::kFull) {
+    for (auto& [pid, process] : processes_) current_.push_back(&process);
+  } else {
+    current_.insert(current_.end(), members_.begin(), members_.end());
+  }
+  std::erase_if(current_, [this](TrackedProcess* process) {
+    return std::exchange(process->gathered, generation_) == generation_;
+  });
 }
 
 // A snapshot takes a while. A child that was read alive and then reaped before its parent was read would be counted twice:
 // in its own figures and in its parent's. Where a child was read before a parent whose children time rose, it is looked
 // at again. Pids mostly rise from parent to child, so this is rare until pids wrap.
 void Tracker::ConfirmChildren() {
-  for (auto& [pid, process] : processes_) {
-    if (process.seen != generation_) continue;
-    const TrackedProcess* parent = ParentOf(process);
-    if (parent == nullptr || parent->order < process.order) continue;
+  for (TrackedProcess* process : current_) {
+    if (process->seen != generation_) continue;
+    const TrackedProcess* parent = ParentOf(*process);
+    if (parent == nullptr || parent->seen != generation_ || parent->order < process->order) continue;
     if (parent->group == nullptr && !parent->is_new) continue;
     if (parent->stat.children_cpu == parent->counted_children) continue;
-    if (!confirm_(&process.stat)) process.seen = generation_ - 1;
+    if (!confirm_(&process->stat)) process->seen = generation_ - 1;
   }
 }
 
-void Tracker::TakeLeave(const std::function<void(const TrackedProcess&)>& gone) {
+void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone) {
   std::vector<pid_t> leaving;
-  for (auto& [pid, process] : processes_) {
-    if (process.seen == generation_) continue;
+  const auto leave = [&](pid_t pid, TrackedProcess& process) {
     leaving.push_back(pid);
-    if (process.is_new) continue;  // came and went within this snapshot: nothing of it was counted
-    // Whoever lives above it may have waited for it, directly or through parents that are gone as well.
-    const CpuTimes counted = process.counted_cpu + process.counted_children;
-    TrackedProcess* ancestor = ParentOf(process);
-    for (int depth = 0; ancestor != nullptr && ancestor->seen != generation_ && depth < 1000; ++depth) {
-      ancestor = ParentOf(*ancestor);
+    LetGo(process);
+    gone(process);
+  };
+  if (walk == Walk::kFull) {
+    for (auto& [pid, process] : processes_) {
+      if (process.seen != generation_) leave(pid, process);
     }
-    if (ancestor != nullptr && ancestor->seen == generation_) ancestor->debt.Owe(counted);
-    if (process.group != nullptr) {
-      if (process.role == Role::kRoot) {
-        ++process.group->lost_roots;
-      } else {
-        ++process.group->counters.descendants_exited["unknown"];
+  } else {
+    for (TrackedProcess* process : current_) {
+      // A process that was set aside is no longer found under its pid.
+      auto found = processes_.find(process->stat.key.pid);
+      if (process->seen != generation_ && found != processes_.end() && &found->second == process) {
+        leave(found->first, *process);
       }
     }
-    gone(process);
+    for (pid_t aside = -1; aside > next_aside_; --aside) leave(aside, processes_.at(aside));
   }
+  next_aside_ = -1;
+  std::erase_if(current_, [this](const TrackedProcess* process) { return process->seen != generation_; });
   for (const pid_t pid : leaving) processes_.erase(pid);
+}
+
+// Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
+void Tracker::LetGo(TrackedProcess& process) {
+  if (process.is_new && !process.told) return;  // came and went within this snapshot: nothing of it was counted
+  TrackedProcess* ancestor = ParentOf(process);
+  for (int depth = 0; ancestor != nullptr && ancestor->seen != generation_ && depth < 1000; ++depth) {
+    ancestor = ParentOf(*ancestor);
+  }
+  if (ancestor != nullptr && ancestor->seen != generation_) ancestor = nullptr;
+  if (ancestor != nullptr) ancestor->debt.Owe(process.counted_cpu + process.counted_children);
+  if (process.group == nullptr) return;
+  if (process.role == Role::kRoot) ++process.group->lost_roots;
+  if (events_) {
+    departed_[process.stat.key] = {.group = process.group,
+                                   .role = process.role,
+                                   .counted_cpu = process.counted_cpu,
+                                   .ancestor = ancestor == nullptr ? ProcessKey{} : ancestor->stat.key,
+                                   .exited = process.exited,
+                                   .exit_reason = process.exit_reason,
+                                   .since = generation_};
+  } else if (process.role == Role::kDescendant) {
+    ++process.group->counters.descendants_exited["unknown"];
+  }
 }
 
 void Tracker::MatchChanged(double now) {
@@ -116,27 +181,28 @@ void Tracker::MatchChanged(double now) {
     auto found = processes_.find(pid);
     if (found != processes_.end() && !found->second.match) found->second.examine = true;
   }
-  for (auto& [pid, process] : processes_) {
-    if (!process.examine) continue;
-    process.examine = false;
-    if (process.stat.state == 'Z') continue;  // who it was is gone with its memory; its last match stays
-    process.match.reset();
-    process.own_group.reset();
-    process.folded = false;
-    if (process.stat.kernel_thread) continue;
-    if (pid == options_.self_pid) {
-      process.match = Match{.agent = "agent_exporter"};
+  for (TrackedProcess* process : current_) {
+    if (!process->examine) continue;
+    process->examine = false;
+    if (process->stat.state == 'Z') continue;  // who it was is gone with its memory; its last match stays
+    process->match.reset();
+    process->own_group.reset();
+    process->folded = false;
+    if (process->stat.kernel_thread) continue;
+    if (process->stat.key.pid == options_.self_pid) {
+      process->match = Match{.agent = "agent_exporter"};
     } else {
-      process.match = rules_.Find(*facts_(process.stat));
+      process->match = rules_.Find(*facts_(process->stat));
     }
-    if (process.match) process.own_group = groups_.Get(*process.match, now, &process.folded);
+    if (process->match) process->own_group = groups_.Get(*process->match, now, &process->folded);
   }
 }
 
 TrackedProcess* Tracker::ParentOf(const TrackedProcess& process) {
   auto found = processes_.find(process.stat.ppid);
   if (found == processes_.end() || &found->second == &process) return nullptr;
-  return found->second.stat.key.start_ticks <= process.stat.key.start_ticks ? &found->second : nullptr;
+  const bool older = found->second.stat.key.start_ticks <= process.stat.key.start_ticks;
+  return older || process.stat.key.start_ticks == 0 ? &found->second : nullptr;
 }
 
 }  // namespace agent_exporter

@@ -14,6 +14,9 @@
 // Counters count from the tracker's start: what a process had used before then, or before it was matched, is not
 // an agent's.
 //
+// With events (kernel/process_events.h) forks, execs and exits are applied between snapshots: lineage is known even of children that
+// no snapshot ever saw, and a snapshot needs to hold the watched processes only (Walk::kMembers).
+//
 // Thread safety: none; the sampler's thread owns it.
 
 #ifndef AGENT_EXPORTER_AGENTS_TRACKER_H_
@@ -25,6 +28,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "agents/agent_group.h"
 #include "agents/clock.h"
@@ -33,6 +37,7 @@
 #include "agents/process_facts.h"
 #include "agents/rules.h"
 #include "kernel/process.h"
+#include "kernel/process_events.h"
 
 namespace agent_exporter {
 
@@ -63,11 +68,24 @@ struct TrackedProcess {
   uint64_t counted_major_faults = 0;
   ReapDebt debt;
 
+  // Events.
+  bool told = false;           // the event source tells of it and of what it starts
+  uint64_t told_since = 0;     // generation
+  bool exited = false;         // its end was told; it may still be a zombie
+  const char* exit_reason = "unknown";
+
   // Bookkeeping of one update.
   uint64_t seen = 0;
+  uint64_t gathered = 0;
   uint64_t placed = 0;
   size_t order = 0;
   bool is_new = true;
+};
+
+// What a snapshot covers.
+enum class Walk {
+  kFull,     // every process there is
+  kMembers,  // those that Tracker::KeysToRead asked for
 };
 
 class Tracker {
@@ -88,9 +106,19 @@ class Tracker {
   void SetRules(RuleSet rules);
   const RuleSet& rules() const { return rules_; }
 
+  // Takes in what happened since the last update, in order. Call before Update.
+  void ApplyEvents(const std::vector<ProcessEvent>& events);
+
+  // Whom a Walk::kMembers snapshot must hold: the members, parents before children, and who ran execve since.
+  std::vector<ProcessKey> KeysToRead() const;
+
   // Takes in a snapshot (its rows are moved from). Identities that left since the last one are passed to `gone`.
-  void Update(std::vector<ProcessStat>& rows, const ClockReading& now,
+  void Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReading& now,
               const std::function<void(const TrackedProcess&)>& gone);
+
+  // Members that the event source must be asked to tell of; they count as told from here on. Those whose parent's
+  // events were told, so that their fork should have been, are added to *disagreements.
+  std::vector<ProcessKey> TakeUntold(uint64_t* disagreements);
 
   // Live processes that belong to an agent, in no particular order; valid until the next Update.
   const std::vector<TrackedProcess*>& members() const { return members_; }
@@ -101,9 +129,30 @@ class Tracker {
  private:
   using ProcessMap = absl::node_hash_map<pid_t, TrackedProcess>;
 
+  // A member that is gone although its end was not told yet.
+  struct Departed {
+    std::shared_ptr<AgentGroup> group;
+    Role role = Role::kDescendant;
+    CpuTimes counted_cpu;
+    ProcessKey ancestor;  // who may have waited for it
+    bool exited = false;
+    const char* exit_reason = "unknown";
+    uint64_t since = 0;  // generation
+  };
+
   void NotePresence(std::vector<ProcessStat>& rows);
+  // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next update.
+  void SetAside(TrackedProcess& process);
+  void Gather(Walk walk);
   void ConfirmChildren();
-  void TakeLeave(const std::function<void(const TrackedProcess&)>& gone);
+  void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
+  void LetGo(TrackedProcess& process);
+  void ForgetDeparted();
+  void ApplyFork(const ProcessEvent& event);
+  void ApplyExit(const ProcessEvent& event);
+  void ApplyFinalCpu(const ProcessEvent& event);
+  TrackedProcess* FindMember(const ProcessKey& key);
+  Departed* FindDeparted(const ProcessKey& key);
   void MatchChanged(double now);
   void PlaceAll();
   void Place(TrackedProcess& process);
@@ -119,6 +168,11 @@ class Tracker {
   ProcessMap processes_;
   AgentGroupTable groups_;
   std::vector<TrackedProcess*> members_;
+  std::vector<TrackedProcess*> current_;  // whom this update is about
+  std::vector<ProcessKey> execs_;         // of processes that are no members
+  absl::flat_hash_map<ProcessKey, Departed> departed_;
+  bool events_ = false;  // some were applied: exits are told
+  pid_t next_aside_ = -1;
   uint64_t generation_ = 0;
   uint64_t folded_ = 0;
 };

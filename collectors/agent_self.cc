@@ -19,6 +19,7 @@ Families agent_self(const Observation& observation) {
   Family uptime = Family::Gauge("agent_self_uptime_seconds", "How long the oldest root has been running.");
   Family cpu = Family::Counter("agent_self_cpu_seconds_total", "CPU time of the roots since the exporter started.");
   Family restarts = Family::Counter("agent_restarts_total", "Times a root of this name was replaced by another.");
+  Family oom_kills = Family::Counter("agent_oom_kills_total", "Processes of the agent that the OOM killer chose.");
 
   for (const AgentSample& agent : observation.agents) {
     const Labels labels = AgentLabels(agent);
@@ -28,6 +29,8 @@ Families agent_self(const Observation& observation) {
     instances.Add(labels, static_cast<double>(live));
     AddCpu(cpu, agent, agent.counters.self_cpu);
     restarts.Add(labels, static_cast<double>(agent.counters.restarts));
+    // Only the kernel's own event tells an OOM kill from any other SIGKILL.
+    if (observation.process_events == "bpf") oom_kills.Add(labels, static_cast<double>(agent.counters.oom_kills));
     if (live == 0) continue;
 
     using Process = ProcessSample;
@@ -42,7 +45,7 @@ Families agent_self(const Observation& observation) {
     uptime.Add(labels, oldest->age_seconds);
   }
   return Collected(up, configured, instances, resident, virtual_memory, threads, open_fds, max_fds, start, uptime, cpu,
-                   restarts);
+                   restarts, oom_kills);
 }
 
 }  // namespace agent_exporter::collectors

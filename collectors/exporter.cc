@@ -21,6 +21,11 @@ const ProcessSample* Self(const Observation& observation) {
 
 Families exporter(const Observation& observation) {
   Family source = Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
+  Family events = Family::Gauge("agent_exporter_process_events_info", "Where forks and exits are told from.");
+  Family lost = Family::Counter("agent_exporter_events_lost_total", "Fork and exit events lost for want of room.");
+  Family disagreements =
+      Family::Counter("agent_exporter_tracking_disagreements_total",
+                      "Descendants that a walk of all processes found and events had not told.");
   Family unreadable = Family::Gauge("agent_exporter_unreadable",
                                     "Reads that failed in this observation: why samples are missing.");
   Family folded = Family::Gauge("agent_exporter_agents_folded", "Agents beyond the cap, shown as agent=\"other\".");
@@ -32,19 +37,22 @@ Families exporter(const Observation& observation) {
   Family start = Family::Gauge("process_start_time_seconds", "When the exporter started, since the epoch.");
 
   source.Add({{"source", observation.process_source}}, 1.0);
+  events.Add({{"events", observation.process_events}}, 1.0);
+  lost.Add({}, observation.events_lost);
+  disagreements.Add({}, observation.tracking_disagreements);
   for (const auto& [key, count] : observation.unreadable) {
     unreadable.Add({{"file", key.first}, {"reason", key.second}}, count);
   }
   folded.Add({}, static_cast<double>(observation.agents_folded));
   if (const ProcessSample* self = Self(observation)) {
-    cpu.Add({}, static_cast<double>(self->cpu.total_ns()) * 1e-9);
+    cpu.Add({}, static_cast<double>(self->cpu.total_ns()) / 1e9);
     resident.Add({}, self->usage.resident_bytes);
     virtual_memory.Add({}, self->usage.virtual_bytes);
     open_fds.Add({}, self->usage.open_fds);
     max_fds.Add({}, self->limits.open_files);
     start.Add({}, observation.StartTimeSeconds(self->key));
   }
-  return Collected(source, unreadable, folded, cpu, resident, virtual_memory, open_fds, max_fds, start);
+  return Collected(source, events, lost, disagreements, unreadable, folded, cpu, resident, virtual_memory, open_fds, max_fds, start);
 }
 
 }  // namespace agent_exporter::collectors

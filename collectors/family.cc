@@ -26,8 +26,8 @@ Labels AgentLabels(const AgentSample& agent, Labels more) {
 }
 
 void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu) {
-  family.Add(AgentLabels(agent, {{"mode", "user"}}), static_cast<double>(cpu.user_ns) * 1e-9);
-  family.Add(AgentLabels(agent, {{"mode", "system"}}), static_cast<double>(cpu.system_ns) * 1e-9);
+  family.Add(AgentLabels(agent, {{"mode", "user"}}), static_cast<double>(cpu.user_ns) / 1e9);
+  family.Add(AgentLabels(agent, {{"mode", "system"}}), static_cast<double>(cpu.system_ns) / 1e9);
 }
 
 uint64_t Instances(const AgentSample& agent) {

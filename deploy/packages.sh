@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that agent_exporter needs, by purpose, and their installation.
 #
-#   deploy/packages.sh build [test lint bench]        prints the names, one a line
+#   deploy/packages.sh build [bpf test lint bench]    prints the names, one a line
 #   deploy/packages.sh missing build [test ...]       prints those not installed yet
 #   deploy/packages.sh install build [test ...]       installs those; asks for nothing if there are none
 #   deploy/packages.sh runtime FILE...                prints the packages that hold the libraries FILE links
@@ -15,6 +15,9 @@ names() {
     build)
       printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev prometheus-cpp-dev \
         libre2-dev libspdlog-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev zlib1g-dev ;;
+    bpf)
+      # Optional: without them the build leaves the BPF process source out.
+      printf '%s\n' bpftool clang libbpf-dev pkgconf ;;
     test)
       printf '%s\n' curl libbenchmark-dev libgmock-dev libgtest-dev procps prometheus python3-prometheus-client \
         screen tmux ;;
@@ -24,7 +27,7 @@ names() {
     bench)
       printf '%s\n' libbenchmark-dev prometheus-node-exporter prometheus-process-exporter ;;
     *)
-      echo "packages.sh: no such group: $1 (build, test, lint, bench)" >&2
+      echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench)" >&2
       exit 2 ;;
   esac
 }

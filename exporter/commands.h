@@ -22,6 +22,7 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
 int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err);
+int RunDoctor(const Options& options, std::ostream& out, std::ostream& err);
 
 // The table and the JSON of status, as functions of an observation.
 std::string StatusTable(const Observation& observation);

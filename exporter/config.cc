@@ -5,9 +5,11 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -33,21 +35,26 @@ absl::Status ReadDuration(const YAML::Node& node, std::string_view file, std::st
   if (!node) return absl::OkStatus();
   if (!node.IsScalar()) return BadValue(node, file, fmt::format("{} must be a duration such as 5s", key));
   const auto parsed = ParseDuration(node.Scalar());
-  if (!parsed.ok()) return BadValue(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
+  if (!parsed.ok())
+    return BadValue(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
   *value = std::chrono::duration_cast<Duration>(*parsed);
   return absl::OkStatus();
 }
 
 absl::Status ReadScalars(const YAML::Node& root, std::string_view file, Config* config) {
+  std::chrono::milliseconds sample_interval{0};
   for (absl::Status status : {
-           ReadDuration(root["sample_interval"], file, "sample_interval", &config->sample_interval),
+           ReadDuration(root["sample_interval"], file, "sample_interval", &sample_interval),
            ReadDuration(root["forget_after"], file, "forget_after", &config->forget_after),
            ReadDuration(root["collector_timeout"], file, "collector_timeout", &config->collector_timeout),
        }) {
     if (!status.ok()) return status;
   }
-  if (config->sample_interval < std::chrono::milliseconds(100)) {
-    return BadValue(root["sample_interval"], file, "sample_interval must be at least 100ms");
+  if (root["sample_interval"]) {
+    if (sample_interval < std::chrono::milliseconds(100)) {
+      return BadValue(root["sample_interval"], file, "sample_interval must be at least 100ms");
+    }
+    config->sample_interval = sample_interval;
   }
   if (config->collector_timeout < std::chrono::milliseconds(1)) {
     return BadValue(root["collector_timeout"], file, "collector_timeout must be at least 1ms");
@@ -65,6 +72,23 @@ absl::Status ReadScalars(const YAML::Node& root, std::string_view file, Config* 
     }
   }
   return absl::OkStatus();
+}
+
+// With stdio and not a stream: a directory opens well and says what it is only when read, which a stream
+// throws.
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  std::string text;
+  char buffer[4096];
+  for (size_t got = 1; file != nullptr && got > 0; text.append(buffer, got)) {
+    got = std::fread(buffer, 1, sizeof buffer, file.get());
+  }
+  if (file != nullptr && std::ferror(file.get()) == 0) return text;
+  const int error = errno;
+  const std::string what =
+      fmt::format("cannot read the configuration file {}: {}", path, std::strerror(error));
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(what);
+  return error == ENOENT ? absl::NotFoundError(what) : absl::FailedPreconditionError(what);
 }
 
 absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
@@ -104,20 +128,16 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
   try {
     return FromYaml(YAML::Load(std::string(text)), file);
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes", file,
-                                                  error.mark.line + 1, error.msg));
+    return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
+                                                  file, error.mark.line + 1, error.msg));
   }
 }
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
   if (path.empty()) return DefaultConfig();
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.good() && text.empty() && !file.eof()) {
-    return absl::NotFoundError(
-        fmt::format("cannot read the configuration file {}: {}", path, std::strerror(errno)));
-  }
-  return ParseConfig(text, path);
+  auto text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  return ParseConfig(*text, path);
 }
 
 absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text) {
@@ -131,7 +151,12 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   if (unit == "d") factor = 24 * 3600 * 1000;
   uint32_t value = 0;
   if (factor == 0 || !ParseNumber(text.substr(0, digits), &value)) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" is not a duration; write a whole number and ms, s, m, h or d, such as 5s", text));
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is not a duration; write a whole number and ms, s, m, h or d, such as 5s", text));
+  }
+  // Clocks count nanoseconds in 64 bits: what is far below their end can be added to any time.
+  if (constexpr int64_t kLongest = int64_t{3650} * 24 * 3600 * 1000; factor * value > kLongest) {
+    return absl::InvalidArgumentError(fmt::format("\"{}\" is too long; at most 3650d", text));
   }
   return std::chrono::milliseconds(factor * value);
 }

@@ -2,18 +2,20 @@
 //
 //   agents: […]               # match rules, agents/rules_yaml.h
 //   builtin_profiles: true    # the rules for well-known agents after one's own
-//   sample_interval: 5s       # the sampler's tick; ratios are taken over it
+//   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else 5s
 //   max_agents: 200           # more names than that fold into agent="other"
 //   forget_after: 1h          # how long a discovered agent shows agent_up 0 after its last process went
 //   collector_timeout: 2s     # a collector that takes longer is cut off
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
-// Errors: InvalidArgument, "file:line: what is wrong; what to do". NotFound/PermissionDenied name the file.
+// Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is
+// NotFound, PermissionDenied or FailedPrecondition (a directory) and named.
 
 #ifndef AGENT_EXPORTER_EXPORTER_CONFIG_H_
 #define AGENT_EXPORTER_EXPORTER_CONFIG_H_
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,7 +27,7 @@ namespace agent_exporter {
 struct Config {
   RuleSet rules;  // the file's, then the built-in profiles
   bool builtin_profiles = true;
-  std::chrono::milliseconds sample_interval{5000};
+  std::optional<std::chrono::milliseconds> sample_interval;
   size_t max_agents = 200;
   std::chrono::seconds forget_after{3600};
   std::chrono::milliseconds collector_timeout{2000};
@@ -40,7 +42,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
 // Reads and parses `path`; an empty path gives the default.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
-// "500ms", "5s", "2m", "1h", "7d"; InvalidArgument otherwise.
+// "500ms", "5s", "2m", "1h", "7d", at most 3650d; InvalidArgument otherwise.
 absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
 }  // namespace agent_exporter

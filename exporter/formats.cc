@@ -4,11 +4,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
 #include "exporter/family_groups.h"
 #include "exporter/text_writer.h"
 
@@ -70,20 +71,35 @@ class SampleWriter {
   bool PrepareLabels(const ClientMetric& metric) {
     labels_.clear();
     hash_ = 0;
+    if (!HasKnownNames(metric) && !LearnNames(metric)) return false;
     for (std::size_t i = 0; i < metric.label.size(); ++i) {
       const ClientMetric::Label& label = metric.label[i];
-      if (!IsLabelName(label.name) || label.name == own_label_) return false;
-      for (std::size_t j = 0; j < i; ++j) {
-        if (metric.label[j].name == label.name) return false;
-      }
       if (i > 0) labels_.push_back(',');
       const std::size_t begin = labels_.size();
       labels_.append(label.name).append("=\"");
       AppendEscaped(label.value, Escape::kNewlineAndQuote, &labels_);
       labels_.push_back('"');
       if (!label.value.empty()) {
-        hash_ += std::hash<std::string_view>()(std::string_view(labels_).substr(begin));
+        hash_ += absl::Hash<absl::string_view>()(absl::string_view(labels_).substr(begin));
       }
+    }
+    return true;
+  }
+
+  // Nearly always true: the samples of a family bear the same label names in the same order, judged once.
+  bool HasKnownNames(const ClientMetric& metric) const {
+    return std::equal(
+        metric.label.begin(), metric.label.end(), names_.begin(), names_.end(),
+        [](const ClientMetric::Label& label, std::string_view name) { return label.name == name; });
+  }
+
+  // False: not legal label names.
+  bool LearnNames(const ClientMetric& metric) {
+    names_.clear();
+    for (const ClientMetric::Label& label : metric.label) {
+      const bool repeated = std::find(names_.begin(), names_.end(), label.name) != names_.end();
+      if (repeated || !IsLabelName(label.name) || label.name == own_label_) return false;
+      names_.push_back(label.name);
     }
     return true;
   }
@@ -192,8 +208,9 @@ class SampleWriter {
   const Format format_;
   const FamilyGroup& group_;
   std::string* const out_;
-  std::string_view own_label_;  // the label this type adds itself
-  std::string labels_;          // the current sample's, escaped, without braces
+  std::string_view own_label_;           // the label this type adds itself
+  std::vector<std::string_view> names_;  // of the latest legal sample's labels
+  std::string labels_;                   // the current sample's, escaped, without braces
   std::uint64_t hash_ = 0;
   absl::flat_hash_map<std::uint64_t, const ClientMetric*> seen_;
   bool duplicates_ = false;

@@ -15,7 +15,7 @@ namespace {
 class QuotedMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    const std::string quoted = Quoted(std::string_view(message.payload.data(), message.payload.size()));
+    const std::string quoted = JsonString(std::string_view(message.payload.data(), message.payload.size()));
     out.append(quoted.data(), quoted.data() + quoted.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<QuotedMessage>(); }
@@ -23,7 +23,7 @@ class QuotedMessage : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-std::string Quoted(std::string_view text) {
+std::string JsonString(std::string_view text) {
   return nlohmann::json(std::string(text)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

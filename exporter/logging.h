@@ -15,7 +15,7 @@ void SetUpLogging(const std::string& level, const std::string& format);
 
 // `text` between double quotes with quotes, backslashes and control bytes escaped, as both formats want it. Bytes that are
 // not UTF-8 become U+FFFD.
-std::string Quoted(std::string_view text);
+std::string JsonString(std::string_view text);
 
 }  // namespace agent_exporter
 

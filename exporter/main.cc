@@ -24,6 +24,7 @@ int Run(int argc, char** argv) {
     case Command::kTraits: return RunTraits(options, std::cout, std::cerr);
     case Command::kExplain: return RunExplain(options, std::cout, std::cerr);
     case Command::kCheckConfig: return RunCheckConfig(options, std::cout, std::cerr);
+    case Command::kDoctor: return RunDoctor(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -3,58 +3,59 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "collectors/collector.h"
+#include "exporter/help_formatter.h"
 #include "exporter/version.h"
 
 namespace agent_exporter {
 namespace {
 
-// AGENT_EXPORTER_WEB_LISTEN_ADDRESS for --web.listen-address.
-std::string EnvironmentName(std::string_view flag) {
-  std::string name = "AGENT_EXPORTER_";
-  for (const char c : flag) {
-    name += c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
-
 template <typename Value>
 CLI::Option* Flag(CLI::App& app, const std::string& name, Value& value, const std::string& help) {
-  return app.add_option("--" + name, value, help)->envname(EnvironmentName(name))->group("Flags");
+  return app.add_option("--" + name, value, help)->envname(EnvironmentName(name));
 }
 
 CLI::Option* Switch(CLI::App& app, const std::string& name, bool& value, const std::string& help) {
-  return app.add_flag("--" + name, value, help)->envname(EnvironmentName(name))->group("Flags");
+  return app.add_flag("--" + name, value, help)->envname(EnvironmentName(name));
 }
 
 void AddCollectorFlags(CLI::App& app, Options& options) {
   for (const CollectorRow& row : CollectorTable()) {
     const std::string name(row.name);
     app.add_flag(fmt::format("--collector.{0},!--no-collector.{0}", name), options.collectors[name],
-                 fmt::format("{}{}", row.help, row.enabled_by_default ? "" : " (off by default)"))
+                 std::string(row.help))
         ->envname(EnvironmentName("collector." + name))
-        ->group("Collectors (--no-collector.<name> switches one off)");
+        ->group(kCollectorGroup);
   }
 }
 
 void AddFlags(CLI::App& app, Options& options) {
+  // One value each, or it would swallow a PID that follows; several in the environment are parted by commas.
   Flag(app, "web.listen-address", options.listen, "Address to serve on, [host]:port; repeatable")
-      ->capture_default_str();
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->default_str(options.listen.front());
   Flag(app, "web.telemetry-path", options.telemetry_path, "Path of the metrics")->capture_default_str();
   Flag(app, "web.max-requests", options.max_requests, "Scrapes answered at once, more get 503; 0: no limit")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   Switch(app, "web.disable-exporter-metrics", options.disable_exporter_metrics,
-         "Leave out the exporter's own process_* and agent_exporter_* metrics");
-  Flag(app, "config.file", options.config_file,
-       "Configuration file (YAML); without one the built-in profiles apply");
+         "Leave out the metrics about the exporter itself");
+  Flag(app, "config.file", options.config_file, "Configuration file, YAML; without one, well-known agents");
   Switch(app, "collector.disable-defaults", options.disable_default_collectors,
          "Only collectors that are switched on by a flag");
   Flag(app, "path.procfs", options.procfs, "Where procfs is mounted")->capture_default_str();
+  Flag(app, "process.source", options.process_source, "Where processes are read from: auto, bpf or procfs")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "bpf", "procfs"}));
+  Flag(app, "process.events", options.process_events, "Who tells of forks and exits: auto, bpf, netlink or none")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
   Flag(app, "log.level", options.log_level, "debug, info, warn or error")
       ->capture_default_str()
@@ -62,6 +63,18 @@ void AddFlags(CLI::App& app, Options& options) {
   Flag(app, "log.format", options.log_format, "logfmt or json")
       ->capture_default_str()
       ->check(CLI::IsMember({"logfmt", "json"}));
+}
+
+// From 2.2 on CLI11 passes over a variable whose value a check refuses; a flag would have been an error.
+std::optional<EarlyExit> RefusedEnvironment(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
+    if (value == nullptr || *value == '\0' || option->count() > 0) continue;
+    return EarlyExit{2, "",
+                     absl::StrCat("agent_exporter: ", option->get_envname(), ": bad value ", value,
+                                  "; see agent_exporter --help\n")};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -75,27 +88,28 @@ std::string VersionLine() {
 std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv) {
   Options options;
   CLI::App app(
-      "agent_exporter watches long-running agents and everything they start, from outside, and shows it to "
-      "Prometheus.\n"
+      "Watches long-running agents and everything they start, from outside, and shows it to Prometheus.\n"
       "Without a command it serves.",
       "agent_exporter");
-  app.set_version_flag("--version", VersionLine());
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_help_flag("-h,--help", "Print this and exit");
+  app.set_version_flag("--version", VersionLine(), "Print the version and exit");
   app.require_subcommand(0, 1);
   app.fallthrough();
-  app.get_formatter()->column_width(44);
 
   CLI::App* serve =
-      app.add_subcommand("serve", "Serve metrics over HTTP until SIGTERM; SIGHUP re-reads the configuration");
+      app.add_subcommand("serve", "Serve metrics over HTTP (the default); SIGHUP re-reads the configuration");
   CLI::App* status = app.add_subcommand("status", "Print a table of the agents that run now");
-  status->add_flag("--json", options.json, "The same as JSON");
-  CLI::App* traits =
-      app.add_subcommand("traits", "Print one agent's own footprint as JSON, under agent_self");
+  status->add_flag("--json", options.json, "Print JSON instead");
+  CLI::App* traits = app.add_subcommand("traits", "Print one agent's own footprint as JSON");
   traits->add_option("--agent", options.agent, "Which agent; needed when several run");
   CLI::App* explain =
       app.add_subcommand("explain", "Say which rule took a process and why the others did not");
   explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);
-  CLI::App* check = app.add_subcommand("check-config", "Check a configuration file");
+  CLI::App* check = app.add_subcommand("check-config", "Check a configuration file and exit");
   check->add_option("FILE", options.check_file, "The file")->required();
+  CLI::App* doctor = app.add_subcommand("doctor", "Say what works for this user on this host, and what to do about the rest");
+  doctor->add_flag("--json", options.json, "Print JSON instead");
   AddFlags(app, options);
   AddCollectorFlags(app, options);
 
@@ -110,6 +124,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
                          ? err.str()
                          : absl::StrCat("agent_exporter: ", error.what(), "; see agent_exporter --help\n")};
   }
+  if (auto refused = RefusedEnvironment(app)) return *std::move(refused);
   // CLI11 makes a map entry for every collector; only what a flag really said counts.
   for (const CollectorRow& row : CollectorTable()) {
     const std::string name(row.name);
@@ -124,6 +139,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (traits->parsed()) options.command = Command::kTraits;
   if (explain->parsed()) options.command = Command::kExplain;
   if (check->parsed()) options.command = Command::kCheckConfig;
+  if (doctor->parsed()) options.command = Command::kDoctor;
   if (serve->parsed()) options.command = Command::kServe;
   return options;
 }

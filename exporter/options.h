@@ -14,7 +14,7 @@
 
 namespace agent_exporter {
 
-enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig };
+enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor };
 
 struct Options {
   Command command = Command::kServe;
@@ -28,10 +28,12 @@ struct Options {
   bool disable_default_collectors = false;
   std::string procfs = "/proc";
   std::string sysfs = "/sys";
+  std::string process_source = "auto";
+  std::string process_events = "auto";
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
-  bool json = false;         // status
+  bool json = false;         // status, doctor
   std::string agent;         // traits
   int pid = 0;               // explain
   std::string check_file;    // check-config

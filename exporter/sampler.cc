@@ -35,7 +35,7 @@ std::shared_ptr<const Observation> Sampler::Fresh(std::chrono::milliseconds max_
                                                   std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   const auto fresh_enough = [&, oldest = SteadyClock::now() - max_age] {
-    return latest_time_ >= oldest || stopping_;
+    return latest_time_ >= oldest || failed_time_ >= oldest || stopping_;
   };
   if (!fresh_enough()) {
     wanted_ = true;
@@ -67,7 +67,8 @@ void Sampler::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto next_tick = last_tick + interval_;
-    work_.wait_until(lock, next_tick, [this] { return stopping_ || wanted_; });
+    work_.wait_until(lock, next_tick,
+                     [&] { return stopping_ || wanted_ || last_tick + interval_ != next_tick; });
     if (stopping_) break;
     const auto now = SteadyClock::now();
     const bool tick = now >= next_tick;
@@ -92,8 +93,11 @@ void Sampler::Loop() {
 absl::Status Sampler::Look(bool tick) {
   const auto started = SteadyClock::now();
   auto observation = watch_->observer().Observe(tick);
-  if (!observation.ok()) return observation.status();
   const std::lock_guard lock(mutex_);
+  if (!observation.ok()) {
+    failed_time_ = started;
+    return observation.status();
+  }
   latest_ = *std::move(observation);
   latest_time_ = started;
   return absl::OkStatus();

@@ -1,5 +1,5 @@
-// The sampler: the one thread that looks at the kernel. It keeps its own ticks, from which ratios are taken, and looks
-// once more whenever a scrape wants fresher figures than it has.
+// The sampler: the one thread that looks at the kernel. It keeps its own ticks, from which ratios are taken,
+// and looks once more whenever a scrape wants fresher figures than it has.
 //
 // Ownership: owns its Watch. Thread safety: all public methods may be called from any thread.
 
@@ -24,15 +24,18 @@ class Sampler {
   Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval);
   ~Sampler();  // stops
 
-  // Makes the first observation before it returns, so that there is always one. Its error is the reason not to start.
+  // Makes the first observation before it returns, so that there is always one. Its error is the reason not
+  // to start.
   absl::Status Start();
   void Stop();
 
   std::shared_ptr<const Observation> Latest() const;
 
-  // An observation at most `max_age` old, made now if need be. Callers that ask at once share it. When the kernel keeps the
-  // sampler longer than `patience` (a process that holds its memory map locked, say), the latest there is.
-  std::shared_ptr<const Observation> Fresh(std::chrono::milliseconds max_age, std::chrono::milliseconds patience);
+  // An observation at most `max_age` old, made now if need be. Callers that ask at once share it. When the
+  // kernel keeps the sampler longer than `patience` (a process that holds its memory map locked, say) or
+  // cannot be read, the latest there is.
+  std::shared_ptr<const Observation> Fresh(std::chrono::milliseconds max_age,
+                                           std::chrono::milliseconds patience);
 
   // Takes effect at the next look; the figures so far stay.
   void SetRules(RuleSet rules);
@@ -52,6 +55,7 @@ class Sampler {
   std::chrono::milliseconds interval_;
   std::shared_ptr<const Observation> latest_;
   SteadyClock::time_point latest_time_;
+  SteadyClock::time_point failed_time_;  // of the last look that failed: nobody waits for that one
   bool wanted_ = false;
   bool stopping_ = false;
   bool failing_ = false;  // so that a failure is logged once, not at every tick

@@ -1,11 +1,13 @@
 // `agent_exporter serve`: puts sampler, scraper and HTTP together and waits for signals.
 
+#include <malloc.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,6 +33,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShareWithin{500};
 // Longer than any look that goes well, shorter than Prometheus' usual scrape timeout of 10 s.
 constexpr milliseconds kPatience{5000};
+
+// With events a look costs what is watched, not what the host runs, so it can be had more often.
+milliseconds SampleInterval(std::optional<milliseconds> configured, bool events) {
+  return configured.value_or(milliseconds(events ? 1000 : 5000));
+}
 
 UsageFields FieldsFor(const std::set<std::string>& enabled) {
   UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
@@ -68,14 +75,14 @@ void LogAddresses(const Options& options, const HttpServer& server) {
 }
 
 // A bad file is refused in one log line and what runs goes on.
-void Reload(const Options& options, Sampler& sampler, MetricsHandler& metrics) {
+void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics) {
   auto config = LoadConfig(options.config_file);
   metrics.SetReloadSuccessful(config.ok());
   if (!config.ok()) {
     spdlog::error("configuration not reloaded, the old one stays: {}", std::string(config.status().message()));
     return;
   }
-  sampler.SetInterval(config->sample_interval);
+  sampler.SetInterval(SampleInterval(config->sample_interval, events));
   sampler.SetRules(std::move(config->rules));
   spdlog::info("configuration reloaded (rules and sample_interval; other settings at the next start)");
 }
@@ -107,21 +114,26 @@ sigset_t BlockSignals() {
 }  // namespace
 
 int RunServe(const Options& options, std::ostream& err) {
+  // Threads that take turns need no heap each: what one frees, the next can use.
+  mallopt(M_ARENA_MAX, 1);
   SetUpLogging(options.log_level, options.log_format);
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
-  const milliseconds interval = config->sample_interval;
+  const std::optional<milliseconds> configured_interval = config->sample_interval;
   const milliseconds collector_timeout = config->collector_timeout;
   const std::set<std::string> enabled = EnabledCollectors(options);
 
   const sigset_t signals = BlockSignals();
   auto watch = Watch::Make({.procfs = options.procfs,
                             .sysfs = options.sysfs,
+                            .source = options.process_source,
+                            .events = options.process_events,
                             .fields = FieldsFor(enabled),
                             .self_pid = getpid()},
                            *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
-  Sampler sampler(*std::move(watch), interval);
+  const bool events = (*watch)->has_events();
+  Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
 
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
@@ -144,7 +156,7 @@ int RunServe(const Options& options, std::ostream& err) {
       spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
       break;
     }
-    Reload(options, sampler, metrics);
+    Reload(options, events, sampler, metrics);
   }
   server.Stop();
   sampler.Stop();

@@ -58,13 +58,16 @@ Summary Summarise(const AgentSample& agent) {
   s.processes = agent.processes.size();
   for (const ProcessSample& process : agent.processes) {
     s.cpu_ratio += process.cpu_ratio;
-    s.children += process.direct_child ? 1 : 0;
-    s.orphans += process.orphan ? 1 : 0;
-    s.zombies += process.state == 'Z' ? 1 : 0;
+    const bool zombie = process.state == 'Z';
+    s.zombies += zombie ? 1 : 0;
+    s.children += process.direct_child && !zombie ? 1 : 0;
+    s.orphans += process.orphan && !zombie ? 1 : 0;
     if (IsLiveRoot(process)) s.uptime = std::max(s.uptime, process.age_seconds);
   }
-  s.tree_resident = SumOver(agent, any, rss);
-  s.tree_fds = SumOver(agent, any, fds);
+  if (!agent.processes.empty()) {
+    s.tree_resident = SumOver(agent, any, rss);
+    s.tree_fds = SumOver(agent, any, fds);
+  }
   if (s.instances > 0) {
     s.self_resident = SumOver(agent, IsRoot, rss);
     s.self_fds = SumOver(agent, IsRoot, fds);
@@ -110,7 +113,8 @@ std::vector<std::string> Row(const AgentSample& agent) {
 
 // Cells a column need, in characters rather than bytes.
 size_t Width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 // The name comes from somebody's process: nothing in it may drive the terminal.
@@ -124,12 +128,13 @@ std::string Printable(std::string text) {
 }  // namespace
 
 std::string StatusTable(const Observation& observation) {
-  std::vector<std::vector<std::string>> rows = {{"AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE", "FDS/MAX",
-                                                 "TREE FDS", "CHILDREN", "ORPHANS", "ZOMBIES", "UPTIME",
-                                                 "NEAREST LIMIT"}};
+  std::vector<std::vector<std::string>> rows = {{"AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE",
+                                                 "FDS/MAX", "TREE FDS", "CHILDREN", "ORPHANS", "ZOMBIES",
+                                                 "UPTIME", "NEAREST LIMIT"}};
   for (const AgentSample& agent : observation.agents) rows.push_back(Row(agent));
   if (rows.size() == 1) {
-    return "No agent runs now. Well-known agents are found by themselves; your own need a rule in --config.file.\n";
+    return "No agent runs now. Well-known agents are found by themselves; your own need a rule in "
+           "--config.file.\n";
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (auto& row : rows) {
@@ -152,7 +157,8 @@ std::string StatusJson(const Observation& observation) {
   nlohmann::ordered_json agents = nlohmann::ordered_json::array();
   for (const AgentSample& agent : observation.agents) {
     const Summary s = Summarise(agent);
-    nlohmann::ordered_json entry = {{"agent", agent.name}, {"up", s.instances > 0}, {"instances", s.instances}};
+    nlohmann::ordered_json entry = {
+        {"agent", agent.name}, {"up", s.instances > 0}, {"instances", s.instances}};
     if (!agent.kind.empty()) entry["kind"] = agent.kind;
     if (!agent.slot.empty()) entry["slot"] = agent.slot;
     const auto put = [&entry](const char* key, Figure value) {
@@ -174,7 +180,9 @@ std::string StatusJson(const Observation& observation) {
       nlohmann::ordered_json row = {{"pid", process.key.pid},
                                     {"ppid", process.ppid},
                                     {"comm", LabelValue(process.comm)},
-                                    {"role", IsRoot(process) ? "root" : process.orphan ? "orphan" : "descendant"},
+                                    {"role", IsRoot(process)  ? "root"
+                                             : process.orphan ? "orphan"
+                                                              : "descendant"},
                                     {"state", std::string(1, process.state)}};
       if (process.usage.resident_bytes) row["resident_memory_bytes"] = *process.usage.resident_bytes;
       if (process.usage.open_fds) row["open_fds"] = *process.usage.open_fds;

@@ -1,5 +1,6 @@
 #include "exporter/watch.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kernel/bpf_makers.h"
+#include "kernel/netlink_events.h"
 #include "kernel/procfs_source.h"
 
 namespace agent_exporter {
@@ -25,10 +28,62 @@ size_t HeldDescriptors() {
   return std::min<size_t>(limit.rlim_cur / 2, 4096);
 }
 
+absl::Status Refused(std::string_view flag, const absl::Status& why) {
+  return absl::Status(why.code(), std::string(flag) + " cannot be had here: " + std::string(why.message()) +
+                                      "; agent_exporter doctor tells more");
+}
+
 }  // namespace
 
 Watch::Watch(const WatchOptions& options)
     : proc_(options.procfs), cgroup_root_(absl::StrCat(options.sysfs, "/fs/cgroup")), files_(proc_) {}
+
+// Whether this procfs shows the pids that this process lives among: not a test's tree, not another namespace's.
+bool Watch::IsOurProc() const {
+  const auto self = proc_.ReadLink("self");
+  return self.ok() && *self == std::to_string(getpid());
+}
+
+absl::Status Watch::MakeSource(const WatchOptions& options, long clock_ticks) {
+  const auto procfs = [&] {
+    return std::make_unique<ProcfsSource>(proc_, unreadable_, clock_ticks, HeldDescriptors());
+  };
+  if (options.source == "bpf" || (options.source == "auto" && IsOurProc())) {
+    auto bpf = MakeBpfSource(procfs(), clock_ticks);
+    if (bpf.ok()) {
+      source_ = *std::move(bpf);
+      return absl::OkStatus();
+    }
+    if (options.source == "bpf") return Refused("--process.source=bpf", bpf.status());
+    spdlog::info("processes are read from procfs, not by BPF: {}", std::string(bpf.status().message()));
+  }
+  source_ = procfs();
+  return absl::OkStatus();
+}
+
+absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
+  if (options.events == "none" || (options.events == "auto" && !IsOurProc())) return absl::OkStatus();
+  std::string why_not;
+  if (options.events == "auto" || options.events == "bpf") {
+    auto bpf = MakeBpfEvents(clock_ticks);
+    if (bpf.ok()) {
+      events_ = *std::move(bpf);
+      return absl::OkStatus();
+    }
+    if (options.events == "bpf") return Refused("--process.events=bpf", bpf.status());
+    why_not = std::string(bpf.status().message());
+  }
+  auto netlink = MakeNetlinkEvents(kNetlinkReceiveBuffer);
+  if (netlink.ok()) {
+    events_ = *std::move(netlink);
+  } else if (options.events == "netlink") {
+    return Refused("--process.events=netlink", netlink.status());
+  } else {
+    spdlog::info("no fork and exit events ({}; {}): short-lived children count by cutime alone", why_not,
+                 std::string(netlink.status().message()));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, Config config) {
   std::unique_ptr<Watch> watch(new Watch(options));
@@ -43,8 +98,8 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                                      "; mount it or set --path.procfs"));
   }
   const long clock_ticks = sysconf(_SC_CLK_TCK) > 0 ? sysconf(_SC_CLK_TCK) : 100;
-  watch->source_ =
-      std::make_unique<ProcfsSource>(watch->proc_, watch->unreadable_, clock_ticks, HeldDescriptors());
+  if (absl::Status status = watch->MakeSource(options, clock_ticks); !status.ok()) return status;
+  if (absl::Status status = watch->MakeEvents(options, clock_ticks); !status.ok()) return status;
   Observer::Options observer{.self_pid = options.self_pid,
                              .clock_ticks = clock_ticks,
                              .max_agents = config.max_agents,
@@ -52,7 +107,7 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                              .fields = options.fields,
                              .clock = options.clock};
   watch->observer_ = std::make_unique<Observer>(std::move(observer), std::move(config.rules), *watch->source_,
-                                                watch->proc_, watch->cgroup_root_, watch->unreadable_);
+                                                watch->events_.get(), watch->proc_, watch->cgroup_root_, watch->unreadable_);
   return watch;
 }
 

@@ -173,11 +173,13 @@ absl::StatusOr<StatmFields> ParseStatm(std::string_view text, uint64_t page_size
   scan.Expect(' ');
   const uint64_t resident = scan.Number();
   scan.Expect(' ');
+  const uint64_t shared = scan.Number();
+  scan.Expect(' ');
   const uint64_t most = std::numeric_limits<uint64_t>::max() / page_size;
-  if (!scan.ok() || size > most || resident > most)
+  if (!scan.ok() || size > most || resident > most || shared > most)
     return absl::InvalidArgumentError("statm: not page counts");
   if (size == 0) return StatmFields{};
-  return StatmFields{size * page_size, resident * page_size};
+  return StatmFields{size * page_size, resident * page_size, shared * page_size};
 }
 
 absl::StatusOr<IoFields> ParseIo(std::string_view text) {

@@ -43,11 +43,14 @@ struct StatusFields {
 // Without `switches` the second half of the file, where those are, is not looked at.
 StatusFields ParseStatus(std::string_view text, bool switches = true);
 
-// /proc/<pid>/statm, which counts pages. Both are empty for a process without memory (zombie, kernel thread),
+// /proc/<pid>/statm, which counts pages. All are empty for a process without memory (zombie, kernel thread),
 // of which the kernel prints zeros.
 struct StatmFields {
   std::optional<uint64_t> virtual_bytes;
   std::optional<uint64_t> resident_bytes;
+  std::optional<uint64_t> shared_bytes;  // RssFile and RssShmem of status together
+
+  friend bool operator==(const StatmFields&, const StatmFields&) = default;
 };
 absl::StatusOr<StatmFields> ParseStatm(std::string_view text, uint64_t page_size);
 

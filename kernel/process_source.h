@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "kernel/process.h"
 
 namespace agent_exporter {
@@ -42,6 +43,9 @@ class ProcessSource {
   // Reads one process again. NotFound when that identity is gone, also when its pid belongs to a stranger
   // now.
   virtual absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) = 0;
+
+  // Replaces *rows with those of `keys` that are still there, in that order. start_ticks 0 takes whoever has the pid now.
+  virtual absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows);
 
   // Reads the costly figures of a watched process. The source may keep descriptors open for `key` until
   // Forget.

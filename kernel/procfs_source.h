@@ -3,7 +3,9 @@
 // Cost is what this class is about. A whole pass is one read of one file per process, without allocation. Of
 // watched processes the files are held open: a pread of a held file costs half of open, read and close, and a
 // held file cannot turn into a stranger's, since the kernel ties it to the process and answers ESRCH once
-// that is gone (fs/proc/base.c, get_proc_task).
+// that is gone (fs/proc/base.c, get_proc_task). status, the dearest of them, is read again only when memory
+// moved: without a page fault a process maps no page, and what it loses shows in statm, at a fifth of the
+// cost.
 //
 // Ownership: the reader and the counters are the caller's and must outlive the source; the source owns its
 // descriptors (all close-on-exec). Thread safety and errors: as ProcessSource.
@@ -20,6 +22,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "kernel/descriptor.h"
+#include "kernel/parse_process.h"
 #include "kernel/process_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
@@ -29,9 +32,9 @@ namespace agent_exporter {
 class ProcfsSource final : public ProcessSource {
  public:
   // clk_tck: sysconf(_SC_CLK_TCK). At most max_held_descriptors stay open between calls (three for each
-  // process that ReadUsage was asked for, four with io); processes beyond that are opened anew each time. 0
-  // holds none. The caller takes it from RLIMIT_NOFILE. Below a root that is no procfs (a test's tree) none
-  // is held.
+  // process that ReadUsage was asked for, one more with io and one more while its memory moves); processes
+  // beyond that are opened anew each time. 0 holds none. The caller takes it from RLIMIT_NOFILE. Below a root
+  // that is no procfs (a test's tree) none is held.
   ProcfsSource(const RootedReader& proc, Unreadable& unreadable, long clk_tck, size_t max_held_descriptors);
 
   std::string_view name() const override { return "procfs"; }
@@ -48,9 +51,18 @@ class ProcfsSource final : public ProcessSource {
  private:
   enum File { kStat, kStatus, kStatm, kFd, kIo, kFileCount };
 
+  // The memory lines of status, and what told that they still hold: statm and the page faults then.
+  struct MemoryParts {
+    StatusFields status;
+    std::optional<StatmFields> statm;
+    uint64_t faults = 0;
+  };
+
   // The open files of one process, all of the same identity.
   struct OpenFiles {
     uint64_t start_ticks = 0;
+    uint64_t faults = 0;  // as of the last time its stat was read
+    std::optional<MemoryParts> parts;
     std::array<Descriptor, kFileCount> files;
 
     size_t count() const;
@@ -58,15 +70,22 @@ class ProcfsSource final : public ProcessSource {
   using HeldMap = absl::flat_hash_map<pid_t, OpenFiles>;
 
   absl::Status ReadRow(pid_t pid, const char* stat_path, ProcessStat* row);
+  absl::StatusOr<ProcessUsage> ReadUsageThrough(const ProcessKey& key, const UsageFields& fields,
+                                                OpenFiles* open);
   absl::Status OpenMissing(const ProcessKey& key, const std::array<bool, kFileCount>& wanted,
                            OpenFiles* open);
-  absl::Status ReadMemory(const UsageFields& fields, OpenFiles* open, ProcessUsage* usage);
+  absl::Status ReadMemory(const ProcessKey& key, const UsageFields& fields, OpenFiles* open,
+                          ProcessUsage* usage);
+  absl::StatusOr<std::optional<StatmFields>> ReadStatm(OpenFiles* open);
+  absl::StatusOr<std::optional<StatusFields>> ReadStatus(const ProcessKey& key, bool switches,
+                                                         OpenFiles* open);
+  static uint64_t Faults(const ProcessStat& row) { return row.minor_faults + row.major_faults; }
+  bool RemembersParts(const UsageFields& fields) const;
   absl::Status ReadOpenFds(OpenFiles* open, ProcessUsage* usage);
   absl::Status ReadIo(OpenFiles* open, ProcessUsage* usage);
   absl::StatusOr<std::string_view> ReadHeld(const Descriptor& file, std::string_view name);
   absl::StatusOr<uint64_t> CountEntries(const Descriptor& dir);
   absl::Status Note(File file, const absl::Status& why, OpenFiles* open);
-  OpenFiles TakeHeld(const ProcessKey& key);
   void Hold(const ProcessKey& key, OpenFiles open);
   void Release(HeldMap::iterator held);
 

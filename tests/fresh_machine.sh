@@ -30,13 +30,13 @@ if [[ ! -e $machine/etc/debian_version ]]; then
 fi
 machine=$(cd "$machine" && pwd)
 cp --dereference /etc/resolv.conf "$machine/etc/resolv.conf"
-rm -rf "$machine/root/agent_exporter"
+rm -rf "$machine/srv/agent_exporter"
 if $worktree; then
-  mkdir "$machine/root/agent_exporter"
+  mkdir "$machine/srv/agent_exporter"
   (cd "$source_tree" && git ls-files -z --cached --others --exclude-standard |
-    tar --null --ignore-failed-read -T - -c) | tar -x -C "$machine/root/agent_exporter"
+    tar --null --ignore-failed-read -T - -c) | tar -x -C "$machine/srv/agent_exporter"
 else
-  git clone -q "$source_tree" "$machine/root/agent_exporter"
+  git clone -q "$source_tree" "$machine/srv/agent_exporter"
 fi
 
 # inside COMMAND: a shell command in the checkout on the fresh machine. All it leaves running ends with it.
@@ -46,8 +46,8 @@ inside() {
     mount -t proc proc "$1/proc"
     mount --rbind /sys "$1/sys"
     mount -t tmpfs tmpfs "$1/dev/shm"
-    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-      chroot "$1" bash -euc "cd /root/agent_exporter; $2"' _ "$machine" "$1"
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 \
+      chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1"
 }
 
 fail() {
@@ -70,10 +70,10 @@ inside "
     sleep 0.2
   done
   cat start.log"
-if grep -q Installing "$machine/root/agent_exporter/start.log"; then
+if grep -q Installing "$machine/srv/agent_exporter/start.log"; then
   fail "the second run installed packages"
 fi
-grep '^agent_exporter_build_info' "$machine/root/agent_exporter/scrape.txt" || fail "no metrics at $address"
+grep '^agent_exporter_build_info' "$machine/srv/agent_exporter/scrape.txt" || fail "no metrics at $address"
 
 if $tests; then
   echo "== tests/run.sh"

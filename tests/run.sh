@@ -28,7 +28,7 @@ passed=0
 failed=0
 skipped=0
 
-groups=(build test)
+groups=(build bpf test)
 if $lint; then
   groups+=(lint)
 fi

@@ -90,7 +90,10 @@ class TrackedHost {
  public:
   explicit TrackedHost(std::vector<Rule> rules, Tracker::Options options = {})
       : tracker_(options, *RuleSet::Make(std::move(rules)),
-                 [](const ProcessStat& stat) { return std::make_unique<FakeFacts>(Process(stat.comm, {stat.comm})); },
+                 [this](const ProcessStat& stat) {
+                   return std::make_unique<FakeFacts>(
+                       Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
+                 },
                  [this](ProcessStat* stat) {
                    ++confirmed;
                    if (!host.alive(stat->key.pid)) return false;
@@ -108,9 +111,9 @@ class TrackedHost {
   }
 
   void Look() { LookAt(host.Snapshot()); }
-  void LookAt(std::vector<ProcessStat> rows) {
+  void LookAt(std::vector<ProcessStat> rows, Walk walk = Walk::kFull) {
     time_ += 1;
-    tracker_.Update(rows, {.wall = time_, .monotonic = time_, .boottime = time_},
+    tracker_.Update(rows, walk, {.wall = time_, .monotonic = time_, .boottime = time_},
                     [this](const TrackedProcess& process) { gone.push_back(process.stat.key.pid); });
   }
 
@@ -135,6 +138,7 @@ class TrackedHost {
   FakeHost host;
   std::vector<pid_t> gone;
   int confirmed = 0;
+  bool hide_arguments = false;
 
  private:
   double time_ = 1000;

@@ -18,11 +18,11 @@
 namespace agent_exporter {
 namespace {
 
-std::string ReadComm(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
-  std::string comm;
-  std::getline(file, comm);
-  return comm;
+std::string FirstLine(pid_t pid, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/" + name);
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 class RealProcessTest : public testing::Test {
@@ -54,8 +54,8 @@ class RealProcessTest : public testing::Test {
     char* const no_environment[] = {nullptr};
     ASSERT_EQ(posix_spawn(&pid_, words[0], nullptr, nullptr, words.data(), no_environment), 0);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (ReadComm(pid_) != comm) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "comm is " << ReadComm(pid_);
+    while (FirstLine(pid_, "comm") != comm || FirstLine(pid_, "cmdline").empty()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "comm is " << FirstLine(pid_, "comm");
       std::this_thread::yield();
     }
   }
@@ -66,7 +66,7 @@ class RealProcessTest : public testing::Test {
     const RootedReader proc("/proc");
     ProcessFiles files(proc);
     Unreadable unreadable;
-    LazyProcessFacts facts(pid_, ReadComm(pid_), files, unreadable);
+    LazyProcessFacts facts(pid_, FirstLine(pid_, "comm"), files, unreadable);
     const std::optional<Match> match = rules->Find(facts);
     return match.has_value() ? match->agent : "";
   }

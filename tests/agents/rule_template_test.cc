@@ -62,6 +62,8 @@ TEST(RuleTemplateTest, ErrorsSayWhatToDo) {
   EXPECT_THAT(ParseError("{3}", &cmdline), HasSubstr("has 2 capture groups"));
   EXPECT_THAT(ParseError("{sesion}", &cmdline), HasSubstr("did you mean {session}?"));
   EXPECT_THAT(ParseError("{0}", &cmdline), HasSubstr("unknown field"));
+  const re2::RE2 shadowing("--user (?P<user>\\w+)");
+  EXPECT_THAT(ParseError("{user}", &shadowing), HasSubstr("rename the capture"));
 }
 
 }  // namespace

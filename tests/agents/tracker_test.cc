@@ -103,6 +103,23 @@ TEST(Tracker, RulesAreLookedAtAgainAfterAnExec) {
   EXPECT_EQ(t.AgentOf(11), "");
 }
 
+TEST(Tracker, AProcessSeenInTheMiddleOfAnExecIsMatchedAgainOnceItIsThrough) {
+  Rule by_cmdline;
+  by_cmdline.name = "codex";
+  by_cmdline.cmdline = "^codex$";
+  by_cmdline.origin = "test";
+  TrackedHost t({by_cmdline});
+  t.host.Add(10, 1, "codex");
+  t.host.at(10).start_stack = 0;  // comm is new already, the arguments are not there
+  t.hide_arguments = true;
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+  t.host.at(10).start_stack = 0x7000;
+  t.hide_arguments = false;
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+}
+
 TEST(Tracker, ADescendantThatExecsIntoAnotherNameStays) {
   TrackedHost t(CodexAndClaude());
   t.host.Add(10, 1, "codex");

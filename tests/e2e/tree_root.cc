@@ -3,7 +3,7 @@
 //
 //   tree_root tree OTHER      the tree below; OTHER is the program that one child executes later
 //   tree_root forks N MS      at "go": N children, one after the other, each using MS milliseconds of CPU
-//   tree_root storm RATE      RATE children a second that end at once, until told "stop"
+//   tree_root storm RATE      RATE children a second that end at once, from "start" to "stop"
 //   tree_root names HEX…      one child for each name, given to it by prctl(PR_SET_NAME)
 //   tree_root wait            nothing but itself
 //
@@ -32,7 +32,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -91,50 +91,190 @@ void MakeLifeline() {
   Check(pipe(ends) == 0 && ends[0] == kLifeline && ends[1] == kLifelineWriteEnd, "lifeline");
 }
 
-// Forks a process called `name`, which closes all but 0..3 and runs `body`; returns once it says that it is set up.
-template <typename Body>
-pid_t Start(const char* name, Body body) {
+// Forks a process called `name` that closes all but 0..3, runs `setup` and then `live`. Returns its pid, then
+// those that `setup` returned, once that is done.
+std::vector<pid_t> Start(const char* name, bool dies_with_parent,
+                         const std::function<std::vector<pid_t>()>& setup,
+                         const std::function<void()>& live = LiveAsLongAsRoot) {
   int ready[2];
   Check(pipe2(ready, O_CLOEXEC) == 0, "pipe");
   const pid_t pid = fork();
   Check(pid >= 0, "fork");
   if (pid == 0) {
     prctl(PR_SET_NAME, name);
-    dup2(ready[1], 4);  // the last to go
-    close_range(5, ~0U, 0);
-    const auto done = [] {
-      (void)!write(4, "r", 1);
-      close(4);
-    };
-    body(done);
-    LiveAsLongAsRoot();
+    if (dies_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // All but the way to tell the parent, which goes last; high up, where it is in nobody's way.
+    const int tell = fcntl(ready[1], F_DUPFD_CLOEXEC, 100);
+    close_range(kLifeline + 1, static_cast<unsigned>(tell) - 1, 0);
+    close_range(static_cast<unsigned>(tell) + 1, ~0U, 0);
+    const std::vector<pid_t> more = setup();
+    (void)!write(tell, more.data(), more.size() * sizeof(pid_t));
+    close(tell);
+    live();
+    _exit(0);
   }
   close(ready[1]);
-  char byte = 0;
-  Check(read(ready[0], &byte, 1) == 1, name);
+  std::vector<pid_t> pids = {pid};
+  for (pid_t more = 0; read(ready[0], &more, sizeof(more)) == sizeof(more);) pids.push_back(more);
   close(ready[0]);
-  return pid;
+  return pids;
 }
 
-// Tells pids from a grandchild to the root.
-struct SharedPids {
-  std::atomic<pid_t> a1, a2, o;
-};
+const std::vector<pid_t> kNobody;
 
-int Tree(const std::string& other) {
-  MakeLifeline();
-  // A file mapping shared with the children: what they write into it the root can read.
-  FILE* file = std::tmpfile();
-  Check(file != nullptr, "tmpfile");
-  const auto tell = [fd = fileno(file)](int slot, pid_t pid) {
-    Check(pwrite(fd, &pid, sizeof(pid), static_cast<off_t>(slot * sizeof(pid))) == sizeof(pid), "pwrite");
-  };
-  const auto told = [fd = fileno(file)](int slot) {
-    pid_t pid = 0;
-    Check(pread(fd, &pid, sizeof(pid), static_cast<off_t>(slot * sizeof(pid))) == sizeof(pid), "pread");
-    return pid;
-  };
+// Answers every line on stdin until there are no more.
+int Serve(const std::function<std::string(const std::string&)>& answer) {
+  for (std::string line; std::getline(std::cin, line);) std::cout << answer(line) << std::endl;
   return 0;
 }
 
+pid_t StartStopped() {
+  const pid_t pid = Start("a2", true, [] { return kNobody; })[0];
+  kill(pid, SIGSTOP);
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOWAIT);
+  return pid;
+}
+
+pid_t StartZombie() {
+  const pid_t pid = Start("z", true, [] { return kNobody; })[0];
+  kill(pid, SIGKILL);
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT);
+  return pid;
+}
+
+int Tree(char* other) {
+  MakeLifeline();
+  sigset_t change;
+  sigemptyset(&change);
+  sigaddset(&change, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &change, nullptr);
+
+  const std::vector<pid_t> a = Start("a", true, [] {
+    const pid_t a1 = Start("a1", true, [] {
+      OpenMore(2);
+      return kNobody;
+    })[0];
+    const pid_t a2 = StartStopped();
+    OpenMore(5);
+    StartThreads(1);
+    return std::vector<pid_t>{a1, a2};
+  });
+  const pid_t b = Start(
+      "b", true, [] { return kNobody; },
+      [&] {
+        int number = 0;
+        sigwait(&change, &number);
+        char mode[] = "live";
+        char* arguments[] = {other, mode, nullptr};
+        execv(other, arguments);
+        Check(false, other);
+      })[0];
+  const std::vector<pid_t> c = Start("c", true, [] { return Start("o", false, [] { return kNobody; }); });
+  const pid_t z = StartZombie();
+
+  OpenMore(10);
+  std::vector<char> memory(32 << 20, 'x');
+  StartThreads(3);
+  std::cout << "ready a=" << a[0] << " a1=" << a[1] << " a2=" << a[2] << " b=" << b << " c=" << c[0]
+            << " o=" << c[1] << " z=" << z << std::endl;
+  return Serve([&](const std::string& line) {
+    if (line == "burn") {
+      Burn(0.5);
+    } else if (line == "change") {
+      kill(c[0], SIGKILL);
+      waitpid(c[0], nullptr, 0);
+      kill(b, SIGUSR1);
+    }
+    return "done self_cpu=" + std::to_string(CpuSeconds(RUSAGE_SELF));
+  });
+}
+
+int Forks(int count, double seconds) {
+  std::cout << "ready" << std::endl;
+  return Serve([&](const std::string&) {
+    for (int i = 0; i < count; ++i) {
+      const pid_t pid = fork();
+      Check(pid >= 0, "fork");
+      if (pid == 0) {
+        prctl(PR_SET_NAME, "burner");
+        Burn(seconds);
+        _exit(0);
+      }
+      waitpid(pid, nullptr, 0);
+    }
+    return "done children_cpu=" + std::to_string(CpuSeconds(RUSAGE_CHILDREN));
+  });
+}
+
+int Storm(int rate) {
+  std::cout << "ready" << std::endl;
+  std::atomic<bool> stopping = false;
+  std::atomic<int> forked = 0;
+  std::thread storm;
+  const auto stop = [&] {
+    stopping = true;
+    if (storm.joinable()) storm.join();
+  };
+  const int result = Serve([&](const std::string& line) {
+    if (line == "stop") stop();
+    if (line == "start") {
+      storm = std::thread([&] {
+        auto next = std::chrono::steady_clock::now();
+        while (!stopping) {
+          const pid_t pid = fork();
+          if (pid == 0) _exit(0);
+          if (pid > 0) waitpid(pid, nullptr, 0);
+          ++forked;
+          next += std::chrono::microseconds(1000000 / rate);
+          std::this_thread::sleep_until(next);
+        }
+      });
+    }
+    return "done forked=" + std::to_string(forked);
+  });
+  stop();
+  return result;
+}
+
+// Two hexadecimal digits a byte.
+std::string Bytes(const std::string& hex) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+int Names(const std::vector<std::string>& names) {
+  MakeLifeline();
+  std::cout << "ready";
+  for (size_t i = 0; i < names.size(); ++i) {
+    const pid_t pid = Start(Bytes(names[i]).c_str(), true, [] { return kNobody; })[0];
+    std::cout << " p" << i << "=" << pid;
+  }
+  std::cout << std::endl;
+  return Serve([](const std::string&) { return "done"; });
+}
+
+int Wait() {
+  std::cout << "ready" << std::endl;
+  return Serve([](const std::string&) { return "done"; });
+}
+
 }  // namespace
+
+int main(int argc, char** argv) {
+  const std::string mode = argc > 1 ? argv[1] : "";
+  if (mode == "live") LiveAsLongAsRoot();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close_range(3, ~0U, 0);
+  if (mode == "tree" && argc == 3) return Tree(argv[2]);
+  if (mode == "forks" && argc == 4) return Forks(std::atoi(argv[2]), std::atof(argv[3]) * 1e-3);
+  if (mode == "storm" && argc == 3) return Storm(std::atoi(argv[2]));
+  if (mode == "names") return Names(std::vector<std::string>(argv + 2, argv + argc));
+  if (mode == "wait") return Wait();
+  std::cerr << "tree_root: see the head of tests/e2e/tree_root.cc\n";
+  return 2;
+}

@@ -93,7 +93,7 @@ class Client {
 };
 
 std::string Exchange(int port, std::string_view request) {
-  const Client client(port);
+  Client client(port);
   EXPECT_TRUE(client.connected());
   client.Send(request);
   return client.ReadAll().value_or("no end of the answer");
@@ -206,12 +206,16 @@ TEST_F(HttpServerTest, OtherMethodsAreRefusedWithAllow) {
   EXPECT_EQ(last_.method, "");
 }
 
-TEST_F(HttpServerTest, ABodyIsReadSoThatTheAnswerArrives) {
+TEST_F(HttpServerTest, ABodyIsReadBeforeTheAnswer) {
   const int port = Start();
-  const std::string body(60000, 'x');
-  const Client client(port);
+  const std::string third(20000, 'x');
+  Client client(port);
   ASSERT_TRUE(client.Send("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"));
-  ASSERT_TRUE(client.Send(body));
+  for (int i = 0; i < 3; ++i) {
+    // A server that had answered and closed would by now reset whoever goes on sending.
+    for (int n = 0; n < 5; ++n) ASSERT_EQ(Body(Get(port, "/metrics")), "up 1\n");
+    EXPECT_TRUE(client.Send(third)) << i;
+  }
   EXPECT_THAT(client.ReadAll().value_or(""), StartsWith("HTTP/1.1 405 "));
 }
 
@@ -303,7 +307,7 @@ TEST_F(HttpServerTest, ASlowClientIsCutOffWhileOthersAreServed) {
   // Slowloris: a byte now and then, never a whole request. Ends when the server has closed the connection.
   std::atomic<bool> cut_off = false;
   std::thread slow([&] {
-    const Client client(port);
+    Client client(port);
     client.Send("GET /metrics HTTP/1.1\r\nX: ");
     while (client.Send("x")) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     cut_off = true;
@@ -351,7 +355,7 @@ TEST_F(HttpServerTest, StopEndsIdleSlowAndDeafClientsSoon) {
   const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < 5; ++round) {
     const int port = Start();
-    const Client idle(port);
+    Client idle(port);
     const Client slow(port);
     const Client deaf(port);
     ASSERT_TRUE(idle.connected() && slow.Send("GET /metrics HT") && deaf.Send("GET /large HTTP/1.1\r\n\r\n"));
@@ -454,7 +458,7 @@ TEST_F(HttpServerTest, APortAloneIsReachedOverEveryFamilyServed) {
   HttpOptions v6;
   v6.listen = {"[::1]:0"};
   if (!HttpServer(v6).Start().ok()) GTEST_SKIP() << "no IPv6 in this civetweb or on this host";
-  const Client client(port, AF_INET6);
+  Client client(port, AF_INET6);
   ASSERT_TRUE(client.connected());
   client.Send("GET / HTTP/1.1\r\n\r\n");
   EXPECT_THAT(client.ReadAll().value_or(""), StartsWith("HTTP/1.1 200 "));

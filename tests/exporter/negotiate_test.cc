@@ -59,6 +59,8 @@ TEST(NegotiateFormatTest, AnElementWithAMalformedQIsNoOffer) {
   for (const char* q : {"", "2", "1.1", "-1", "0.5x", ".5", "1.0001", "nan", "0,5"}) {
     EXPECT_EQ(NegotiateFormat(std::string("application/openmetrics-text;q=") + q), Format::kText) << q;
   }
+  EXPECT_EQ(NegotiateFormat("application/openmetrics-text;q=x,application/*"), Format::kOpenMetrics)
+      << "nor a refusal";
 }
 
 TEST(NegotiateFormatTest, ContentTypesCarryTheVersion) {

@@ -170,6 +170,7 @@ TEST(ParseStatmTest, CountsPages) {
   ASSERT_TRUE(statm.ok());
   EXPECT_EQ(statm->virtual_bytes, 409600u);
   EXPECT_EQ(statm->resident_bytes, 81920u);
+  EXPECT_EQ(statm->shared_bytes, 40960u);
   EXPECT_EQ(ParseStatm("0 0 0 0 0 0 0\n", 4096)->resident_bytes, std::nullopt) << "a zombie";
   for (const char* text : {"", "100", "100 2", "x 20 ", "100 -1 ", "18446744073709551615 1 1\n"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseStatm(text, 4096).status())) << text;

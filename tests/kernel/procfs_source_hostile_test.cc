@@ -147,8 +147,6 @@ class FakeProcTest : public testing::Test {
     tree_.Write("7/status", "Name:\tagent\nVmSize:\t200 kB\nVmRSS:\t60 kB\nThreads:\t1\n");
     tree_.Write("7/io", "read_bytes: 1\nwrite_bytes: 2\n");
     tree_.MakeDirectory("7/fd");
-    // The size of this directory says nothing about descriptors.
-    tree_.Link("self/fd/0", "/dev/null");
     for (const char* fd : {"0", "1", "2"}) tree_.Link(std::string("7/fd/") + fd, "/dev/null");
   }
 
@@ -160,13 +158,15 @@ class FakeProcTest : public testing::Test {
 };
 
 TEST_F(FakeProcTest, ATreeThatIsNoProcfsIsCountedByItsEntriesAndNotHeld) {
-  const auto usage = source_.ReadUsage({7, 5000}, kEverything);
+  tree_.Link("self/fd/0", "/dev/null");  // a directory whose size says nothing about descriptors
+  ProcfsSource source(proc_, unreadable_, kTicks, 100);
+  const auto usage = source.ReadUsage({7, 5000}, kEverything);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->open_fds, 3u);
   EXPECT_EQ(usage->resident_bytes, 60u * 1024);
   EXPECT_EQ(usage->anon_bytes, std::nullopt);
   EXPECT_EQ(usage->io_write_bytes, 2u);
-  EXPECT_EQ(source_.held_descriptors(), 0u);
+  EXPECT_EQ(source.held_descriptors(), 0u);
 }
 
 TEST_F(FakeProcTest, OnlyPidsAreListed) {

@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/kernel/child_process.h"
@@ -112,6 +114,84 @@ TEST_P(ProcfsSourceTest, MemoryIsWhatTheProcessTouched) {
   EXPECT_EQ(total->virtual_bytes, parts->virtual_bytes);
 }
 
+constexpr size_t kSwapBytes = size_t{1} << 20;
+void* mapping = nullptr;
+
+void DropMapping(int) {
+  if (mapping != nullptr) ::munmap(mapping, kSwapBytes);
+  mapping = nullptr;
+}
+
+// Maps kSwapBytes of a file and, the next time, as many of shared memory in their place.
+void SwapMapping(int) {
+  static bool file = false;
+  DropMapping(0);
+  file = !file;
+  const int fd = file ? ::open("/proc/self/exe", O_RDONLY) : -1;
+  mapping = ::mmap(nullptr, kSwapBytes, PROT_READ | (file ? 0 : PROT_WRITE),
+                   file ? MAP_PRIVATE : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+  if (mapping == MAP_FAILED) ::_exit(1);
+  ::close(fd);
+  for (size_t at = 0; at < kSwapBytes; at += 4096) {
+    volatile char* byte = static_cast<char*>(mapping) + at;
+    if (file) {
+      (void)*byte;
+    } else {
+      *byte = 1;
+    }
+  }
+}
+
+TEST_P(ProcfsSourceTest, MemoryFiguresFollowEveryMove) {
+  int done[2];
+  ASSERT_EQ(::pipe(done), 0);
+  static int done_fd;
+  done_fd = done[1];
+  ChildProcess child([] {
+    for (const auto& [number, handler] :
+         {std::pair(SIGUSR1, &SwapMapping), std::pair(SIGUSR2, &DropMapping)}) {
+      static void (*handlers[NSIG])(int);
+      handlers[number] = handler;
+      ::signal(number, [](int signal_number) {
+        handlers[signal_number](0);
+        (void)!::write(done_fd, "d", 1);
+      });
+      // Three times, so that the child has all the stack and code that this takes.
+      for (int i = 0; i < 3; ++i) ::raise(number);
+    }
+    ::raise(SIGUSR1);
+    ::raise(SIGUSR1);
+  });
+  const ProcessKey key = Find(child.pid())->key;
+  const auto read = [&] {
+    EXPECT_TRUE(source_.ReadAll(&rows_).ok());
+    const auto usage = source_.ReadUsage(key, {.memory_parts = true, .open_fds = false});
+    EXPECT_TRUE(usage.ok()) << usage.status();
+    return usage.value_or(ProcessUsage{});
+  };
+  const auto tell = [&](int number) {
+    ::kill(child.pid(), number);
+    char byte;
+    EXPECT_EQ(::read(done[0], &byte, 1), 1);
+  };
+  char drained[8];
+  EXPECT_EQ(::read(done[0], drained, sizeof(drained)), 8);
+
+  const ProcessUsage file = read();
+  EXPECT_EQ(read().file_bytes, file.file_bytes);
+  tell(SIGUSR1);
+  const ProcessUsage shmem = read();  // the totals are the same: only page faults tell
+  EXPECT_EQ(*shmem.shmem_bytes - *file.shmem_bytes, kSwapBytes);
+  EXPECT_LE(*shmem.file_bytes + kSwapBytes / 2, *file.file_bytes);
+  EXPECT_EQ(read().shmem_bytes, shmem.shmem_bytes);
+  tell(SIGUSR2);
+  const ProcessUsage none = read();  // without a page fault: only the totals tell
+  EXPECT_EQ(none.shmem_bytes, file.shmem_bytes);
+  EXPECT_EQ(none.virtual_bytes, *shmem.virtual_bytes - kSwapBytes);
+  ::close(done[0]);
+  ::close(done[1]);
+}
+
 TEST_P(ProcfsSourceTest, SwitchesAndIoOnlyWhereAskedFor) {
   const auto self = source_.ReadOne(Find(::getpid())->key);
   ASSERT_TRUE(self.ok());
@@ -189,6 +269,36 @@ size_t OpenDescriptors() {
   return static_cast<size_t>(std::distance(begin(entries), end(entries)));
 }
 
+// A process' status is held only while its memory moves.
+TEST(ProcfsSourceHoldingTest, HoldsStatusWhileMemoryMoves) {
+  const RootedReader proc("/proc");
+  Unreadable unreadable;
+  ProcfsSource source(proc, unreadable, 100, 100);
+  const auto self = [&] {
+    std::vector<ProcessStat> rows;
+    EXPECT_TRUE(source.ReadAll(&rows).ok());
+    return std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.key.pid == ::getpid(); })
+        ->key;
+  };
+  const ProcessKey key = self();
+  constexpr size_t kStep = size_t{1} << 20;
+  std::vector<void*> areas;
+  std::optional<uint64_t> last;
+  for (const size_t expected : {3u, 4u, 4u}) {
+    void* area = ::mmap(nullptr, kStep, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(area, MAP_FAILED);
+    std::memset(area, 1, kStep);
+    areas.push_back(area);
+    self();
+    const auto usage = source.ReadUsage(key, UsageFields{});
+    ASSERT_TRUE(usage.ok());
+    EXPECT_GE(*usage->anon_bytes, last.value_or(0) + kStep);
+    EXPECT_EQ(source.held_descriptors(), expected);
+    last = usage->anon_bytes;
+  }
+  for (void* area : areas) ::munmap(area, kStep);
+}
+
 TEST(ProcfsSourceHoldingTest, StaysWithinItsBoundAndForgets) {
   const RootedReader proc("/proc");
   Unreadable unreadable;
@@ -208,7 +318,7 @@ TEST(ProcfsSourceHoldingTest, StaysWithinItsBoundAndForgets) {
     for (int round = 0; round < 3; ++round) {
       for (const ProcessKey& key : keys) EXPECT_TRUE(source.ReadUsage(key, UsageFields{}).ok());
       ASSERT_TRUE(source.ReadAll(&rows).ok());
-      EXPECT_EQ(source.held_descriptors(), 6u) << "stat, status and fd of two processes";
+      EXPECT_EQ(source.held_descriptors(), 6u) << "stat, statm and fd of two processes";
       EXPECT_EQ(OpenDescriptors(), before + 6);
     }
     ProcessKey stranger = keys[0];

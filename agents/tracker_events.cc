@@ -1,0 +1,176 @@
+// Tracker between two snapshots: what forks, execs and exits say.
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "agents/tracker.h"
+
+namespace agent_exporter {
+namespace {
+
+// Looks for which a departed process waits for the event of its end.
+constexpr uint64_t kDepartedLooks = 3;
+
+const char* ExitReason(int status) {
+  if (WIFSIGNALED(status)) return "signal";
+  return WEXITSTATUS(status) == 0 ? "ok" : "error";
+}
+
+// The part of `now` that was not counted yet, which counts as counted from here on.
+CpuTimes TakeUncounted(const CpuTimes& now, CpuTimes& counted) {
+  const CpuTimes rise = {std::max<int64_t>(now.user_ns - counted.user_ns, 0),
+                         std::max<int64_t>(now.system_ns - counted.system_ns, 0)};
+  counted += rise;
+  return rise;
+}
+
+CpuTimes& CpuOf(AgentGroup& group, Role role) {
+  return role == Role::kRoot ? group.counters.self_cpu : group.counters.descendants_cpu;
+}
+
+}  // namespace
+
+void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
+  events_ = true;
+  for (const ProcessEvent& event : events) {
+    switch (event.kind) {
+      case ProcessEvent::Kind::kFork: ApplyFork(event); break;
+      case ProcessEvent::Kind::kExit: ApplyExit(event); break;
+      case ProcessEvent::Kind::kFinalCpu: ApplyFinalCpu(event); break;
+      case ProcessEvent::Kind::kExec:
+        if (TrackedProcess* member = FindMember(event.key)) {
+          member->examine = true;
+        } else {
+          execs_.push_back(event.key);
+        }
+        break;
+      case ProcessEvent::Kind::kOom:
+        if (TrackedProcess* member = FindMember(event.key)) {
+          member->exit_reason = "oom";
+          ++member->group->counters.oom_kills;
+        }
+        break;
+    }
+  }
+}
+
+void Tracker::ApplyFork(const ProcessEvent& event) {
+  const TrackedProcess* parent = FindMember({event.parent, 0});
+  if (parent == nullptr || parent->scope != Scope::kTree) return;
+  auto [at, inserted] = processes_.try_emplace(event.key.pid);
+  TrackedProcess& child = at->second;
+  if (!inserted) {
+    const bool same = event.key.start_ticks == 0 ? !child.exited : child.stat.key == event.key;
+    if (same) {  // a snapshot was faster
+      child.told = true;
+      return;
+    }
+    SetAside(child);
+  }
+  child.stat.key = event.key;
+  child.stat.ppid = event.parent;
+  child.stat.comm = event.comm;
+  child.stat.start_stack = parent->stat.start_stack;
+  child.stat.state = 'R';
+  child.told = true;
+  child.told_since = generation_;
+  child.match = parent->match;  // the same program until it execs
+  child.own_group = parent->own_group;
+  child.examine = event.comm.empty();
+  Place(child);
+  members_.push_back(&child);
+}
+
+void Tracker::ApplyExit(const ProcessEvent& event) {
+  if (TrackedProcess* member = FindMember(event.key)) {
+    if (std::exchange(member->exited, true)) return;
+    if (std::string_view(member->exit_reason) == "unknown") member->exit_reason = ExitReason(event.status);
+    if (member->role == Role::kDescendant) ++member->group->counters.descendants_exited[member->exit_reason];
+    return;
+  }
+  Departed* found = FindDeparted(event.key);
+  if (found == nullptr || std::exchange(found->exited, true)) return;
+  Departed& departed = *found;
+  if (std::string_view(departed.exit_reason) == "unknown") departed.exit_reason = ExitReason(event.status);
+  if (departed.role == Role::kDescendant) ++departed.group->counters.descendants_exited[departed.exit_reason];
+}
+
+// CPU that no watched parent's cutime will show. Should one show it after all (it waited and died at once), the debt keeps it
+// from counting twice.
+void Tracker::ApplyFinalCpu(const ProcessEvent& event) {
+  if (TrackedProcess* member = FindMember(event.key)) {
+    CpuOf(*member->group, member->role) += TakeUncounted(event.cpu, member->counted_cpu);
+    return;
+  }
+  Departed* found = FindDeparted(event.key);
+  if (found == nullptr) return;
+  Departed& departed = *found;
+  const CpuTimes rise = TakeUncounted(event.cpu, departed.counted_cpu);
+  CpuOf(*departed.group, departed.role) += rise;
+  if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
+}
+
+std::vector<ProcessKey> Tracker::KeysToRead() const {
+  std::vector<ProcessKey> keys;
+  keys.reserve(members_.size() + execs_.size() + 1);
+  for (const TrackedProcess* member : members_) keys.push_back(member->stat.key);
+  // A parent is never younger than its child; read first, it cannot have the time of a child that is read alive.
+  std::sort(keys.begin(), keys.end(), [](const ProcessKey& a, const ProcessKey& b) {
+    return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
+  });
+  keys.insert(keys.end(), execs_.begin(), execs_.end());
+  for (const pid_t pid : rules_.PidfilePids()) keys.push_back({pid, 0});
+  return keys;
+}
+
+std::vector<ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
+  std::vector<ProcessKey> keys;
+  std::vector<TrackedProcess*> untold;
+  for (TrackedProcess* member : members_) {
+    if (!member->told) untold.push_back(member);
+  }
+  for (const TrackedProcess* member : untold) {
+    const TrackedProcess* parent = ParentOf(*member);
+    // Asked for before this child was born, so its fork was to be told.
+    if (parent != nullptr && parent->told && parent->told_since < generation_ - 1) ++*disagreements;
+  }
+  for (TrackedProcess* member : untold) {
+    member->told = true;
+    member->told_since = generation_;
+    keys.push_back(member->stat.key);
+  }
+  return keys;
+}
+
+// The member with this identity; start_ticks 0 on either side leaves the pid to decide.
+TrackedProcess* Tracker::FindMember(const ProcessKey& key) {
+  const auto found = processes_.find(key.pid);
+  if (found == processes_.end() || found->second.group == nullptr) return nullptr;
+  const uint64_t start = found->second.stat.key.start_ticks;
+  return key.start_ticks == 0 || start == 0 || start == key.start_ticks ? &found->second : nullptr;
+}
+
+Tracker::Departed* Tracker::FindDeparted(const ProcessKey& key) {
+  if (const auto found = departed_.find(key); found != departed_.end()) return &found->second;
+  if (key.start_ticks != 0) return nullptr;
+  for (auto& [departed_key, departed] : departed_) {
+    if (departed_key.pid == key.pid && !departed.exited) return &departed;
+  }
+  return nullptr;
+}
+
+void Tracker::ForgetDeparted() {
+  absl::erase_if(departed_, [this](const auto& entry) {
+    const Departed& departed = entry.second;
+    if (generation_ - departed.since < kDepartedLooks) return false;
+    if (!departed.exited && departed.role == Role::kDescendant) {
+      ++departed.group->counters.descendants_exited["unknown"];
+    }
+    return true;
+  });
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The comparison with peers: installs them, builds the release preset's programs, measures all figures side by side and
+# prints one Markdown table. Exit status 1: a bar is missed. About 40 minutes; with --quick ten.
+#
+#   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help names all)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source deploy/step.sh
+
+STEP_LOG=build/bench.log
+mkdir -p build
+: >"$STEP_LOG"
+{
+  if [[ -n $(deploy/packages.sh missing build bench) ]]; then
+    step "Installing packages" deploy/packages.sh install build bench
+  fi
+  step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON \
+    -DAGENT_EXPORTER_WERROR=OFF
+  step "Building" cmake --build build/release -j "$(build_jobs)" \
+    --target agent_exporter formats_bench spawn_processes bare_scan
+} >&2
+exec /usr/bin/python3 -B bench/peers.py "$@"

@@ -1,0 +1,78 @@
+#include "exporter/doctor.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "exporter/commands.h"
+#include "exporter/doctor_facts.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr size_t kMarkColumns = 8;
+
+const char* MarkName(Finding::Mark mark) {
+  switch (mark) {
+    case Finding::Mark::kOk:
+      return "ok";
+    case Finding::Mark::kPartly:
+      return "partly";
+    case Finding::Mark::kNo:
+      return "no";
+  }
+  return "";
+}
+
+std::string Padded(std::string text, size_t columns) {
+  text.resize(std::max(text.size() + 1, columns), ' ');
+  return text;
+}
+
+// A loader's message may bring its own line ends.
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string DoctorTable(const std::vector<Finding>& findings) {
+  size_t widest = 0;
+  for (const Finding& finding : findings) widest = std::max(widest, finding.subject.size());
+  const size_t subject_columns = widest + 2;
+  std::string table;
+  for (const Finding& finding : findings) {
+    absl::StrAppend(&table, Padded(MarkName(finding.mark), kMarkColumns),
+                    Padded(finding.subject, subject_columns), OneLine(finding.finding), "\n");
+    if (finding.advice.empty()) continue;
+    absl::StrAppend(&table, std::string(kMarkColumns + subject_columns, ' '), "-> ", OneLine(finding.advice),
+                    "\n");
+  }
+  return table;
+}
+
+std::string DoctorJson(const std::vector<Finding>& findings) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Finding& finding : findings) {
+    nlohmann::ordered_json entry = {
+        {"mark", MarkName(finding.mark)}, {"subject", finding.subject}, {"finding", finding.finding}};
+    if (!finding.advice.empty()) entry["advice"] = finding.advice;
+    list.push_back(std::move(entry));
+  }
+  return nlohmann::ordered_json{{"findings", std::move(list)}}.dump(
+             2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+int RunDoctor(const Options& options, std::ostream& out, std::ostream& /*err*/) {
+  const DoctorFacts facts = ReadDoctorFacts(options.procfs, options.sysfs);
+  const std::vector<Finding> findings = Judge(facts);
+  out << (options.json ? DoctorJson(findings) : DoctorTable(findings));
+  return facts.proc.ok() ? 0 : 1;
+}
+
+}  // namespace agent_exporter

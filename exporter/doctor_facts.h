@@ -1,0 +1,62 @@
+// What `agent_exporter doctor` looks at, read once and judged elsewhere (exporter/doctor_findings.h).
+//
+// Texts are as the kernel gives them. An empty optional is a file that could not be read, which means
+// different things for different files; an absl::Status is what an attempt came to.
+//
+// Thread safety: values and a free function.
+
+#ifndef AGENT_EXPORTER_EXPORTER_DOCTOR_FACTS_H_
+#define AGENT_EXPORTER_EXPORTER_DOCTOR_FACTS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace agent_exporter {
+
+// A process of another user, and whether its guarded files could be read.
+struct ForeignProcess {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  absl::Status io;
+  absl::Status exe;
+};
+
+struct DoctorFacts {
+  std::string procfs;  // the paths that were looked at
+  std::string sysfs;
+  absl::Status proc;  // procfs can be read, as serving needs it
+
+  std::optional<std::string> self_status;  // /proc/self/status
+  std::optional<std::string> mountinfo;    // /proc/self/mountinfo
+  std::optional<ForeignProcess> foreign;   // empty: every process that can be seen is this user's
+
+  std::optional<std::string> kernel_release;
+  std::optional<uint64_t> pid_namespace;  // inode of /proc/self/ns/pid
+  bool btf = false;
+  std::optional<std::string> unprivileged_bpf_disabled;
+  std::optional<std::string> lockdown;                  // /sys/kernel/security/lockdown
+  std::optional<std::string> ptrace_scope;              // Yama's
+  absl::Status bpf_source, bpf_events, netlink_events;  // really tried
+  std::optional<std::string> rmem_max;                  // /proc/sys/net/core/rmem_max, bytes
+
+  std::optional<std::string> cgroup2_controllers;  // cgroup.controllers of the root group
+  bool cgroup1_memory = false;
+  bool cgroup1_pids = false;
+  absl::Status pressure;  // reading /proc/pressure/memory
+
+  uint64_t open_files_soft = 0;  // RLIMIT_NOFILE; RLIM_INFINITY: no limit
+  uint64_t open_files_hard = 0;
+};
+
+// Reads below `procfs` and `sysfs`. Loads the BPF programs and opens the proc connector for a moment if
+// `procfs` is readable.
+DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_DOCTOR_FACTS_H_

@@ -1,0 +1,112 @@
+#include "exporter/help_formatter.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "collectors/collector.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr size_t kColumns = 100;
+
+// A term and what it means; long meanings go on below themselves.
+using Entry = std::pair<std::string, std::string>;
+
+std::string Listing(const std::vector<Entry>& entries) {
+  size_t width = 0;
+  for (const auto& [term, meaning] : entries) width = std::max(width, term.size());
+  const size_t indent = width + 4;
+  std::string text;
+  for (const auto& [term, meaning] : entries) {
+    absl::StrAppend(&text, "  ", term, std::string(width - term.size(), ' '));
+    size_t column = width + 2;
+    for (const absl::string_view word : absl::StrSplit(meaning, ' ')) {
+      const bool wrap = column > indent && column + 1 + word.size() > kColumns;
+      if (wrap) absl::StrAppend(&text, "\n", std::string(indent, ' '));
+      const bool first = column < indent;
+      absl::StrAppend(&text, wrap ? "" : first ? "  " : " ", word);
+      column = (wrap ? indent : column + (first ? 2 : 1)) + word.size();
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+// "--web.listen-address", or "PID" for what has no dashes.
+std::string Term(const CLI::Option& option) {
+  if (option.get_positional()) return option.get_name(true);
+  std::string term;
+  for (const std::string& name : option.get_snames()) absl::StrAppend(&term, "-", name, ", ");
+  return absl::StrCat(term, "--", option.get_lnames().front());
+}
+
+std::string Meaning(const CLI::Option& option) {
+  const std::string value = option.get_default_str();
+  return absl::StrCat(option.get_description(),
+                      value.empty() || option.get_positional() ? "" : absl::StrCat(" (default ", value, ")"));
+}
+
+std::string Positionals(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional()) absl::StrAppend(&text, " ", option->get_name(true));
+  }
+  return text;
+}
+
+std::string CollectorList() {
+  std::vector<Entry> entries;
+  for (const CollectorRow& row : CollectorTable()) {
+    entries.emplace_back(
+        std::string(row.name),
+        absl::StrCat(std::string(row.help), row.enabled_by_default ? "" : " (off by default)"));
+  }
+  return Listing(entries);
+}
+
+}  // namespace
+
+std::string EnvironmentName(std::string_view flag) {
+  std::string name = "AGENT_EXPORTER_";
+  for (const char c : flag) {
+    name += c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
+                                     CLI::AppFormatMode /*mode*/) const {
+  const CLI::App* const program = app->get_parent();
+  std::vector<Entry> flags, commands;
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_group() != kCollectorGroup) flags.emplace_back(Term(*option), Meaning(*option));
+  }
+  // --help and --version are made first and belong last.
+  const auto own = std::stable_partition(flags.begin(), flags.end(), [](const Entry& flag) {
+    return flag.first != "-h, --help" && flag.first != "--version";
+  });
+  if (program != nullptr) {
+    flags.erase(own, flags.end());
+    return absl::StrCat("Usage: ", program->get_name(), " ", app->get_name(), Positionals(*app),
+                        " [FLAGS]\n\n", app->get_description(), ".\n", flags.empty() ? "" : "\n",
+                        Listing(flags), "\nThe flags of ", program->get_name(), " work here too, see ",
+                        program->get_name(), " --help.\n");
+  }
+
+  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; })) {
+    commands.emplace_back(command->get_name() + Positionals(*command), command->get_description());
+  }
+  return absl::StrCat(
+      "Usage: ", app->get_name(), " [COMMAND] [FLAGS]\n\n", app->get_description(), "\n\nCommands:\n",
+      Listing(commands), "\nFlags:\n", Listing(flags),
+      "\nCollectors, switched by --collector.<name> and --no-collector.<name>:\n", CollectorList(),
+      "\nEvery flag is also read from the environment: --web.listen-address is\n",
+      EnvironmentName("web.listen-address"), " there; a flag on the command line goes before it.\n");
+}
+
+}  // namespace agent_exporter

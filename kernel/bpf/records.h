@@ -1,0 +1,76 @@
+// What our BPF programs hand to user space. Plain C, included by both sides.
+//
+// Units: nanoseconds, pages (memory), bytes (io). Pids are those of the first pid namespace, where the exporter must run to use BPF.
+
+#ifndef AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_
+#define AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_
+
+enum ae_record_kind { AE_PROCESS = 1, AE_THREAD = 2 };
+
+// One process: its group leader's figures, and those of its threads that ended.
+struct ae_process {
+  __u32 kind;
+  __s32 pid;
+  __s32 ppid;
+  __u32 threads;
+  __u64 start_ns;  // since boot
+  __u64 runtime_ns;
+  __u64 utime_ns, stime_ns;  // as the kernel's clock counted them; runtime_ns is exact
+  __u64 children_utime_ns, children_stime_ns;
+  __u64 minor_faults, major_faults;
+  __u64 virtual_pages;
+  __u64 start_stack;
+  __s64 rss_pages[4];  // file, anon, swap, shmem
+  __u64 read_bytes, write_bytes;
+  __u64 voluntary_switches, involuntary_switches;
+  __u64 cgroup_id;
+  __u32 open_fds, max_fds;
+  __u32 uid;
+  __u32 flags;
+  __u32 state;
+  __u32 exit_state;
+  __u32 has_mm, has_files;
+  char comm[16];
+};
+
+// One further live thread: what it adds to its process.
+struct ae_thread {
+  __u32 kind;
+  __s32 pid;  // the process
+  __u64 runtime_ns, utime_ns, stime_ns;
+  __u64 minor_faults, major_faults;
+  __u64 read_bytes, write_bytes;
+};
+
+enum ae_event_kind {
+  AE_FORK = 1,
+  AE_EXEC = 2,
+  AE_EXIT = 3,       // ended: status, peak memory
+  AE_FINAL_CPU = 4,  // let go by the kernel: its final CPU, where no watched parent's cutime will show it
+  AE_OOM = 5,
+};
+
+struct ae_event {
+  __u32 kind;
+  __s32 pid;
+  __s32 parent;  // AE_FORK: who forked
+  __s32 status;  // AE_EXIT: as wait(2) gives it
+  __u64 start_ns;
+  __u64 runtime_ns, utime_ns, stime_ns;  // AE_FINAL_CPU: exit work included; threads together
+  __u64 max_rss_kib;                     // AE_EXIT
+  char comm[16];                         // AE_FORK
+};
+
+// A process whose events and whose descendants' are wanted.
+struct ae_tracked {
+  __s32 pid;
+  __u32 flags;
+  __u64 start_ns;
+};
+
+enum ae_tracked_flags {
+  AE_EXITED = 1,       // its end was told
+  AE_UNACCOUNTED = 2,  // nobody watched will wait for it
+};
+
+#endif  // AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_

@@ -1,0 +1,13 @@
+// Stands in for the BPF makers where clang, bpftool or libbpf were missing when this was built.
+
+#include "kernel/bpf_makers.h"
+
+namespace agent_exporter {
+
+absl::Status CheckBpf() { return absl::UnimplementedError("this agent_exporter was built without BPF"); }
+
+absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource>, long) { return CheckBpf(); }
+
+absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long) { return CheckBpf(); }
+
+}  // namespace agent_exporter

@@ -1,0 +1,124 @@
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/types.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "events.skel.h"
+#include "kernel/bpf/records.h"
+#include "kernel/bpf_loading.h"
+#include "kernel/bpf_makers.h"
+#include "kernel/descriptor.h"
+
+namespace agent_exporter {
+namespace {
+
+class BpfEvents final : public ProcessEvents {
+ public:
+  BpfEvents(events_bpf* skeleton, bpf_link* mark, long clk_tck)
+      : skeleton_(skeleton), mark_(mark), clk_tck_(clk_tck) {}
+  ~BpfEvents() override {
+    if (ring_ != nullptr) ring_buffer__free(ring_);
+    bpf_link__destroy(mark_);
+    events_bpf__destroy(skeleton_);
+  }
+
+  absl::Status OpenRing() {
+    ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.events), &BpfEvents::OnEvent, this, nullptr);
+    return ring_ == nullptr ? BpfStatus(errno, "opening the event ring") : absl::OkStatus();
+  }
+
+  std::string_view name() const override { return "bpf"; }
+
+  absl::Status Track(absl::Span<const ProcessKey> keys) override {
+    const int wanted = bpf_map__fd(skeleton_->maps.wanted);
+    const uint64_t tick_ns = 1'000'000'000 / static_cast<uint64_t>(clk_tck_);
+    for (const ProcessKey& key : keys) {
+      const uint64_t start_ns = key.start_ticks * tick_ns;
+      if (bpf_map_update_elem(wanted, &key.pid, &start_ns, BPF_ANY) != 0) {
+        return BpfStatus(errno, "asking for a process' events");
+      }
+    }
+    const absl::Status status = RunMark();
+    for (const ProcessKey& key : keys) bpf_map_delete_elem(wanted, &key.pid);
+    return status;
+  }
+
+  absl::Status Drain(std::vector<ProcessEvent>* events) override {
+    out_ = events;
+    const int got = ring_buffer__consume(ring_);
+    out_ = nullptr;
+    return got < 0 ? BpfStatus(-got, "reading events") : absl::OkStatus();
+  }
+
+  uint64_t lost() override { return __atomic_load_n(&skeleton_->bss->lost, __ATOMIC_RELAXED); }
+
+ private:
+  // Reading the iterator to its end is what runs the program on every task.
+  absl::Status RunMark() {
+    const Descriptor iterator(bpf_iter_create(bpf_link__fd(mark_)));
+    if (iterator.get() < 0) return BpfStatus(errno, "marking processes");
+    char marked[4096];
+    ssize_t got = 0;
+    while ((got = read(iterator.get(), marked, sizeof(marked))) > 0 || (got < 0 && errno == EAGAIN)) {
+    }
+    return got < 0 ? BpfStatus(errno, "marking processes") : absl::OkStatus();
+  }
+
+  static int OnEvent(void* self, void* data, size_t size) {
+    if (size >= sizeof(ae_event)) static_cast<BpfEvents*>(self)->Append(*static_cast<const ae_event*>(data));
+    return 0;
+  }
+
+  void Append(const ae_event& from) {
+    ProcessEvent event;
+    switch (from.kind) {
+      case AE_FORK: event.kind = ProcessEvent::Kind::kFork; break;
+      case AE_EXEC: event.kind = ProcessEvent::Kind::kExec; break;
+      case AE_EXIT: event.kind = ProcessEvent::Kind::kExit; break;
+      case AE_FINAL_CPU: event.kind = ProcessEvent::Kind::kFinalCpu; break;
+      case AE_OOM: event.kind = ProcessEvent::Kind::kOom; break;
+      default: return;
+    }
+    event.key = {from.pid, StartTicks(from.start_ns, clk_tck_)};
+    event.parent = from.parent;
+    event.status = from.status;
+    event.cpu = SplitRuntime(from.runtime_ns, from.utime_ns, from.stime_ns);
+    event.max_resident_bytes = from.max_rss_kib * 1024;
+    event.comm.assign(from.comm, strnlen(from.comm, sizeof(from.comm)));
+    out_->push_back(std::move(event));
+  }
+
+  events_bpf* skeleton_;
+  bpf_link* mark_;
+  const long clk_tck_;
+  ring_buffer* ring_ = nullptr;
+  std::vector<ProcessEvent>* out_ = nullptr;  // while draining
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long clk_tck) {
+  QuietLibbpf();
+  if (absl::Status status = CheckBpf(); !status.ok()) return status;
+  events_bpf* skeleton = events_bpf__open();
+  if (skeleton == nullptr) return BpfStatus(errno, "opening the bpf event programs");
+  bpf_program__set_autoattach(skeleton->progs.mark, false);  // run by hand
+  int error = -events_bpf__load(skeleton);
+  if (error == 0) error = -events_bpf__attach(skeleton);
+  bpf_link* mark = error == 0 ? bpf_program__attach_iter(skeleton->progs.mark, nullptr) : nullptr;
+  if (mark == nullptr) {
+    if (error == 0) error = errno;
+    events_bpf__destroy(skeleton);
+    return BpfStatus(error, "loading the bpf event programs");
+  }
+  auto events = std::make_unique<BpfEvents>(skeleton, mark, clk_tck);
+  if (absl::Status status = events->OpenRing(); !status.ok()) return status;
+  return events;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,33 @@
+// What both BPF makers need to load: checks, a silent libbpf, and times as procfs counts them. Private to kernel/.
+//
+// Thread safety: free functions; QuietLibbpf once per process.
+
+#ifndef AGENT_EXPORTER_KERNEL_BPF_LOADING_H_
+#define AGENT_EXPORTER_KERNEL_BPF_LOADING_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "kernel/process.h"
+
+namespace agent_exporter {
+
+// libbpf prints to stderr unless told otherwise; our callers get a Status. The last line it would have printed is in
+// LastLibbpfMessage.
+void QuietLibbpf();
+std::string_view LastLibbpfMessage();
+
+// The status of a failed libbpf call; `error` is a positive errno.
+absl::Status BpfStatus(int error, std::string_view what);
+
+// Splits an exact runtime by what the clock tick saw of each mode, as the kernel does for /proc/<pid>/stat
+// (kernel/sched/cputime.c, cputime_adjust).
+CpuTimes SplitRuntime(uint64_t runtime_ns, uint64_t utime_ns, uint64_t stime_ns);
+
+// Nanoseconds since boot in clock ticks, as field 22 of /proc/<pid>/stat counts.
+uint64_t StartTicks(uint64_t start_ns, long clk_tck);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_BPF_LOADING_H_

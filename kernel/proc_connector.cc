@@ -1,0 +1,210 @@
+#include "kernel/proc_connector.h"
+
+#include <arpa/inet.h>
+#include <linux/connector.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "kernel/rooted_reader.h"
+
+namespace agent_exporter {
+namespace {
+
+// A message is nlmsghdr, cn_msg, proc_event, without gaps.
+constexpr size_t kEventAt = NLMSG_HDRLEN + sizeof(cn_msg);
+constexpr size_t kDataAt = kEventAt + offsetof(proc_event, event_data);
+constexpr size_t kMessageBytes = kEventAt + sizeof(proc_event);
+constexpr size_t kRequestBytes = kEventAt + sizeof(proc_cn_mcast_op);
+
+// The kernel answers within the call that subscribes; this is for one that would not.
+constexpr std::chrono::milliseconds kAnswerWithin{200};
+
+struct Message {
+  uint32_t ack = 0;
+  proc_event event{};
+};
+
+// Lets through what Receive gives, so that all else takes no room: exec, fork and exit of main threads, and
+// NONE, the answer to a subscription. Words are loaded in network byte order
+// (Documentation/networking/filter.rst).
+absl::Status AttachFilter(int socket) {
+  constexpr uint32_t kChildPid = kDataAt + 8, kChildTgid = kDataAt + 12;  // fork_proc_event
+  constexpr uint32_t kPid = kDataAt, kTgid = kDataAt + 4;                 // exit_proc_event
+  constexpr uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
+  constexpr uint16_t kJumpIfEqual = BPF_JMP | BPF_JEQ;
+  std::array<sock_filter, 15> program = {{
+      BPF_STMT(kLoad, kEventAt),
+      BPF_JUMP(kJumpIfEqual | BPF_K, htonl(kProcEventExec), 11, 0),
+      BPF_JUMP(kJumpIfEqual | BPF_K, htonl(kProcEventNone), 10, 0),
+      BPF_JUMP(kJumpIfEqual | BPF_K, htonl(kProcEventFork), 1, 0),
+      BPF_JUMP(kJumpIfEqual | BPF_K, htonl(kProcEventExit), 4, 9),
+      BPF_STMT(kLoad, kChildPid),
+      BPF_STMT(BPF_MISC | BPF_TAX, 0),
+      BPF_STMT(kLoad, kChildTgid),
+      BPF_JUMP(BPF_JMP | BPF_JA, 3, 0, 0),
+      BPF_STMT(kLoad, kPid),
+      BPF_STMT(BPF_MISC | BPF_TAX, 0),
+      BPF_STMT(kLoad, kTgid),
+      BPF_JUMP(kJumpIfEqual | BPF_X, 0, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, kMessageBytes),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "filtering the proc connector's events");
+}
+
+}  // namespace
+
+// Many messages in one call: a drain of thousands of events is a few hundred calls less.
+class ProcConnector::Batch {
+ public:
+  Batch() {
+    for (size_t i = 0; i < kMost; ++i) {
+      parts_[i] = {bytes_[i].data(), bytes_[i].size()};
+      headers_[i] = {};
+      headers_[i].msg_hdr.msg_name = &from_[i];
+      headers_[i].msg_hdr.msg_iov = &parts_[i];
+      headers_[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  // Calls take(message) for each message of the kernel's that is there. How many were, any sender's; -1 and
+  // errno on error.
+  template <typename Take>
+  int Receive(int socket, Take take) {
+    for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
+    const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
+    for (int i = 0; i < got; ++i) {
+      const auto at = static_cast<size_t>(i);
+      // Others may send to the group; port 0 is the kernel.
+      if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
+      if (headers_[at].msg_len < kMessageBytes) continue;
+      cn_msg head;
+      std::memcpy(&head, bytes_[at].data() + NLMSG_HDRLEN, sizeof(head));
+      if (head.id.idx != CN_IDX_PROC || head.id.val != CN_VAL_PROC || head.len < sizeof(proc_event)) continue;
+      Message message;
+      message.ack = head.ack;
+      std::memcpy(&message.event, bytes_[at].data() + kEventAt, sizeof(proc_event));
+      take(message);
+    }
+    return got;
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+
+  std::array<std::array<char, 128>, kMost> bytes_;
+  std::array<iovec, kMost> parts_;
+  std::array<sockaddr_nl, kMost> from_;
+  std::array<mmsghdr, kMost> headers_;
+};
+
+ProcConnector::ProcConnector(Descriptor socket)
+    : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
+
+ProcConnector::~ProcConnector() { (void)Send(PROC_CN_MCAST_IGNORE); }
+
+absl::StatusOr<std::unique_ptr<ProcConnector>> ProcConnector::Open(int receive_buffer_bytes) {
+  Descriptor socket(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
+  if (!socket.ok()) {
+    if (errno == EPROTONOSUPPORT) return absl::UnimplementedError("this kernel has no proc connector");
+    return ErrnoStatus(errno, "opening the proc connector");
+  }
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes,
+                 sizeof(receive_buffer_bytes)) != 0) {
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
+  }
+  // Otherwise the kernel, once out of room, takes nothing more until all was read.
+  const int on = 1;
+  setsockopt(socket.get(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
+  if (absl::Status status = AttachFilter(socket.get()); !status.ok()) return status;
+  sockaddr_nl group{};
+  group.nl_family = AF_NETLINK;
+  group.nl_groups = CN_IDX_PROC;
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&group), sizeof(group)) != 0) {
+    return ErrnoStatus(errno, "binding to the proc connector");
+  }
+  std::unique_ptr<ProcConnector> connector(new ProcConnector(std::move(socket)));
+  if (absl::Status status = connector->Subscribe(); !status.ok()) return status;
+  return connector;
+}
+
+absl::Status ProcConnector::Subscribe() {
+  // The answer goes to every listener of the host; our port number tells ours.
+  sockaddr_nl own{};
+  socklen_t size = sizeof(own);
+  if (getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) {
+    return ErrnoStatus(errno, "binding to the proc connector");
+  }
+  port_ = own.nl_pid;
+  if (absl::Status status = Send(PROC_CN_MCAST_LISTEN); !status.ok()) return status;
+  absl::Status answer = absl::UnknownError("");
+  const auto deadline = std::chrono::steady_clock::now() + kAnswerWithin;
+  pollfd readable{socket_.get(), POLLIN, 0};
+  // Not as long as anything comes: others' subscriptions may bring events without end.
+  while (absl::IsUnknown(answer) && std::chrono::steady_clock::now() < deadline &&
+         poll(&readable, 1, static_cast<int>(kAnswerWithin.count())) > 0) {
+    batch_->Receive(socket_.get(), [&](const Message& message) {
+      if (message.event.what != kProcEventNone || message.ack != port_ + 1) return;
+      const auto error = static_cast<int>(message.event.event_data.ack.err);
+      answer = error == 0 ? absl::OkStatus() : ErrnoStatus(error, "subscribing to the proc connector");
+    });
+  }
+  if (!absl::IsUnknown(answer)) return answer;
+  // cn_proc_mcast_ctl does not answer those outside the first namespaces.
+  return absl::FailedPreconditionError("the proc connector works in the host's pid and user namespace only");
+}
+
+absl::Status ProcConnector::Send(proc_cn_mcast_op operation) {
+  alignas(nlmsghdr) char request[kRequestBytes] = {};
+  nlmsghdr outer{};
+  outer.nlmsg_len = sizeof(request);
+  outer.nlmsg_type = NLMSG_DONE;
+  cn_msg inner{};
+  inner.id = {CN_IDX_PROC, CN_VAL_PROC};
+  inner.ack = port_;
+  inner.len = sizeof(operation);
+  std::memcpy(request, &outer, sizeof(outer));
+  std::memcpy(request + NLMSG_HDRLEN, &inner, sizeof(inner));
+  std::memcpy(request + kEventAt, &operation, sizeof(operation));
+  if (send(socket_.get(), request, sizeof(request), 0) >= 0) return absl::OkStatus();
+  if (errno == ECONNREFUSED) {
+    return absl::FailedPreconditionError("the proc connector works in the host's network namespace only");
+  }
+  return ErrnoStatus(errno, "subscribing to the proc connector");
+}
+
+absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> take) {
+  // It ends even where events come as fast as they are read.
+  constexpr int kMostBatches = 4096;
+  for (int batches = 0; batches < kMostBatches; ++batches) {
+    const int got = batch_->Receive(socket_.get(), [&](const Message& message) { take(message.event); });
+    if (got >= 0 || errno == EINTR) continue;
+    if (errno != EAGAIN) return ErrnoStatus(errno, "reading the proc connector");
+    break;
+  }
+  return absl::OkStatus();
+}
+
+// The socket's own count: a gap in the sequence numbers would count what the filter keeps out as well.
+uint64_t ProcConnector::dropped() {
+  uint32_t figures[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof(figures);
+  if (getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, figures, &size) == 0) {
+    dropped_ += figures[SK_MEMINFO_DROPS] - std::exchange(last_count_, figures[SK_MEMINFO_DROPS]);
+  }
+  return dropped_;
+}
+
+}  // namespace agent_exporter

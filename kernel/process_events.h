@@ -1,0 +1,62 @@
+// What happens to processes between two snapshots: fork, exec, exit. Three makers: bpf (tracepoints into a ring buffer),
+// netlink (the proc connector) and none, which is no object at all.
+//
+// With events nothing that a watched process starts is missed, however short it lives, and membership is known without
+// listing /proc.
+//
+// Ownership: the caller owns the object; destroying it detaches everything. Nothing is pinned, so a killed exporter leaves
+// nothing behind.
+// Thread safety: none. One thread (the sampler's) uses it.
+
+#ifndef AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
+#define AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "kernel/process.h"
+
+namespace agent_exporter {
+
+struct ProcessEvent {
+  enum class Kind {
+    kFork,      // key is the child's, parent its parent's pid; comm as of the fork
+    kExec,      // key runs another program now
+    kExit,      // key ended with `status`, as wait(2) gives it; it may still be a zombie
+    kFinalCpu,  // key is let go with `cpu`, which no watched parent's cutime will ever show
+    kOom,       // the OOM killer chose key
+  };
+  Kind kind = Kind::kFork;
+  ProcessKey key;  // start_ticks 0: the maker does not know it
+  pid_t parent = 0;
+  int status = 0;
+  CpuTimes cpu;
+  uint64_t max_resident_bytes = 0;  // kExit: peak; 0: not known
+  std::string comm;
+};
+
+class ProcessEvents {
+ public:
+  virtual ~ProcessEvents() = default;
+
+  // "bpf" or "netlink".
+  virtual std::string_view name() const = 0;
+
+  // From now on tells of these processes and of everything they start. What they forked before is the caller's to find (a full
+  // snapshot) and to track.
+  virtual absl::Status Track(absl::Span<const ProcessKey> keys) = 0;
+
+  // Appends what happened since the last call, in order.
+  virtual absl::Status Drain(std::vector<ProcessEvent>* events) = 0;
+
+  // Events lost so far, for want of room; the next full snapshot repairs lineage.
+  virtual uint64_t lost() = 0;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_

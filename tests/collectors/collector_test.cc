@@ -1,0 +1,124 @@
+// The table of collectors as a whole: names, flags, and that everything any of them can show is legal and
+// clean.
+
+#include "collectors/collector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include "exporter/formats.h"
+#include "tests/collectors/observation_builder.h"
+
+namespace agent_exporter {
+namespace {
+
+// One that makes every family appear.
+Observation Everything() {
+  AgentSample agent = MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(8, Role::kDescendant)});
+  agent.processes[1].orphan = true;
+  agent.counters.descendants_exited = {{"ok", 1}};
+  agent.resources = {
+      {ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kHost, 1, 2}};
+  agent.cgroup_pids_headroom = 5;
+  Observation observation =
+      MakeObservation({agent, MakeAgent("agent_exporter", {MakeReadable(9, Role::kRoot)})});
+  observation.self_pid = 9;
+  observation.unreadable = {{{"io", "permission"}, 1}};
+  observation.host = {.memory = HostMemory{.total = 3, .available = 2, .used = 1},
+                      .load = HostLoad{.average = {1, 2, 3}, .threads = 4},
+                      .pressure = {{{"cpu", "some"}, 1.0}},
+                      .processes = 3,
+                      .pid_max = 10,
+                      .threads_max = 20,
+                      .open_fds = 1,
+                      .max_fds = 2,
+                      .oom_kills = 0};
+  return observation;
+}
+
+Families AllFamilies(const Observation& observation) {
+  Families all;
+  for (const CollectorRow& row : CollectorTable()) {
+    for (prometheus::MetricFamily& family : row.collect(observation)) all.push_back(std::move(family));
+  }
+  return all;
+}
+
+TEST(CollectorTable, NamesAreUniqueAndFitForFlags) {
+  std::set<std::string_view> names;
+  for (const CollectorRow& row : CollectorTable()) {
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_THAT(std::string(row.name), testing::MatchesRegex("[a-z][a-z0-9_]*"));
+    EXPECT_NE(row.name, "disable-defaults") << "is a flag of its own";
+    EXPECT_FALSE(row.help.empty()) << row.name;
+  }
+  EXPECT_GE(names.size(), 14u);
+}
+
+TEST(CollectorTable, EveryCollectorShowsSomething) {
+  const Observation observation = Everything();
+  for (const CollectorRow& row : CollectorTable()) {
+    EXPECT_THAT(row.collect(observation), testing::Not(testing::IsEmpty())) << row.name;
+  }
+}
+
+TEST(CollectorTable, NoFamilyHasTwoOwnersAndAllHaveHelp) {
+  std::set<std::string> names;
+  for (const prometheus::MetricFamily& family : AllFamilies(Everything())) {
+    EXPECT_TRUE(names.insert(family.name).second) << family.name;
+    EXPECT_TRUE(family.help.size() > 1 && family.help.back() == '.') << family.name << ": " << family.help;
+    EXPECT_EQ(family.name.ends_with("_total"), family.type == prometheus::MetricType::Counter) << family.name;
+  }
+}
+
+TEST(CollectorTable, AnEmptyObservationIsNoTrouble) {
+  const Families families = AllFamilies(Observation());
+  std::string text;
+  std::vector<std::string> dropped;
+  Serialize(Format::kText, families, &text, &dropped);
+  EXPECT_THAT(dropped, testing::IsEmpty());
+}
+
+TEST(CollectorTable, NothingIsDroppedInEitherFormat) {
+  for (const Format format : {Format::kText, Format::kOpenMetrics}) {
+    std::string text;
+    std::vector<std::string> dropped;
+    Serialize(format, AllFamilies(Everything()), &text, &dropped);
+    EXPECT_THAT(dropped, testing::IsEmpty());
+    EXPECT_THAT(text, testing::HasSubstr("agent_up{agent=\"codex\"} 1"));
+  }
+}
+
+TEST(CollectorTable, PromtoolHasNothingToSay) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not installed";
+  std::string text;
+  Serialize(Format::kText, AllFamilies(Everything()), &text);
+  const std::string path = testing::TempDir() + "/agent_exporter_lint_" + std::to_string(::getpid());
+  std::ofstream(path) << text;
+  std::FILE* promtool = ::popen(("promtool check metrics <" + path + " 2>&1").c_str(), "r");
+  ASSERT_NE(promtool, nullptr);
+  std::string said;
+  for (int c = std::fgetc(promtool); c != EOF; c = std::fgetc(promtool)) said += static_cast<char>(c);
+  EXPECT_EQ(::pclose(promtool), 0);
+  EXPECT_EQ(said, "");
+  std::filesystem::remove(path);
+}
+
+TEST(ObservationCollectable, ShowsWhatItsProviderHas) {
+  std::shared_ptr<const Observation> observation;
+  const ObservationCollectable collectable(CollectorTable()[0], [&] { return observation; });
+  EXPECT_THAT(collectable.Collect(), testing::IsEmpty());
+  observation = std::make_shared<Observation>(MakeObservation({MakeAgent("codex")}));
+  EXPECT_THAT(SamplesOf(collectable.Collect()), testing::Contains(testing::Key("agent_up{agent=\"codex\"}")));
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,0 +1,49 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/collectors/observation_builder.h"
+
+namespace agent_exporter {
+namespace {
+
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+std::string Of(const std::string& direction, const std::string& scope) {
+  return "agent_io_bytes_total{agent=\"codex\",direction=\"" + direction + "\",scope=\"" + scope + "\"}";
+}
+
+AgentSample Busy() {
+  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot), MakeReadable(2, Role::kDescendant)});
+  agent.counters.self_io = {.read_bytes = 10, .write_bytes = 20};
+  agent.counters.tree_io = {.read_bytes = 30, .write_bytes = 40};
+  return agent;
+}
+
+TEST(Io, ReadAndWrittenByRootsAndTree) {
+  EXPECT_THAT(Collect("io", MakeObservation({Busy()})),
+              UnorderedElementsAre(Pair(Of("read", "self"), 10), Pair(Of("write", "self"), 20),
+                                   Pair(Of("read", "tree"), 30), Pair(Of("write", "tree"), 40)));
+}
+
+TEST(Io, ADescendantThatCannotBeReadHidesTheTreeOnly) {
+  AgentSample agent = Busy();
+  agent.processes[1].usage.io_read_bytes.reset();
+  EXPECT_THAT(Collect("io", MakeObservation({agent})),
+              UnorderedElementsAre(Pair(Of("read", "self"), 10), Pair(Of("write", "self"), 20)));
+}
+
+TEST(Io, ARootThatCannotBeReadHidesBoth) {
+  AgentSample agent = Busy();
+  agent.processes[0].usage.io_read_bytes.reset();
+  EXPECT_THAT(Collect("io", MakeObservation({agent})), testing::IsEmpty());
+}
+
+TEST(Io, ZombiesHaveNoFileAndHideNothing) {
+  AgentSample agent = Busy();
+  agent.processes[1] = MakeProcess(2, Role::kDescendant, 'Z');
+  EXPECT_EQ(Collect("io", MakeObservation({agent})).size(), 4u);
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,0 +1,252 @@
+#include "exporter/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "collectors/collector.h"
+#include "exporter/commands.h"
+
+namespace agent_exporter {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::variant<Options, EarlyExit> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "agent_exporter");
+  return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+}
+
+Options Parsed(std::vector<const char*> arguments) {
+  auto result = Parse(std::move(arguments));
+  if (const auto* early = std::get_if<EarlyExit>(&result)) {
+    ADD_FAILURE() << early->out << early->err;
+    return {};
+  }
+  return std::get<Options>(std::move(result));
+}
+
+EarlyExit Exited(std::vector<const char*> arguments) {
+  auto result = Parse(std::move(arguments));
+  if (std::holds_alternative<EarlyExit>(result)) return std::get<EarlyExit>(std::move(result));
+  ADD_FAILURE() << "was taken";
+  return {};
+}
+
+class Environment {
+ public:
+  Environment(std::string name, const char* value) : name_(std::move(name)) {
+    ::setenv(name_.c_str(), value, 1);
+  }
+  ~Environment() { ::unsetenv(name_.c_str()); }
+
+ private:
+  std::string name_;
+};
+
+TEST(Options, Defaults) {
+  const Options options = Parsed({});
+  EXPECT_EQ(options.command, Command::kServe);
+  EXPECT_THAT(options.listen, ElementsAre(":10058"));
+  EXPECT_EQ(options.telemetry_path, "/metrics");
+  EXPECT_EQ(options.max_requests, 40);
+  EXPECT_FALSE(options.disable_exporter_metrics);
+  EXPECT_EQ(options.config_file, "");
+  EXPECT_THAT(options.collectors, testing::IsEmpty());
+  EXPECT_FALSE(options.disable_default_collectors);
+  EXPECT_EQ(options.procfs, "/proc");
+  EXPECT_EQ(options.sysfs, "/sys");
+  EXPECT_EQ(options.log_level, "info");
+  EXPECT_EQ(options.log_format, "logfmt");
+}
+
+TEST(Options, EveryFlag) {
+  const Options options =
+      Parsed({"--web.listen-address=127.0.0.1:1", "--web.telemetry-path=/m", "--web.max-requests", "0",
+              "--web.disable-exporter-metrics", "--config.file", "a.yaml", "--collector.io",
+              "--no-collector.load", "--collector.disable-defaults", "--path.procfs=/host/proc",
+              "--path.sysfs=/host/sys", "--log.level=debug", "--log.format=json"});
+  EXPECT_THAT(options.listen, ElementsAre("127.0.0.1:1"));
+  EXPECT_EQ(options.telemetry_path, "/m");
+  EXPECT_EQ(options.max_requests, 0);
+  EXPECT_TRUE(options.disable_exporter_metrics);
+  EXPECT_EQ(options.config_file, "a.yaml");
+  EXPECT_THAT(options.collectors, ElementsAre(testing::Pair("io", true), testing::Pair("load", false)));
+  EXPECT_TRUE(options.disable_default_collectors);
+  EXPECT_EQ(options.procfs, "/host/proc");
+  EXPECT_EQ(options.sysfs, "/host/sys");
+  EXPECT_EQ(options.log_level, "debug");
+  EXPECT_EQ(options.log_format, "json");
+}
+
+TEST(Options, AddressesRepeatAndTakeOneValueEach) {
+  const Options options =
+      Parsed({"--web.listen-address", ":1", "explain", "--web.listen-address", "[::1]:2", "42"});
+  EXPECT_THAT(options.listen, ElementsAre(":1", "[::1]:2"));
+  EXPECT_EQ(options.pid, 42);
+}
+
+TEST(Options, Commands) {
+  EXPECT_EQ(Parsed({"serve"}).command, Command::kServe);
+  EXPECT_EQ(Parsed({"status"}).command, Command::kStatus);
+  EXPECT_TRUE(Parsed({"status", "--json"}).json);
+  EXPECT_EQ(Parsed({"traits"}).command, Command::kTraits);
+  EXPECT_EQ(Parsed({"traits", "--agent", "codex"}).agent, "codex");
+  EXPECT_EQ(Parsed({"explain", "7"}).pid, 7);
+  EXPECT_EQ(Parsed({"explain", "7"}).command, Command::kExplain);
+  EXPECT_EQ(Parsed({"check-config", "a.yaml"}).check_file, "a.yaml");
+  EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
+}
+
+TEST(Options, AFlagMayFollowTheCommand) {
+  const Options options = Parsed({"status", "--config.file", "a.yaml", "--json", "--no-collector.load"});
+  EXPECT_EQ(options.config_file, "a.yaml");
+  EXPECT_TRUE(options.json);
+  EXPECT_THAT(options.collectors, Contains(testing::Pair("load", false)));
+}
+
+TEST(Options, TheEnvironmentSetsFlags) {
+  const Environment path("AGENT_EXPORTER_WEB_TELEMETRY_PATH", "/m");
+  const Environment listen("AGENT_EXPORTER_WEB_LISTEN_ADDRESS", ":1,[::1]:2");
+  const Environment io("AGENT_EXPORTER_COLLECTOR_IO", "true");
+  const Environment load("AGENT_EXPORTER_COLLECTOR_LOAD", "false");
+  const Environment disable("AGENT_EXPORTER_COLLECTOR_DISABLE_DEFAULTS", "1");
+  const Options options = Parsed({});
+  EXPECT_EQ(options.telemetry_path, "/m");
+  EXPECT_THAT(options.listen, ElementsAre(":1", "[::1]:2"));
+  EXPECT_THAT(options.collectors, ElementsAre(testing::Pair("io", true), testing::Pair("load", false)));
+  EXPECT_TRUE(options.disable_default_collectors);
+}
+
+TEST(Options, TheCommandLineGoesBeforeTheEnvironment) {
+  const Environment path("AGENT_EXPORTER_WEB_TELEMETRY_PATH", "/m");
+  const Environment io("AGENT_EXPORTER_COLLECTOR_IO", "true");
+  EXPECT_EQ(Parsed({"--web.telemetry-path=/n"}).telemetry_path, "/n");
+  EXPECT_THAT(Parsed({"--no-collector.io"}).collectors, ElementsAre(testing::Pair("io", false)));
+}
+
+TEST(Options, ABadValueInTheEnvironmentIsAMistakeToo) {
+  const Environment level("AGENT_EXPORTER_LOG_LEVEL", "loud");
+  EXPECT_EQ(Exited({}).code, 2);
+}
+
+TEST(Options, EnabledCollectorsFollowDefaultsAndFlags) {
+  std::set<std::string> defaults;
+  for (const CollectorRow& row : CollectorTable()) {
+    if (row.enabled_by_default) defaults.emplace(row.name);
+  }
+  EXPECT_EQ(EnabledCollectors(Parsed({})), defaults);
+  EXPECT_THAT(EnabledCollectors(Parsed({"--collector.io", "--no-collector.load"})),
+              AllOf(Contains("io"), Contains("memory"), Not(Contains("load"))));
+  EXPECT_THAT(EnabledCollectors(Parsed({"--collector.disable-defaults", "--collector.load"})),
+              ElementsAre("load"));
+  EXPECT_THAT(EnabledCollectors(Parsed({"--collector.disable-defaults"})), testing::IsEmpty());
+  EXPECT_THAT(EnabledCollectors(Parsed({"--web.disable-exporter-metrics", "--collector.exporter"})),
+              Not(Contains("exporter")));
+}
+
+class BadCommandLine : public testing::TestWithParam<std::vector<const char*>> {};
+INSTANTIATE_TEST_SUITE_P(
+    Lines, BadCommandLine,
+    testing::Values(std::vector{"--web.listen-adress=:1"}, std::vector{"--collector.bogus"},
+                    std::vector{"bogus"}, std::vector{"--web.max-requests=-1"},
+                    std::vector{"--web.max-requests=many"}, std::vector{"--log.level=loud"},
+                    std::vector{"--log.format=xml"}, std::vector{"--web.telemetry-path=metrics"},
+                    std::vector{"--config.file"}, std::vector{"explain"}, std::vector{"explain", "0"},
+                    std::vector{"explain", "x"}, std::vector{"check-config"},
+                    std::vector{"status", "--agent", "x"}, std::vector{"status", "traits"}));
+
+TEST_P(BadCommandLine, IsOneLineAndExitCodeTwo) {
+  const EarlyExit exit = Exited(GetParam());
+  EXPECT_EQ(exit.code, 2);
+  EXPECT_EQ(exit.out, "");
+  EXPECT_THAT(exit.err, AllOf(testing::StartsWith("agent_exporter: "), testing::EndsWith("\n")));
+  EXPECT_EQ(std::count(exit.err.begin(), exit.err.end(), '\n'), 1) << exit.err;
+}
+
+TEST(Version, IsPrinted) {
+  const EarlyExit exit = Exited({"--version"});
+  EXPECT_EQ(exit.code, 0);
+  EXPECT_EQ(exit.out, VersionLine() + "\n");
+  EXPECT_THAT(VersionLine(), testing::MatchesRegex("agent_exporter [0-9.]+ \\(revision .+, .+\\)"));
+}
+
+class Help : public testing::TestWithParam<std::vector<const char*>> {
+ protected:
+  std::string Text() {
+    auto arguments = GetParam();
+    arguments.push_back("--help");
+    const EarlyExit exit = Exited(arguments);
+    EXPECT_EQ(exit.code, 0);
+    EXPECT_EQ(exit.err, "");
+    return exit.out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Commands, Help,
+                         testing::Values(std::vector<const char*>{}, std::vector{"serve"},
+                                         std::vector{"status"}, std::vector{"traits"}, std::vector{"explain"},
+                                         std::vector{"check-config"}));
+
+TEST_P(Help, FitsATerminalWithoutNoise) {
+  const std::string text = Text();
+  EXPECT_THAT(text, testing::StartsWith("Usage: agent_exporter"));
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("TEXT")), Not(HasSubstr("Env:")), Not(HasSubstr("[OPTIONS]"))));
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    EXPECT_LE(line.size(), 100u) << line;
+    EXPECT_FALSE(!line.empty() && line.back() == ' ') << "\"" << line << "\"";
+  }
+}
+
+TEST(HelpText, TheProgramsNamesAllThereIs) {
+  const std::string text = Exited({"--help"}).out;
+  for (const char* word : {"serve",
+                           "status",
+                           "traits",
+                           "explain PID",
+                           "check-config FILE",
+                           "--web.listen-address",
+                           "(default :10058)",
+                           "--web.telemetry-path",
+                           "--web.max-requests",
+                           "--web.disable-exporter-metrics",
+                           "--config.file",
+                           "--collector.disable-defaults",
+                           "--path.procfs",
+                           "--path.sysfs",
+                           "--log.level",
+                           "--log.format",
+                           "--version",
+                           "-h, --help",
+                           "--no-collector.<name>",
+                           "AGENT_EXPORTER_WEB_LISTEN_ADDRESS"}) {
+    EXPECT_THAT(text, HasSubstr(word));
+  }
+  for (const CollectorRow& row : CollectorTable()) {
+    EXPECT_THAT(text, testing::ContainsRegex("\n  " + std::string(row.name) + " +" +
+                                             std::string(row.help.substr(0, row.help.find_first_of("(*")))));
+  }
+  EXPECT_THAT(text, testing::ContainsRegex("\n  io .*\\(off by default\\)\n"));
+}
+
+TEST(HelpText, ACommandsOwn) {
+  EXPECT_THAT(Exited({"status", "--help"}).out,
+              AllOf(testing::StartsWith("Usage: agent_exporter status [FLAGS]\n"), HasSubstr("--json"),
+                    HasSubstr("agent_exporter --help"), Not(HasSubstr("--web."))));
+  EXPECT_THAT(Exited({"explain", "--help"}).out,
+              testing::StartsWith("Usage: agent_exporter explain PID [FLAGS]\n"));
+}
+
+}  // namespace
+}  // namespace agent_exporter

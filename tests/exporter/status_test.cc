@@ -1,0 +1,168 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "exporter/commands.h"
+#include "tests/collectors/observation_builder.h"
+#include "tests/exporter/fake_procfs.h"
+
+namespace agent_exporter {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The cells of each line; columns stand at least two blanks apart.
+std::vector<std::vector<std::string>> Cells(const std::string& table) {
+  std::vector<std::vector<std::string>> lines;
+  for (const absl::string_view line : absl::StrSplit(table, '\n', absl::SkipEmpty())) {
+    std::vector<std::string> cells;
+    for (const absl::string_view cell : absl::StrSplit(line, "  ", absl::SkipWhitespace())) {
+      cells.emplace_back(absl::StripAsciiWhitespace(cell));
+    }
+    lines.push_back(std::move(cells));
+  }
+  return lines;
+}
+
+AgentSample Busy() {
+  AgentSample agent = MakeAgent("codex", {MakeReadable(50, Role::kRoot), MakeReadable(60, Role::kDescendant),
+                                          MakeProcess(70, Role::kDescendant, 'Z')});
+  agent.processes[0].age_seconds = 3 * 3600 + 62;
+  agent.processes[1].orphan = true;
+  agent.processes[1].direct_child = false;
+  agent.resources = {
+      {ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit, 50, 1024},
+      {ResourceUse::Scope::kTree, ResourceUse::Resource::kMemory, ResourceUse::Source::kCgroup, 3, 4}};
+  return agent;
+}
+
+TEST(StatusTable, OneRowAnAgent) {
+  EXPECT_THAT(
+      Cells(StatusTable(MakeObservation({Busy()}))),
+      ElementsAre(ElementsAre("AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE", "FDS/MAX", "TREE FDS",
+                              "CHILDREN", "ORPHANS", "ZOMBIES", "UPTIME", "NEAREST LIMIT"),
+                  ElementsAre("codex", "up", "3", "110%", "49 KiB", "107 KiB", "50/1024", "110", "0", "1",
+                              "1", "3h 1m", "memory 75%")));
+}
+
+TEST(StatusTable, AZombieIsNoChild) {
+  const auto cells = Cells(StatusTable(MakeObservation(
+      {MakeAgent("codex", {MakeProcess(7, Role::kRoot), MakeProcess(8, Role::kDescendant, 'Z'),
+                           MakeProcess(9, Role::kDescendant)})})));
+  EXPECT_EQ(cells.at(1).at(8), "1");
+  EXPECT_EQ(cells.at(1).at(10), "1");
+}
+
+TEST(StatusTable, WhatCouldNotBeReadIsADash) {
+  EXPECT_THAT(Cells(StatusTable(MakeObservation({MakeAgent("codex", {MakeProcess(7, Role::kRoot)})}))).at(1),
+              ElementsAre("codex", "up", "1", "0%", "-", "-", "-/-", "-", "0", "0", "0", "0s", "-"));
+}
+
+TEST(StatusTable, AnAgentThatIsDownHasNoFigures) {
+  EXPECT_THAT(Cells(StatusTable(MakeObservation({MakeAgent("codex")}))).at(1),
+              ElementsAre("codex", "down", "0", "0%", "-", "-", "-/-", "-", "0", "0", "0", "-", "-"));
+}
+
+TEST(StatusTable, KindlyEmpty) {
+  EXPECT_THAT(StatusTable(MakeObservation()), HasSubstr("No agent runs now."));
+}
+
+TEST(StatusTable, SlotsStandBehindTheName) {
+  AgentSample agent = MakeAgent("worker", {MakeReadable(7, Role::kRoot)});
+  agent.slot = "3";
+  EXPECT_EQ(Cells(StatusTable(MakeObservation({agent}))).at(1).at(0), "worker/3");
+}
+
+TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
+  const std::string table =
+      StatusTable(MakeObservation({MakeAgent("\x1b[31mred\n", {MakeReadable(7, Role::kRoot)}),
+                                   MakeAgent("caf\xC3\xA9", {MakeReadable(7, Role::kRoot)}), Busy()}));
+  EXPECT_EQ(table.find('\x1b'), std::string::npos);
+  EXPECT_THAT(table, HasSubstr("?[31mred?"));
+  std::vector<size_t> widths;
+  for (const absl::string_view line : absl::StrSplit(table, '\n', absl::SkipEmpty())) {
+    widths.push_back(static_cast<size_t>(
+        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; })));
+  }
+  EXPECT_THAT(widths, ElementsAre(widths[0], widths[0], widths[0], widths[0]));
+}
+
+TEST(StatusJson, HasTheFiguresAndTheTree) {
+  AgentSample agent = Busy();
+  agent.kind = "coder";
+  agent.slot = "1";
+  agent.configured = true;
+  const auto json = nlohmann::json::parse(StatusJson(MakeObservation({agent})));
+  const auto& entry = json.at("agents").at(0);
+  EXPECT_EQ(entry.at("agent"), "codex");
+  EXPECT_EQ(entry.at("up"), true);
+  EXPECT_EQ(entry.at("kind"), "coder");
+  EXPECT_EQ(entry.at("slot"), "1");
+  EXPECT_EQ(entry.at("configured"), true);
+  EXPECT_EQ(entry.at("instances"), 1);
+  EXPECT_EQ(entry.at("self_resident_memory_bytes"), 50000);
+  EXPECT_EQ(entry.at("tree_resident_memory_bytes"), 110000);
+  EXPECT_EQ(entry.at("self_max_fds"), 1024);
+  EXPECT_EQ(entry.at("orphans"), 1);
+  EXPECT_EQ(entry.at("zombies"), 1);
+  EXPECT_EQ(entry.at("uptime_seconds"), 10862);
+  ASSERT_EQ(entry.at("tree").size(), 3u);
+  EXPECT_EQ(entry.at("tree").at(0).at("role"), "root");
+  EXPECT_EQ(entry.at("tree").at(1).at("role"), "orphan");
+  EXPECT_EQ(entry.at("tree").at(1).at("pid"), 60);
+  EXPECT_EQ(entry.at("tree").at(2).at("state"), "Z");
+  EXPECT_FALSE(entry.at("tree").at(2).contains("resident_memory_bytes"));
+}
+
+TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
+  const auto json = nlohmann::json::parse(
+      StatusJson(MakeObservation({MakeAgent("codex", {MakeProcess(7, Role::kRoot)}), MakeAgent("down")})));
+  for (const auto& entry : json.at("agents")) {
+    for (const char* key : {"self_resident_memory_bytes", "tree_resident_memory_bytes", "self_open_fds",
+                            "self_max_fds", "tree_open_fds", "kind", "slot"}) {
+      EXPECT_FALSE(entry.contains(key)) << entry;
+    }
+  }
+  EXPECT_FALSE(json.at("agents").at(1).contains("uptime_seconds"));
+}
+
+TEST(StatusJson, HostileNamesStayValid) {
+  AgentSample agent = MakeAgent("\xff<script>\"", {MakeProcess(7, Role::kRoot)});
+  agent.processes[0].comm = "\xfe\n";
+  const auto json = nlohmann::json::parse(StatusJson(MakeObservation({agent})));
+  EXPECT_EQ(json.at("agents").at(0).at("agent"), "\xEF\xBF\xBD<script>\"");
+}
+
+TEST(StatusJson, NoAgentsIsAnEmptyList) {
+  EXPECT_EQ(nlohmann::json::parse(StatusJson(MakeObservation())),
+            nlohmann::json({{"agents", nlohmann::json::array()}}));
+}
+
+TEST(RunStatus, LooksForItself) {
+  const FakeProcfs proc;
+  proc.AddProcess(7, 1, "codex");
+  Options options;
+  options.procfs = options.sysfs = proc.root();
+  std::ostringstream out, err;
+  EXPECT_EQ(RunStatus(options, out, err), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("\ncodex  up"));
+}
+
+TEST(RunStatus, WithoutProcfsItIsOneLineAndExitCodeOne) {
+  Options options;
+  options.procfs = "/nonexistent";
+  std::ostringstream out, err;
+  EXPECT_EQ(RunStatus(options, out, err), 1);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(err.str(), testing::AllOf(testing::StartsWith("agent_exporter: "), HasSubstr("--path.procfs")));
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,0 +1,91 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "exporter/commands.h"
+#include "tests/collectors/observation_builder.h"
+#include "tests/exporter/fake_procfs.h"
+
+namespace agent_exporter {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(TraitsJson, TheFieldsUnderTheirPaths) {
+  AgentSample agent =
+      MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(20, Role::kDescendant),
+                          MakeReadable(40, Role::kDescendant), MakeProcess(80, Role::kDescendant, 'Z')});
+  agent.processes[0].threads = 3;
+  agent.processes[2].direct_child = false;
+  EXPECT_EQ(json::parse(TraitsJson(agent)), json({{"agent", "codex"},
+                                                  {"agent_self",
+                                                   {{"rss_bytes", 7000},
+                                                    {"vsz_bytes", 70000},
+                                                    {"threads", 3},
+                                                    {"open_fds", 7},
+                                                    {"descendants", 1},
+                                                    {"descendant_open_fds", 20},
+                                                    {"uptime_secs", 70}}}}));
+}
+
+TEST(TraitsJson, WhatCouldNotBeReadIsLeftOut) {
+  const json self = json::parse(TraitsJson(
+      MakeAgent("codex", {MakeProcess(7, Role::kRoot), MakeProcess(8, Role::kDescendant)})))["agent_self"];
+  EXPECT_FALSE(self.contains("rss_bytes"));
+  EXPECT_FALSE(self.contains("vsz_bytes"));
+  EXPECT_FALSE(self.contains("open_fds"));
+  EXPECT_FALSE(self.contains("descendant_open_fds"));
+  EXPECT_EQ(self.at("descendants"), 1);
+}
+
+TEST(TraitsJson, HostileNamesStayValid) {
+  EXPECT_EQ(json::parse(TraitsJson(MakeAgent("\xff\"", {MakeProcess(7, Role::kRoot)}))).at("agent"),
+            "\xEF\xBF\xBD\"");
+}
+
+class RunTraitsTest : public testing::Test {
+ protected:
+  int Run(const std::string& agent = "") {
+    Options options;
+    options.procfs = options.sysfs = proc_.root();
+    options.agent = agent;
+    out_.str("");
+    err_.str("");
+    return RunTraits(options, out_, err_);
+  }
+  FakeProcfs proc_;
+  std::ostringstream out_, err_;
+};
+
+TEST_F(RunTraitsTest, TheOneThatRunsIsMeant) {
+  proc_.AddProcess(7, 1, "codex");
+  proc_.AddProcess(8, 7, "git");
+  ASSERT_EQ(Run(), 0) << err_.str();
+  const json traits = json::parse(out_.str());
+  EXPECT_EQ(traits.at("agent"), "codex");
+  EXPECT_EQ(traits.at("agent_self").at("rss_bytes"), 400 * 1024);
+  EXPECT_EQ(traits.at("agent_self").at("descendants"), 1);
+}
+
+TEST_F(RunTraitsTest, OfSeveralOneMustBeNamed) {
+  proc_.AddProcess(7, 1, "codex");
+  proc_.AddProcess(8, 1, "claude");
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_.str(), testing::AllOf(HasSubstr("claude"), HasSubstr("codex"), HasSubstr("--agent")));
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(Run("codex"), 0);
+  EXPECT_EQ(json::parse(out_.str()).at("agent"), "codex");
+}
+
+TEST_F(RunTraitsTest, NoneIsAnError) {
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(Run("codex"), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("\"codex\""));
+}
+
+}  // namespace
+}  // namespace agent_exporter

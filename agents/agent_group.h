@@ -14,6 +14,7 @@
 
 #include "agents/observation.h"
 #include "agents/rules.h"
+#include "agents/window_maximum.h"
 
 namespace agent_exporter {
 
@@ -24,6 +25,7 @@ struct AgentGroup {
   bool configured = false;
   AgentCounters counters;
   uint64_t lost_roots = 0;  // roots that ended and were not replaced yet
+  WindowMaximum self_resident_max, self_open_fds_max, descendants_max;
   uint64_t members = 0;     // live processes, as of the last update
   double last_alive = 0;    // monotonic seconds at which it last had a member
 };

@@ -87,6 +87,8 @@ struct AgentSample {
   bool configured = false;  // named in the configuration, so shown even when nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
+  // The highest of the last 60 s, over every look.
+  std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
   std::vector<ResourceUse> resources;  // the tightest limit of each scope and resource
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
 };

@@ -27,6 +27,28 @@ bool RootsFirstThenAge(const TrackedProcess* a, const TrackedProcess* b) {
          std::tuple(b->role != Role::kRoot, b->stat.key.start_ticks, b->stat.key.pid);
 }
 
+void NoteMaxima(AgentGroup& group, double now, AgentSample* agent) {
+  std::optional<uint64_t> resident = 0, open_fds = 0;
+  uint64_t descendants = 0;
+  bool any_root = false;
+  const auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
+    sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
+  };
+  for (const ProcessSample& process : agent->processes) {
+    if (process.role == Role::kDescendant) ++descendants;
+    if (process.role != Role::kRoot || process.state == 'Z') continue;
+    any_root = true;
+    add(resident, process.usage.resident_bytes);
+    add(open_fds, process.usage.open_fds);
+  }
+  group.self_resident_max.Add(now, any_root ? resident : std::nullopt);
+  group.self_open_fds_max.Add(now, any_root ? open_fds : std::nullopt);
+  group.descendants_max.Add(now, agent->processes.empty() ? std::nullopt : std::optional(descendants));
+  agent->self_resident_max = group.self_resident_max.Get();
+  agent->self_open_fds_max = group.self_open_fds_max.Get();
+  agent->descendants_max = group.descendants_max.Get();
+}
+
 }  // namespace
 
 Observer::Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
@@ -93,6 +115,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
       if (!SampleProcess(*member, now, tick, &agent.processes.emplace_back())) agent.processes.pop_back();
     }
     agent.counters = group->counters;  // sampling added to them
+    NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
   }
   observation->unreadable = unreadable_.Take();

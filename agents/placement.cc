@@ -50,8 +50,11 @@ void Tracker::Place(TrackedProcess& process) {
     process.lineage.reset();  // its parent is alive and no longer anybody's
   }
 
-  // The program that a wrapper started takes the wrapper's place once that is gone.
-  const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get();
+  // The program that a wrapper started takes the wrapper's place once that is gone, and keeps it. While the root lives, a
+  // copy of it that was forked twice is an orphan like any other.
+  const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
+  const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
+                          (is_root || inherited->lost_roots > 0);
   if (process.own_group != nullptr && (process.own_group != inherited || takes_over)) {
     process.scope = process.match->scope;
     process.orphan = false;

@@ -23,7 +23,12 @@ from harness import PAUSE_SECONDS, BareScan, Exporter, crowd, live_processes
 FDS = 10
 WARM_UP = 3
 IDLE_SECONDS = 30  # six of the sampler's ticks
+# The server's 64 threads answer in turn: each must have been used before memory can be flat.
+SETTLED_SCRAPES = 128
 MEGABYTE = 1e6
+
+# What the bars are set for; by itself agent_exporter takes BPF where it may.
+PROCFS = ["--process.source=procfs", "--process.events=none"]
 
 PROCESS_EXPORTER = [
     "/usr/bin/prometheus-process-exporter",
@@ -45,12 +50,6 @@ NODE_EXPORTER = [
 
 def say(text):
     print(f"# {text}", file=sys.stderr, flush=True)
-
-
-# What the bars are set for; elsewhere agent_exporter takes BPF by itself if it may.
-PROCFS = ["--process.source=procfs", "--process.events=none"]
-# civetweb's 64 threads answer in turn: each must have been used before memory can be flat.
-SETTLED_SCRAPES = 128
 
 
 class Row:

@@ -19,6 +19,10 @@ Families agent_self(const Observation& observation) {
   Family uptime = Family::Gauge("agent_self_uptime_seconds", "How long the oldest root has been running.");
   Family cpu = Family::Counter("agent_self_cpu_seconds_total", "CPU time of the roots since the exporter started.");
   Family restarts = Family::Counter("agent_restarts_total", "Times a root of this name was replaced by another.");
+  Family resident_max = Family::Gauge("agent_self_resident_memory_bytes_max",
+                                      "Highest resident memory of the roots in the last 60 s.");
+  Family open_fds_max =
+      Family::Gauge("agent_self_open_fds_max", "Most open file descriptors of the roots in the last 60 s.");
   Family oom_kills = Family::Counter("agent_oom_kills_total", "Processes of the agent that the OOM killer chose.");
 
   for (const AgentSample& agent : observation.agents) {
@@ -31,6 +35,8 @@ Families agent_self(const Observation& observation) {
     restarts.Add(labels, static_cast<double>(agent.counters.restarts));
     // Only the kernel's own event tells an OOM kill from any other SIGKILL.
     if (observation.process_events == "bpf") oom_kills.Add(labels, static_cast<double>(agent.counters.oom_kills));
+    resident_max.Add(labels, agent.self_resident_max);
+    open_fds_max.Add(labels, agent.self_open_fds_max);
     if (live == 0) continue;
 
     using Process = ProcessSample;
@@ -45,7 +51,7 @@ Families agent_self(const Observation& observation) {
     uptime.Add(labels, oldest->age_seconds);
   }
   return Collected(up, configured, instances, resident, virtual_memory, threads, open_fds, max_fds, start, uptime, cpu,
-                   restarts, oom_kills);
+                   restarts, oom_kills, resident_max, open_fds_max);
 }
 
 }  // namespace agent_exporter::collectors

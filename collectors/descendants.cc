@@ -46,6 +46,8 @@ Families descendants(const Observation& observation) {
   Family orphans_resident = Family::Gauge("agent_orphans_resident_memory_bytes", "Resident memory of the orphans.");
   Family oldest = Family::Gauge("agent_oldest_descendant_age_seconds", "Age of the oldest live descendant.");
 
+  Family most = Family::Gauge("agent_descendants_max", "Most processes below the roots in the last 60 s.");
+
   const auto rss = [](const ProcessSample& p) { return p.usage.resident_bytes; };
   const auto open_fds = [](const ProcessSample& p) { return p.usage.open_fds; };
   for (const AgentSample& agent : observation.agents) {
@@ -55,6 +57,7 @@ Families descendants(const Observation& observation) {
     for (const auto& [reason, count] : agent.counters.descendants_exited) {
       exited.Add(AgentLabels(agent, {{"reason", reason}}), static_cast<double>(count));
     }
+    most.Add(labels, agent.descendants_max);
     if (agent.processes.empty()) continue;
 
     std::array<uint64_t, kStates.size()> by_state{};
@@ -83,7 +86,7 @@ Families descendants(const Observation& observation) {
     if (oldest_age >= 0) oldest.Add(labels, oldest_age);
   }
   return Collected(children, children_fds, tree, fds, resident, threads, cpu, started, exited, orphans,
-                   orphans_resident, oldest);
+                   orphans_resident, oldest, most);
 }
 
 }  // namespace agent_exporter::collectors

@@ -1,0 +1,39 @@
+// The highest value of the last 60 s, so that a spike between two scrapes is still seen.
+//
+// Thread safety: none; the sampler's thread owns it.
+
+#ifndef AGENT_EXPORTER_AGENTS_WINDOW_MAXIMUM_H_
+#define AGENT_EXPORTER_AGENTS_WINDOW_MAXIMUM_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+
+namespace agent_exporter {
+
+class WindowMaximum {
+ public:
+  static constexpr double kSeconds = 60;
+
+  // `now`: monotonic seconds, never falling. What could not be read (empty) leaves the window as it is.
+  void Add(double now, std::optional<uint64_t> value) {
+    while (!candidates_.empty() && now - candidates_.front().first > kSeconds) candidates_.pop_front();
+    if (!value) return;
+    while (!candidates_.empty() && candidates_.back().second <= *value) candidates_.pop_back();
+    candidates_.emplace_back(now, *value);
+  }
+
+  // Empty when nothing was read for the whole window.
+  std::optional<uint64_t> Get() const {
+    return candidates_.empty() ? std::nullopt : std::optional<uint64_t>(candidates_.front().second);
+  }
+
+ private:
+  // Times rise and values fall: what is older and smaller than a later value can never be the maximum again.
+  std::deque<std::pair<double, uint64_t>> candidates_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_WINDOW_MAXIMUM_H_

@@ -1,0 +1,194 @@
+// The Tracker told of forks, execs and exits between its snapshots.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/agents/fake_host.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+using Kind = ProcessEvent::Kind;
+
+// A codex agent with pid 10 whose events are told, as the Observer would have it after its first look.
+class TrackerEventsTest : public testing::Test {
+ protected:
+  TrackerEventsTest() {
+    t_.host.Add(10, 1, "codex");
+    t_.Look();
+    EXPECT_EQ(t_.tracker().TakeUntold(&disagreements_).size(), 1u);
+    t_.tracker().ApplyEvents({});
+  }
+
+  void Fork(pid_t pid, pid_t parent) {
+    t_.host.Fork(pid, parent);
+    Tell({.kind = Kind::kFork, .key = t_.host.at(pid).key, .parent = parent, .comm = t_.host.at(pid).comm});
+  }
+  void Exit(pid_t pid, int status = 0) { Tell({.kind = Kind::kExit, .key = t_.host.at(pid).key, .status = status}); }
+  void Tell(ProcessEvent event) { t_.tracker().ApplyEvents({std::move(event)}); }
+
+  // A look at the members only, as the observer makes it.
+  void Look() {
+    std::vector<ProcessStat> rows;
+    for (const ProcessKey& key : t_.tracker().KeysToRead()) {
+      if (t_.host.alive(key.pid) && (key.start_ticks == 0 || t_.host.at(key.pid).key == key)) {
+        rows.push_back(t_.host.at(key.pid));
+      }
+    }
+    t_.LookAt(std::move(rows), Walk::kMembers);
+  }
+  const AgentCounters& Codex() const { return t_.Counters("codex"); }
+
+  TrackedHost t_{{TrackedHost::CommRule("codex"), TrackedHost::CommRule("claude")}};
+  uint64_t disagreements_ = 0;
+};
+
+TEST_F(TrackerEventsTest, AChildThatNoLookEverSawIsCounted) {
+  Fork(11, 10);
+  t_.host.Run(11, 2 * kMs);
+  Exit(11, 3 << 8);
+  t_.host.ExitAndReap(11);
+  Look();
+  EXPECT_EQ(Codex().descendants_started, 1u);
+  EXPECT_EQ(Codex().descendants_exited.at("error"), 1u);
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 2 * kMs);
+  EXPECT_EQ(t_.tracker().members().size(), 1u);
+}
+
+TEST_F(TrackerEventsTest, HowItEndedIsTheReason) {
+  for (pid_t pid = 11; pid < 14; ++pid) Fork(pid, 10);
+  Exit(11, 0);
+  Exit(12, SIGKILL);
+  Tell({.kind = Kind::kOom, .key = t_.host.at(13).key});
+  Exit(13, SIGKILL);
+  for (pid_t pid = 11; pid < 14; ++pid) t_.host.ExitAndReap(pid);
+  Look();
+  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 1}, {"signal", 1}, {"oom", 1}}));
+  EXPECT_EQ(Codex().oom_kills, 1u);
+}
+
+TEST_F(TrackerEventsTest, ADaemonForkedTwiceBetweenTwoLooksIsAnOrphan) {
+  Fork(11, 10);
+  Fork(12, 11);
+  Exit(11);
+  t_.host.ExitAndReap(11);
+  Look();
+  ASSERT_EQ(t_.AgentOf(12), "codex");
+  EXPECT_TRUE(t_.Member(12)->orphan);
+  Exit(10);
+  t_.host.ExitAndReap(10);
+  Look();
+  EXPECT_EQ(t_.AgentOf(12), "codex");
+}
+
+TEST_F(TrackerEventsTest, AStrangerThatExecsIntoAnAgentIsFoundWithoutAWalk) {
+  t_.host.Add(30, 1, "bash");
+  Look();
+  EXPECT_EQ(t_.AgentOf(30), "");
+  t_.host.Exec(30, "claude");
+  Tell({.kind = Kind::kExec, .key = t_.host.at(30).key});
+  Look();
+  EXPECT_TRUE(t_.IsRoot(30));
+}
+
+TEST_F(TrackerEventsTest, AnEndToldAfterTheLookThatMissedItCountsOnce) {
+  Fork(11, 10);
+  Look();
+  const ProcessKey key = t_.host.at(11).key;
+  t_.host.ExitAndReap(11);
+  Look();
+  EXPECT_TRUE(Codex().descendants_exited.empty());
+  Tell({.kind = Kind::kExit, .key = key, .status = 0});
+  Tell({.kind = Kind::kExit, .key = key, .status = 0});
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 1}}));
+}
+
+TEST_F(TrackerEventsTest, AnEndThatIsNeverToldIsUnknown) {
+  Fork(11, 10);
+  Look();
+  t_.host.ExitAndReap(11);
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"unknown", 1}}));
+}
+
+TEST_F(TrackerEventsTest, FinalCpuOfAChildNobodyWaitsForCounts) {
+  Fork(11, 10);
+  t_.host.Run(11, 30 * kMs);
+  Look();
+  t_.host.Run(11, 12 * kMs);
+  const ProcessKey key = t_.host.at(11).key;
+  Exit(11);
+  t_.host.Vanish(11);
+  Look();
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {42 * kMs, 0}});
+  Look();
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {42 * kMs, 0}});
+  Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 42 * kMs);
+}
+
+TEST_F(TrackerEventsTest, FinalCpuThatAParentShowsAfterAllCountsOnce) {
+  Fork(11, 10);
+  t_.host.Run(11, 30 * kMs);
+  const ProcessKey key = t_.host.at(11).key;
+  Exit(11);
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {30 * kMs, 0}});
+  t_.host.ExitAndReap(11);  // waited for by codex
+  Look();
+  Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 30 * kMs);
+}
+
+TEST_F(TrackerEventsTest, APidTakenAgainBetweenTwoLooksIsTwoProcesses) {
+  Fork(11, 10);
+  Exit(11);
+  t_.host.ExitAndReap(11);
+  Fork(11, 10);
+  Look();
+  EXPECT_EQ(Codex().descendants_started, 2u);
+  EXPECT_EQ(Codex().descendants_exited.at("ok"), 1u);
+  EXPECT_EQ(t_.tracker().members().size(), 2u);
+}
+
+TEST_F(TrackerEventsTest, WithoutStartTimesTheSame) {
+  // As the proc connector tells it.
+  for (int round = 0; round < 3; ++round) {
+    t_.host.Fork(11, 10);
+    Tell({.kind = Kind::kFork, .key = {11, 0}, .parent = 10});
+    if (round == 1) Look();
+    Tell({.kind = Kind::kExit, .key = {11, 0}, .status = 0});
+    t_.host.ExitAndReap(11);
+  }
+  Look();
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_started, 3u);
+  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 3}}));
+}
+
+TEST_F(TrackerEventsTest, ADescendantThatEventsMissedIsADisagreement) {
+  Look();
+  Look();
+  t_.host.Fork(11, 10);  // not told
+  t_.Look();
+  EXPECT_EQ(disagreements_, 0u);
+  EXPECT_EQ(t_.tracker().TakeUntold(&disagreements_).size(), 1u);
+  EXPECT_EQ(disagreements_, 1u);
+}
+
+TEST_F(TrackerEventsTest, ForksBelowAnotherAgentAreThatAgents) {
+  Fork(11, 10);
+  t_.host.Exec(11, "claude");
+  Tell({.kind = Kind::kExec, .key = t_.host.at(11).key});
+  Look();
+  ASSERT_TRUE(t_.IsRoot(11));
+  Fork(12, 11);
+  Exit(12);
+  t_.host.ExitAndReap(12);
+  Look();
+  EXPECT_EQ(t_.Counters("claude").descendants_started, 1u);
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -1,7 +1,7 @@
 // The agents that exist: one group per (name, kind, slot), holding the counters that outlive its processes.
 //
-// Thread safety: none; the sampler's thread owns the table. Groups are shared with the processes that point at them, so
-// one that is forgotten here stays valid until its last process lets go.
+// Thread safety: none; the sampler's thread owns the table. Groups are shared with the processes that point
+// at them, so one that is forgotten here stays valid until its last process lets go.
 
 #ifndef AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_
 #define AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_
@@ -26,14 +26,15 @@ struct AgentGroup {
   AgentCounters counters;
   uint64_t lost_roots = 0;  // roots that ended and were not replaced yet
   WindowMaximum self_resident_max, self_open_fds_max, descendants_max;
-  uint64_t members = 0;     // live processes, as of the last update
-  double last_alive = 0;    // monotonic seconds at which it last had a member
+  uint64_t members = 0;   // live processes, as of the last update
+  double last_alive = 0;  // monotonic seconds at which it last had a member
 };
 
 class AgentGroupTable {
  public:
-  // At most `max_agents` groups; what comes beyond shares the group "other". A group that nobody configured is forgotten
-  // `forget_after_seconds` after its last process went: until then it shows agent_up 0 and its counters go on if it returns.
+  // At most `max_agents` groups; what comes beyond shares the group "other". A group that nobody configured
+  // is forgotten `forget_after_seconds` after its last process went: until then it shows agent_up 0 and its
+  // counters go on if it returns.
   AgentGroupTable(size_t max_agents, double forget_after_seconds)
       : max_agents_(max_agents), forget_after_seconds_(forget_after_seconds) {}
 

@@ -1,13 +1,15 @@
 // CPU of processes that nobody saw die, from cutime alone.
 //
-// When a child is waited for, the kernel adds its user and system time, and what it had in cutime itself, to the parent's
-// cutime/cstime (kernel/exit.c, wait_task_zombie). So CPU of children that lived and died between two looks shows
-// as a rise of the parent's children time, together with CPU that was already counted while the child lived. The rise less
-// what was already counted is new. Three things must not fool it:
+// When a child is waited for, the kernel adds its user and system time, and what it had in cutime itself, to
+// the parent's cutime/cstime (kernel/exit.c, wait_task_zombie). So CPU of children that lived and died
+// between two looks shows as a rise of the parent's children time, together with CPU that was already counted
+// while the child lived. The rise less what was already counted is new. Three things must not fool it:
 //   - a child that was seen gone before its parent's rise was seen (the snapshot is not atomic): the debt is
 //     kept for one more look;
-//   - a child nobody waits for (SIGCHLD ignored): it never shows in cutime, so the debt lapses after that look;
-//   - ticks: own figures are cut to whole ticks, so a difference below zero counts as nothing, never as a step back.
+//   - a child nobody waits for (SIGCHLD ignored): it never shows in cutime, so the debt lapses after that
+//   look;
+//   - ticks: own figures are cut to whole ticks, so a difference below zero counts as nothing, never as a
+//   step back.
 //
 // Thread safety: values and free functions.
 
@@ -23,11 +25,12 @@ namespace agent_exporter {
 // What the dead children of one parent had already been counted for and its cutime will show again.
 class ReapDebt {
  public:
-  // A child (with everything below it that died with it) is gone; `counted` is its last seen cpu + children_cpu.
+  // A child (with everything below it that died with it) is gone; `counted` is its last seen cpu +
+  // children_cpu.
   void Owe(const CpuTimes& counted) { fresh_ += counted; }
 
-  // The parent's children time rose by `rise` since the last look. Returns the part that is new, never negative in
-  // either mode, and ages the debt: what stays unpaid for two looks is forgotten.
+  // The parent's children time rose by `rise` since the last look. Returns the part that is new, never
+  // negative in either mode, and ages the debt: what stays unpaid for two looks is forgotten.
   CpuTimes Settle(const CpuTimes& rise);
 
  private:

@@ -3,8 +3,8 @@
 // An Observation is made by the sampler's thread, never changed afterwards, and handed out as
 // std::shared_ptr<const Observation>. Collectors, status, traits and the page are pure functions of it.
 //
-// Units: bytes, nanoseconds (CPU), seconds (ages and time stamps). An empty optional could not be read and is shown
-// as a missing sample.
+// Units: bytes, nanoseconds (CPU), seconds (ages and time stamps). An empty optional could not be read and is
+// shown as a missing sample.
 //
 // Thread safety: immutable, so any number of readers.
 
@@ -65,7 +65,8 @@ struct AgentCounters {
   CpuTimes self_cpu;
   CpuTimes descendants_cpu;
   uint64_t descendants_started = 0;
-  std::map<std::string, uint64_t> descendants_exited;  // by reason: ok, error, signal, oom; unknown without events
+  std::map<std::string, uint64_t>
+      descendants_exited;  // by reason: ok, error, signal, oom; unknown without events
   uint64_t restarts = 0;
   uint64_t oom_kills = 0;
   uint64_t minor_faults = 0;
@@ -84,25 +85,26 @@ struct AgentSample {
   std::string name;
   std::string kind;
   std::string slot;
-  bool configured = false;  // named in the configuration, so shown even when nothing runs
+  bool configured = false;               // named in the configuration, so shown even when nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
   // The highest of the last 60 s, over every look.
   std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
-  std::vector<ResourceUse> resources;  // the tightest limit of each scope and resource
+  std::vector<ResourceUse> resources;            // the tightest limit of each scope and resource
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
 };
 
 struct Observation {
-  double wall_seconds = 0;       // since the epoch
-  double monotonic_seconds = 0;  // CLOCK_MONOTONIC
-  double boot_time_seconds = 0;  // since the epoch; start stamps count from here
-  double clock_ticks = 100;      // CLK_TCK, the unit of ProcessKey::start_ticks
-  std::string process_source;    // procfs or bpf
-  std::string process_events;    // bpf, netlink or none
-  std::optional<uint64_t> events_lost;             // with events
-  std::optional<uint64_t> tracking_disagreements;  // with events: what full walks found that events had not told
-  pid_t self_pid = 0;            // the exporter itself
+  double wall_seconds = 0;              // since the epoch
+  double monotonic_seconds = 0;         // CLOCK_MONOTONIC
+  double boot_time_seconds = 0;         // since the epoch; start stamps count from here
+  double clock_ticks = 100;             // CLK_TCK, the unit of ProcessKey::start_ticks
+  std::string process_source;           // procfs or bpf
+  std::string process_events;           // bpf, netlink or none
+  std::optional<uint64_t> events_lost;  // with events
+  std::optional<uint64_t>
+      tracking_disagreements;  // with events: what full walks found that events had not told
+  pid_t self_pid = 0;          // the exporter itself
   HostSample host;
   std::vector<AgentSample> agents;  // by name, kind, slot
   uint64_t agents_folded = 0;       // distinct names beyond the cap, shown as agent="other"

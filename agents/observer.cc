@@ -142,7 +142,7 @@ absl::Status Observer::Look(const ClockReading& now) {
 
 absl::Status Observer::WalkAll(const ClockReading& now) {
   if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
-  struct stat info {};
+  struct stat info{};
   walked_processes_ = rows_.size();
   if (fstat(proc_.dir_fd(), &info) == 0 && info.st_nlink > rows_.size()) {
     links_beside_processes_ = info.st_nlink - rows_.size();
@@ -153,7 +153,8 @@ absl::Status Observer::WalkAll(const ClockReading& now) {
 }
 
 // What a new agent had started before its events were asked for is found by walking once more; twice, should
-// it have been quick. A descendant that turns up although its parent's events were asked for is a disagreement.
+// it have been quick. A descendant that turns up although its parent's events were asked for is a
+// disagreement.
 absl::Status Observer::TellOfNewMembers(const ClockReading& now) {
   for (int round = 0; round < 3; ++round) {
     const std::vector<ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
@@ -167,7 +168,7 @@ absl::Status Observer::TellOfNewMembers(const ClockReading& now) {
 // With events nobody lists /proc, but it counts its directories: one per process and a constant number
 // beside them.
 uint64_t Observer::CountProcesses() {
-  struct stat info {};
+  struct stat info{};
   if (events_ == nullptr || fstat(proc_.dir_fd(), &info) != 0 || info.st_nlink <= links_beside_processes_) {
     return walked_processes_;
   }

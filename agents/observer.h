@@ -41,10 +41,11 @@ class Observer {
 
   // `unreadable` is the one that `source` counts into; `events` may be null. All of them must outlive this.
   //
-  // Without events every look walks all processes. With events it reads the watched ones only; all are walked at the start, after
-  // an agent was found (what it had started before), after lost events, and as a cross-check every 60 s.
-  Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events, const RootedReader& proc,
-           const RootedReader& cgroup_root, Unreadable& unreadable);
+  // Without events every look walks all processes. With events it reads the watched ones only; all are walked
+  // at the start, after an agent was found (what it had started before), after lost events, and as a
+  // cross-check every 60 s.
+  Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
+           const RootedReader& proc, const RootedReader& cgroup_root, Unreadable& unreadable);
 
   // Looks afresh. A `tick` moves the CPU ratios on; looks between ticks show the last tick's. Fails only when
   // processes cannot be listed at all.

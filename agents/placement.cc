@@ -50,8 +50,8 @@ void Tracker::Place(TrackedProcess& process) {
     process.lineage.reset();  // its parent is alive and no longer anybody's
   }
 
-  // The program that a wrapper started takes the wrapper's place once that is gone, and keeps it. While the root lives, a
-  // copy of it that was forked twice is an orphan like any other.
+  // The program that a wrapper started takes the wrapper's place once that is gone, and keeps it. While the
+  // root lives, a copy of it that was forked twice is an orphan like any other.
   const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
   const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
                           (is_root || inherited->lost_roots > 0);
@@ -75,7 +75,8 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, R
 
   if (group != nullptr && role == Role::kRoot && !(was_root && same_group) && group->lost_roots > 0) {
     --group->lost_roots;
-    // A wrapper's child that steps up, or a root first seen now that ran before its predecessor ended, replaces nobody.
+    // A wrapper's child that steps up, or a root first seen now that ran before its predecessor ended,
+    // replaces nobody.
     if (!takes_over) ++group->counters.restarts;
   }
   if (group != nullptr && role == Role::kDescendant && process.group == nullptr &&

@@ -76,13 +76,15 @@ void Tracker::NotePresence(std::vector<ProcessStat>& rows) {
     ProcessStat& row = rows[i];
     auto [at, inserted] = processes_.try_emplace(row.key.pid);
     TrackedProcess& process = at->second;
-    if (!inserted && process.stat.key.start_ticks == 0) process.stat.key = row.key;  // told of without its start
+    if (!inserted && process.stat.key.start_ticks == 0)
+      process.stat.key = row.key;  // told of without its start
     if (!inserted && process.stat.key != row.key) {
       SetAside(process);
       inserted = true;
     }
     if (!inserted) {
-      // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments are.
+      // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments
+      // are.
       const bool new_stack =
           process.stat.start_stack != row.start_stack && row.start_stack != 0 && row.state != 'Z';
       if (new_stack || process.stat.comm != row.comm) process.examine = true;
@@ -112,9 +114,10 @@ void Tracker::Gather(Walk walk) {
   });
 }
 
-// A snapshot takes a while. A child that was read alive and then reaped before its parent was read would be counted twice:
-// in its own figures and in its parent's. Where a child was read before a parent whose children time rose, it is looked
-// at again. Pids mostly rise from parent to child, so this is rare until pids wrap.
+// A snapshot takes a while. A child that was read alive and then reaped before its parent was read would be
+// counted twice: in its own figures and in its parent's. Where a child was read before a parent whose
+// children time rose, it is looked at again. Pids mostly rise from parent to child, so this is rare until
+// pids wrap.
 void Tracker::ConfirmChildren() {
   for (TrackedProcess* process : current_) {
     if (process->seen != generation_) continue;
@@ -154,7 +157,8 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
 
 // Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
 void Tracker::LetGo(TrackedProcess& process) {
-  if (process.is_new && !process.told) return;  // came and went within this snapshot: nothing of it was counted
+  if (process.is_new && !process.told)
+    return;  // came and went within this snapshot: nothing of it was counted
   TrackedProcess* ancestor = ParentOf(process);
   for (int depth = 0; ancestor != nullptr && ancestor->seen != generation_ && depth < 1000; ++depth) {
     ancestor = ParentOf(*ancestor);

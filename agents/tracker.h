@@ -1,21 +1,23 @@
 // Who belongs to which agent, from one snapshot to the next.
 //
-// Every live process of the host is remembered by its identity, the few that belong to an agent with their group. Per
-// snapshot and in this order:
+// Every live process of the host is remembered by its identity, the few that belong to an agent with their
+// group. Per snapshot and in this order:
 //   1. presence    who is new, who is gone, who runs another program than before (exec)
 //   2. matching    the rules are asked about the new and the exec'd
-//   3. placement   parents first: root by its own match, descendant by its parent, orphan by where it came from
+//   3. placement   parents first: root by its own match, descendant by its parent, orphan by where it came
+//   from
 //   4. accounting  what each process used since the last snapshot goes to its group's counters
 //
-// Lineage: a descendant whose parent died stays its agent's, marked as an orphan. A matched process below another agent's tree
-// is a root of its own; below the same agent it is an ordinary descendant, and takes over as a root when the wrapper that
-// started it ends.
+// Lineage: a descendant whose parent died stays its agent's, marked as an orphan. A matched process below
+// another agent's tree is a root of its own; below the same agent it is an ordinary descendant, and takes
+// over as a root when the wrapper that started it ends.
 //
-// Counters count from the tracker's start: what a process had used before then, or before it was matched, is not
-// an agent's.
+// Counters count from the tracker's start: what a process had used before then, or before it was matched, is
+// not an agent's.
 //
-// With events (kernel/process_events.h) forks, execs and exits are applied between snapshots: lineage is known even of children that
-// no snapshot ever saw, and a snapshot needs to hold the watched processes only (Walk::kMembers).
+// With events (kernel/process_events.h) forks, execs and exits are applied between snapshots: lineage is
+// known even of children that no snapshot ever saw, and a snapshot needs to hold the watched processes only
+// (Walk::kMembers).
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -69,9 +71,9 @@ struct TrackedProcess {
   ReapDebt debt;
 
   // Events.
-  bool told = false;           // the event source tells of it and of what it starts
-  uint64_t told_since = 0;     // generation
-  bool exited = false;         // its end was told; it may still be a zombie
+  bool told = false;        // the event source tells of it and of what it starts
+  uint64_t told_since = 0;  // generation
+  bool exited = false;      // its end was told; it may still be a zombie
   const char* exit_reason = "unknown";
 
   // Bookkeeping of one update.
@@ -112,12 +114,13 @@ class Tracker {
   // Whom a Walk::kMembers snapshot must hold: the members, parents before children, and who ran execve since.
   std::vector<ProcessKey> KeysToRead() const;
 
-  // Takes in a snapshot (its rows are moved from). Identities that left since the last one are passed to `gone`.
+  // Takes in a snapshot (its rows are moved from). Identities that left since the last one are passed to
+  // `gone`.
   void Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReading& now,
               const std::function<void(const TrackedProcess&)>& gone);
 
-  // Members that the event source must be asked to tell of; they count as told from here on. Those whose parent's
-  // events were told, so that their fork should have been, are added to *disagreements.
+  // Members that the event source must be asked to tell of; they count as told from here on. Those whose
+  // parent's events were told, so that their fork should have been, are added to *disagreements.
   std::vector<ProcessKey> TakeUntold(uint64_t* disagreements);
 
   // Live processes that belong to an agent, in no particular order; valid until the next Update.
@@ -141,7 +144,8 @@ class Tracker {
   };
 
   void NotePresence(std::vector<ProcessStat>& rows);
-  // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next update.
+  // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next
+  // update.
   void SetAside(TrackedProcess& process);
   void Gather(Walk walk);
   void ConfirmChildren();

@@ -37,9 +37,15 @@ void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
   events_ = true;
   for (const ProcessEvent& event : events) {
     switch (event.kind) {
-      case ProcessEvent::Kind::kFork: ApplyFork(event); break;
-      case ProcessEvent::Kind::kExit: ApplyExit(event); break;
-      case ProcessEvent::Kind::kFinalCpu: ApplyFinalCpu(event); break;
+      case ProcessEvent::Kind::kFork:
+        ApplyFork(event);
+        break;
+      case ProcessEvent::Kind::kExit:
+        ApplyExit(event);
+        break;
+      case ProcessEvent::Kind::kFinalCpu:
+        ApplyFinalCpu(event);
+        break;
       case ProcessEvent::Kind::kExec:
         if (TrackedProcess* member = FindMember(event.key)) {
           member->examine = true;
@@ -98,8 +104,8 @@ void Tracker::ApplyExit(const ProcessEvent& event) {
   if (departed.role == Role::kDescendant) ++departed.group->counters.descendants_exited[departed.exit_reason];
 }
 
-// CPU that no watched parent's cutime will show. Should one show it after all (it waited and died at once), the debt keeps it
-// from counting twice.
+// CPU that no watched parent's cutime will show. Should one show it after all (it waited and died at once),
+// the debt keeps it from counting twice.
 void Tracker::ApplyFinalCpu(const ProcessEvent& event) {
   if (TrackedProcess* member = FindMember(event.key)) {
     CpuOf(*member->group, member->role) += TakeUncounted(event.cpu, member->counted_cpu);
@@ -117,7 +123,8 @@ std::vector<ProcessKey> Tracker::KeysToRead() const {
   std::vector<ProcessKey> keys;
   keys.reserve(members_.size() + execs_.size() + 1);
   for (const TrackedProcess* member : members_) keys.push_back(member->stat.key);
-  // A parent is never younger than its child; read first, it cannot have the time of a child that is read alive.
+  // A parent is never younger than its child; read first, it cannot have the time of a child that is read
+  // alive.
   std::sort(keys.begin(), keys.end(), [](const ProcessKey& a, const ProcessKey& b) {
     return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
   });

@@ -33,7 +33,10 @@ def _die_with_parent():
 
 
 def start(argv, **options):
-    return subprocess.Popen([str(word) for word in argv], preexec_fn=_die_with_parent, **options)
+    # In a session of its own: Ctrl-C is for us, who then end everything in order.
+    return subprocess.Popen(
+        [str(word) for word in argv], preexec_fn=_die_with_parent, start_new_session=True, **options
+    )
 
 
 def end(process):

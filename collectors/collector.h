@@ -1,8 +1,8 @@
 // What a collector is: a function from an Observation to metric families, and one row in the table below.
 //
-// To add one: write collectors/<name>.cc with the function of that name, add its row to collectors/table.h and its word to
-// collectors/CMakeLists.txt. Its flags (--collector.<name>, --no-collector.<name>), its place in collect[] and
-// its line in --help come from the row. CONTRIBUTING.md has an example.
+// To add one: write collectors/<name>.cc with the function of that name, add its row to collectors/table.h
+// and its word to collectors/CMakeLists.txt. Its flags (--collector.<name>, --no-collector.<name>), its place
+// in collect[] and its line in --help come from the row. CONTRIBUTING.md has an example.
 //
 // Thread safety: collectors are pure functions of an immutable Observation, so any number may run at once.
 
@@ -25,7 +25,8 @@ namespace agent_exporter {
 using Families = std::vector<prometheus::MetricFamily>;
 using CollectFunction = Families (*)(const Observation&);
 
-// What a collector shows that must be read for it alone, so that nobody pays for a figure that is switched off.
+// What a collector shows that must be read for it alone, so that nobody pays for a figure that is switched
+// off.
 enum class Needs { kNothing, kMemoryParts, kIo, kContextSwitches };
 
 struct CollectorRow {

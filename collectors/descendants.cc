@@ -14,13 +14,18 @@ constexpr std::array<std::string_view, 5> kStates = {"running", "sleeping", "blo
 // Index into kStates of a state letter (proc(5)).
 size_t StateIndex(char state) {
   switch (state) {
-    case 'R': return 0;
-    case 'D': return 2;
+    case 'R':
+      return 0;
+    case 'D':
+      return 2;
     case 'T':
-    case 't': return 3;
+    case 't':
+      return 3;
     case 'Z':
-    case 'X': return 4;
-    default: return 1;  // S, and I for idle
+    case 'X':
+      return 4;
+    default:
+      return 1;  // S, and I for idle
   }
 }
 
@@ -31,19 +36,25 @@ bool IsOrphan(const ProcessSample& process) { return process.orphan; }
 
 Families descendants(const Observation& observation) {
   Family children = Family::Gauge("agent_children", "Live direct children of the roots.");
-  Family children_fds = Family::Gauge("agent_children_open_fds", "Open file descriptors over the direct children.");
+  Family children_fds =
+      Family::Gauge("agent_children_open_fds", "Open file descriptors over the direct children.");
   Family tree = Family::Gauge("agent_descendants", "Processes below the roots, the whole tree, by state.");
   Family fds = Family::Gauge("agent_descendants_open_fds", "Open file descriptors below the roots.");
-  Family resident = Family::Gauge("agent_descendants_resident_memory_bytes", "Resident memory below the roots.");
+  Family resident =
+      Family::Gauge("agent_descendants_resident_memory_bytes", "Resident memory below the roots.");
   Family threads = Family::Gauge("agent_descendants_threads", "Live threads below the roots.");
-  Family cpu = Family::Counter("agent_descendants_cpu_seconds_total",
-                               "CPU time below the roots, children that lived and died between two looks included.");
-  Family started = Family::Counter("agent_descendants_started_total",
-                                   "Processes that started below the roots; without events, those seen alive.");
-  Family exited = Family::Counter("agent_descendants_exited_total",
-                                  "Processes that ended below the roots; without events, of those seen alive.");
+  Family cpu =
+      Family::Counter("agent_descendants_cpu_seconds_total",
+                      "CPU time below the roots, children that lived and died between two looks included.");
+  Family started =
+      Family::Counter("agent_descendants_started_total",
+                      "Processes that started below the roots; without events, those seen alive.");
+  Family exited =
+      Family::Counter("agent_descendants_exited_total",
+                      "Processes that ended below the roots; without events, of those seen alive.");
   Family orphans = Family::Gauge("agent_orphans", "Descendants whose parent died; still this agent's.");
-  Family orphans_resident = Family::Gauge("agent_orphans_resident_memory_bytes", "Resident memory of the orphans.");
+  Family orphans_resident =
+      Family::Gauge("agent_orphans_resident_memory_bytes", "Resident memory of the orphans.");
   Family oldest = Family::Gauge("agent_oldest_descendant_age_seconds", "Age of the oldest live descendant.");
 
   Family most = Family::Gauge("agent_descendants_max", "Most processes below the roots in the last 60 s.");
@@ -78,9 +89,8 @@ Families descendants(const Observation& observation) {
     }
     fds.Add(labels, SumOver(agent, IsDescendant, open_fds));
     resident.Add(labels, SumOver(agent, IsDescendant, rss));
-    threads.Add(labels, SumOver(agent, IsDescendant, [](const ProcessSample& p) {
-                  return std::optional<uint64_t>(p.threads);
-                }));
+    threads.Add(labels, SumOver(agent, IsDescendant,
+                                [](const ProcessSample& p) { return std::optional<uint64_t>(p.threads); }));
     orphans.Add(labels, static_cast<double>(orphaned));
     orphans_resident.Add(labels, SumOver(agent, IsOrphan, rss));
     if (oldest_age >= 0) oldest.Add(labels, oldest_age);

@@ -1,4 +1,5 @@
-// The exporter as one of the watched: the standard process_* family, taken from the same observation as everything else.
+// The exporter as one of the watched: the standard process_* family, taken from the same observation as
+// everything else.
 
 #include <algorithm>
 
@@ -20,15 +21,18 @@ const ProcessSample* Self(const Observation& observation) {
 }  // namespace
 
 Families exporter(const Observation& observation) {
-  Family source = Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
+  Family source =
+      Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
   Family events = Family::Gauge("agent_exporter_process_events_info", "Where forks and exits are told from.");
-  Family lost = Family::Counter("agent_exporter_events_lost_total", "Fork and exit events lost for want of room.");
+  Family lost =
+      Family::Counter("agent_exporter_events_lost_total", "Fork and exit events lost for want of room.");
   Family disagreements =
       Family::Counter("agent_exporter_tracking_disagreements_total",
                       "Descendants that a walk of all processes found and events had not told.");
   Family unreadable = Family::Gauge("agent_exporter_unreadable",
                                     "Reads that failed in this observation: why samples are missing.");
-  Family folded = Family::Gauge("agent_exporter_agents_folded", "Agents beyond the cap, shown as agent=\"other\".");
+  Family folded =
+      Family::Gauge("agent_exporter_agents_folded", "Agents beyond the cap, shown as agent=\"other\".");
   Family cpu = Family::Counter("process_cpu_seconds_total", "CPU time of the exporter.");
   Family resident = Family::Gauge("process_resident_memory_bytes", "Resident memory of the exporter.");
   Family virtual_memory = Family::Gauge("process_virtual_memory_bytes", "Virtual memory of the exporter.");
@@ -52,7 +56,8 @@ Families exporter(const Observation& observation) {
     max_fds.Add({}, self->limits.open_files);
     start.Add({}, observation.StartTimeSeconds(self->key));
   }
-  return Collected(source, events, lost, disagreements, unreadable, folded, cpu, resident, virtual_memory, open_fds, max_fds, start);
+  return Collected(source, events, lost, disagreements, unreadable, folded, cpu, resident, virtual_memory,
+                   open_fds, max_fds, start);
 }
 
 }  // namespace agent_exporter::collectors

@@ -21,7 +21,8 @@ namespace agent_exporter {
 using Label = prometheus::ClientMetric::Label;
 using Labels = std::vector<Label>;
 
-// One family under construction. Add() with an empty optional adds nothing: what could not be read stays absent.
+// One family under construction. Add() with an empty optional adds nothing: what could not be read stays
+// absent.
 class Family {
  public:
   static Family Gauge(std::string name, std::string help) {
@@ -64,8 +65,8 @@ Labels AgentLabels(const AgentSample& agent, Labels more = {});
 // {mode="user"} and {mode="system"}, in seconds.
 void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu);
 
-// Sum of one figure over the processes that `pick` takes. Empty as soon as one of them could not be read: a partial sum
-// would pass for the whole. Zombies have no memory and no descriptors and add nothing.
+// Sum of one figure over the processes that `pick` takes. Empty as soon as one of them could not be read: a
+// partial sum would pass for the whole. Zombies have no memory and no descriptors and add nothing.
 template <typename Pick, typename Figure>
 std::optional<uint64_t> SumOver(const AgentSample& agent, Pick pick, Figure figure) {
   uint64_t sum = 0;

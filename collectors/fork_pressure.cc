@@ -1,5 +1,5 @@
-// How many more tasks the host can start. pid_max counts tasks (threads), so the ratio over processes that people know from
-// spec.md S stands beside the real headroom.
+// How many more tasks the host can start. pid_max counts tasks (threads), so the ratio over processes that
+// people know from spec.md S stands beside the real headroom.
 
 #include <algorithm>
 
@@ -17,7 +17,8 @@ Families fork_pressure(const Observation& observation) {
   Family processes = Family::Gauge("agent_host_processes", "Processes on the host.");
   Family threads = Family::Gauge("agent_host_threads", "Threads on the host, kernel threads included.");
   Family pid_max = Family::Gauge("agent_host_pid_max", "Highest number of tasks by kernel.pid_max.");
-  Family threads_max = Family::Gauge("agent_host_threads_max", "Highest number of tasks by kernel.threads-max.");
+  Family threads_max =
+      Family::Gauge("agent_host_threads_max", "Highest number of tasks by kernel.threads-max.");
   Family ratio = Family::Gauge("agent_host_fork_pressure_ratio", "Processes as a share of pid_max, 0 to 1.");
   Family headroom = Family::Gauge("agent_host_fork_headroom_tasks",
                                   "Tasks that can still be started under a limit; cgroup_pids per agent.");

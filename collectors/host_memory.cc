@@ -9,7 +9,8 @@ Families host_memory(const Observation& observation) {
   Family used = Family::Gauge("agent_host_memory_used_bytes", "Memory in use: total less available.");
   Family available = Family::Gauge("agent_host_memory_available_bytes",
                                    "Memory that programs can still get without swapping (MemAvailable).");
-  Family oom = Family::Counter("agent_host_oom_kills_total", "Processes the kernel's OOM killer ended since boot.");
+  Family oom =
+      Family::Counter("agent_host_oom_kills_total", "Processes the kernel's OOM killer ended since boot.");
   if (const auto& memory = observation.host.memory) {
     total.Add({}, memory->total);
     used.Add({}, memory->used);

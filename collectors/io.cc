@@ -1,4 +1,5 @@
-// Storage bytes of each tree. /proc/<pid>/io needs ptrace access; where that is missing for one process, its bytes are missing.
+// Storage bytes of each tree. /proc/<pid>/io needs ptrace access; where that is missing for one process, its
+// bytes are missing.
 
 #include <algorithm>
 
@@ -7,18 +8,24 @@
 namespace agent_exporter::collectors {
 
 Families io(const Observation& observation) {
-  Family bytes = Family::Counter("agent_io_bytes_total", "Bytes the agent's processes read from and wrote to storage.");
+  Family bytes =
+      Family::Counter("agent_io_bytes_total", "Bytes the agent's processes read from and wrote to storage.");
   for (const AgentSample& agent : observation.agents) {
-    const auto readable = [](const ProcessSample& p, auto figure) { return p.state == 'Z' || (p.usage.*figure).has_value(); };
+    const auto readable = [](const ProcessSample& p, auto figure) {
+      return p.state == 'Z' || (p.usage.*figure).has_value();
+    };
     for (const bool self : {true, false}) {
       const AgentCounters::Io& io = self ? agent.counters.self_io : agent.counters.tree_io;
-      const bool known = std::all_of(agent.processes.begin(), agent.processes.end(), [&](const ProcessSample& p) {
-        return (self && !IsRoot(p)) || readable(p, &ProcessUsage::io_read_bytes);
-      });
+      const bool known =
+          std::all_of(agent.processes.begin(), agent.processes.end(), [&](const ProcessSample& p) {
+            return (self && !IsRoot(p)) || readable(p, &ProcessUsage::io_read_bytes);
+          });
       if (!known) continue;
       const char* scope = self ? "self" : "tree";
-      bytes.Add(AgentLabels(agent, {{"direction", "read"}, {"scope", scope}}), static_cast<double>(io.read_bytes));
-      bytes.Add(AgentLabels(agent, {{"direction", "write"}, {"scope", scope}}), static_cast<double>(io.write_bytes));
+      bytes.Add(AgentLabels(agent, {{"direction", "read"}, {"scope", scope}}),
+                static_cast<double>(io.read_bytes));
+      bytes.Add(AgentLabels(agent, {{"direction", "write"}, {"scope", scope}}),
+                static_cast<double>(io.write_bytes));
     }
   }
   return Collected(bytes);

@@ -9,19 +9,26 @@ const char* Name(ResourceUse::Scope scope) { return scope == ResourceUse::Scope:
 
 const char* Name(ResourceUse::Resource resource) {
   switch (resource) {
-    case ResourceUse::Resource::kFds: return "fds";
-    case ResourceUse::Resource::kMemory: return "memory";
-    case ResourceUse::Resource::kPids: return "pids";
+    case ResourceUse::Resource::kFds:
+      return "fds";
+    case ResourceUse::Resource::kMemory:
+      return "memory";
+    case ResourceUse::Resource::kPids:
+      return "pids";
   }
   return "";
 }
 
 const char* Name(ResourceUse::Source source) {
   switch (source) {
-    case ResourceUse::Source::kRlimit: return "rlimit";
-    case ResourceUse::Source::kCgroup: return "cgroup";
-    case ResourceUse::Source::kCgroupAncestor: return "cgroup_ancestor";
-    case ResourceUse::Source::kHost: return "host";
+    case ResourceUse::Source::kRlimit:
+      return "rlimit";
+    case ResourceUse::Source::kCgroup:
+      return "cgroup";
+    case ResourceUse::Source::kCgroupAncestor:
+      return "cgroup_ancestor";
+    case ResourceUse::Source::kHost:
+      return "host";
   }
   return "";
 }
@@ -29,13 +36,16 @@ const char* Name(ResourceUse::Source source) {
 }  // namespace
 
 Families limits(const Observation& observation) {
-  Family used = Family::Gauge("agent_resource_used", "What counts against the tightest limit: fds, bytes or tasks.");
-  Family limit = Family::Gauge("agent_resource_limit", "The tightest limit that applies: fds, bytes or tasks.");
+  Family used =
+      Family::Gauge("agent_resource_used", "What counts against the tightest limit: fds, bytes or tasks.");
+  Family limit =
+      Family::Gauge("agent_resource_limit", "The tightest limit that applies: fds, bytes or tasks.");
   Family ratio = Family::Gauge("agent_resource_used_ratio", "How full the tightest limit is, 0 to 1.");
   Family info = Family::Gauge("agent_resource_limit_info", "Which limit is the tightest.");
   for (const AgentSample& agent : observation.agents) {
     for (const ResourceUse& use : agent.resources) {
-      const Labels labels = AgentLabels(agent, {{"scope", Name(use.scope)}, {"resource", Name(use.resource)}});
+      const Labels labels =
+          AgentLabels(agent, {{"scope", Name(use.scope)}, {"resource", Name(use.resource)}});
       used.Add(labels, static_cast<double>(use.used));
       limit.Add(labels, static_cast<double>(use.limit));
       ratio.Add(labels, use.ratio());

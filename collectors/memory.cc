@@ -5,10 +5,11 @@
 namespace agent_exporter::collectors {
 
 Families memory(const Observation& observation) {
-  Family bytes = Family::Gauge("agent_memory_bytes", "Memory by type; scope self is the roots, tree the roots and all below.");
+  Family bytes = Family::Gauge("agent_memory_bytes",
+                               "Memory by type; scope self is the roots, tree the roots and all below.");
   struct Type {
     const char* name;
-    std::optional<uint64_t> ProcessUsage::*figure;
+    std::optional<uint64_t> ProcessUsage::* figure;
   };
   static constexpr Type kTypes[] = {{"anon", &ProcessUsage::anon_bytes},
                                     {"file", &ProcessUsage::file_bytes},
@@ -19,7 +20,8 @@ Families memory(const Observation& observation) {
     for (const Type& type : kTypes) {
       const auto figure = [&](const ProcessSample& p) { return p.usage.*type.figure; };
       if (Instances(agent) > 0) {
-        bytes.Add(AgentLabels(agent, {{"type", type.name}, {"scope", "self"}}), SumOver(agent, IsRoot, figure));
+        bytes.Add(AgentLabels(agent, {{"type", type.name}, {"scope", "self"}}),
+                  SumOver(agent, IsRoot, figure));
       }
       bytes.Add(AgentLabels(agent, {{"type", type.name}, {"scope", "tree"}}),
                 SumOver(agent, [](const ProcessSample&) { return true; }, figure));

@@ -34,7 +34,8 @@ Families pid_cpu(const Observation& observation) {
       if (process.state != 'Z') processes.push_back(&process);
     }
     const size_t shown = std::min(processes.size(), kTopProcesses);
-    std::partial_sort(processes.begin(), processes.begin() + static_cast<ptrdiff_t>(shown), processes.end(), Busier);
+    std::partial_sort(processes.begin(), processes.begin() + static_cast<ptrdiff_t>(shown), processes.end(),
+                      Busier);
     for (size_t i = 0; i < shown; ++i) {
       const ProcessSample& process = *processes[i];
       const Labels labels =

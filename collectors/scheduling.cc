@@ -5,8 +5,9 @@
 namespace agent_exporter::collectors {
 
 Families scheduling(const Observation& observation) {
-  Family switches = Family::Counter("agent_context_switches_total",
-                                    "Context switches of the agent's processes seen alive (their main threads).");
+  Family switches =
+      Family::Counter("agent_context_switches_total",
+                      "Context switches of the agent's processes seen alive (their main threads).");
   for (const AgentSample& agent : observation.agents) {
     switches.Add(AgentLabels(agent, {{"type", "voluntary"}}),
                  static_cast<double>(agent.counters.voluntary_switches));

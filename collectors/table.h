@@ -1,5 +1,6 @@
-// The one table of collectors: ROW(name, enabled by default, needs, help). `name` is also the name of the function in
-// collectors/<name>.cc. It is a list and not self-registration, since that vanishes from a static library.
+// The one table of collectors: ROW(name, enabled by default, needs, help). `name` is also the name of the
+// function in collectors/<name>.cc. It is a list and not self-registration, since that vanishes from a static
+// library.
 
 #ifndef AGENT_EXPORTER_COLLECTORS_TABLE_H_
 #define AGENT_EXPORTER_COLLECTORS_TABLE_H_

@@ -11,8 +11,8 @@ int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err)
   size_t own = 0;
   for (const Rule& rule : config->rules.rules()) own += rule.built_in ? 0 : 1;
   const size_t built_in = config->rules.rules().size() - own;
-  out << options.check_file << ": OK, " << own << (own == 1 ? " rule" : " rules") << " of your own and " << built_in
-      << " built-in\n";
+  out << options.check_file << ": OK, " << own << (own == 1 ? " rule" : " rules") << " of your own and "
+      << built_in << " built-in\n";
   return 0;
 }
 

@@ -1,5 +1,6 @@
-// The program's commands. Each takes the parsed command line, prints to `out` (figures) and `err` (one line per
-// mistake) and returns the exit code: 0 done, 1 it could not be done, 2 a bad command line or configuration.
+// The program's commands. Each takes the parsed command line, prints to `out` (figures) and `err` (one line
+// per mistake) and returns the exit code: 0 done, 1 it could not be done, 2 a bad command line or
+// configuration.
 //
 // Thread safety: one at a time; RunServe blocks the signals it waits for.
 
@@ -31,7 +32,8 @@ std::string StatusJson(const Observation& observation);
 // V's fields of one agent as JSON under agent_self (spec.md V); what could not be read is left out.
 std::string TraitsJson(const AgentSample& agent);
 
-// A Watch for a command that looks once: configuration from options.config_file, everything read that is shown.
+// A Watch for a command that looks once: configuration from options.config_file, everything read that is
+// shown.
 absl::StatusOr<std::unique_ptr<Watch>> MakeOneShotWatch(const Options& options);
 
 // Prints "agent_exporter: <message>" and returns the exit code that goes with the status.

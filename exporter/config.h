@@ -2,10 +2,10 @@
 //
 //   agents: […]               # match rules, agents/rules_yaml.h
 //   builtin_profiles: true    # the rules for well-known agents after one's own
-//   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else 5s
-//   max_agents: 200           # more names than that fold into agent="other"
-//   forget_after: 1h          # how long a discovered agent shows agent_up 0 after its last process went
-//   collector_timeout: 2s     # a collector that takes longer is cut off
+//   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else
+//   5s max_agents: 200           # more names than that fold into agent="other" forget_after: 1h          #
+//   how long a discovered agent shows agent_up 0 after its last process went collector_timeout: 2s     # a
+//   collector that takes longer is cut off
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
 // Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is

@@ -1,7 +1,8 @@
 // Runs jobs one after the other on a thread of its own and stops waiting for one that is late.
 //
-// A late job cannot be stopped (it may hold a lock), so its thread is left to it and ends when the job does; the next job
-// gets a new thread. What a job touches must therefore live as long as the job: pass it by shared_ptr.
+// A late job cannot be stopped (it may hold a lock), so its thread is left to it and ends when the job does;
+// the next job gets a new thread. What a job touches must therefore live as long as the job: pass it by
+// shared_ptr.
 //
 // Thread safety: one caller at a time.
 

@@ -45,10 +45,11 @@ int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
 
   std::vector<ProcessStat> rows;
   if (absl::Status status = (*watch)->source().ReadAll(&rows); !status.ok()) return Fail(status, err);
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.key.pid == options.pid; });
+  const auto row =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.key.pid == options.pid; });
   if (row == rows.end()) {
-    return Fail(absl::NotFoundError(absl::StrCat("no process ", options.pid, " can be seen; ps -p ", options.pid,
-                                                 " tells whether it runs")),
+    return Fail(absl::NotFoundError(absl::StrCat("no process ", options.pid, " can be seen; ps -p ",
+                                                 options.pid, " tells whether it runs")),
                 err);
   }
   LazyProcessFacts facts(row->key.pid, row->comm, (*watch)->files(), (*watch)->unreadable());

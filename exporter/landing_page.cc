@@ -8,7 +8,8 @@ namespace agent_exporter {
 namespace {
 
 std::string Escape(std::string_view text) {
-  return absl::StrReplaceAll(std::string(text), {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+  return absl::StrReplaceAll(std::string(text),
+                             {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
 }
 
 }  // namespace
@@ -17,11 +18,13 @@ std::string LandingPage(std::string_view telemetry_path) {
   const std::string path = Escape(telemetry_path);
   return absl::StrCat(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>agent_exporter</title>\n</head>\n<body>\n"
+      "<meta name=\"viewport\" "
+      "content=\"width=device-width\">\n<title>agent_exporter</title>\n</head>\n<body>\n"
       "<h1>agent_exporter</h1>\n<p>Watches long-running agents and everything they start.</p>\n<ul>\n"
       "<li><a href=\"",
       path, "\">Metrics</a> (", path,
-      ")</li>\n<li><a href=\"/-/healthy\">Healthy</a></li>\n<li><a href=\"/-/ready\">Ready</a></li>\n</ul>\n<p>",
+      ")</li>\n<li><a href=\"/-/healthy\">Healthy</a></li>\n<li><a "
+      "href=\"/-/ready\">Ready</a></li>\n</ul>\n<p>",
       Escape(VersionLine()), "</p>\n</body>\n</html>\n");
 }
 

@@ -32,7 +32,8 @@ void SetUpLogging(const std::string& level, const std::string& format) {
   formatter->add_flag<QuotedMessage>('*');
   formatter->set_pattern(format == "json" ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":%*})"
                                           : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l msg=%*");
-  auto logger = std::make_shared<spdlog::logger>("agent_exporter", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("agent_exporter", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::info);

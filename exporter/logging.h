@@ -1,4 +1,5 @@
-// Log lines as Prometheus programs write them, to stderr: logfmt or JSON, one line an event, whatever the message holds.
+// Log lines as Prometheus programs write them, to stderr: logfmt or JSON, one line an event, whatever the
+// message holds.
 //
 // Thread safety: SetUpLogging before threads start; logging itself (spdlog) from any thread.
 
@@ -13,8 +14,8 @@ namespace agent_exporter {
 // `level`: debug, info, warn or error; `format`: logfmt or json.
 void SetUpLogging(const std::string& level, const std::string& format);
 
-// `text` between double quotes with quotes, backslashes and control bytes escaped, as both formats want it. Bytes that are
-// not UTF-8 become U+FFFD.
+// `text` between double quotes with quotes, backslashes and control bytes escaped, as both formats want it.
+// Bytes that are not UTF-8 become U+FFFD.
 std::string JsonString(std::string_view text);
 
 }  // namespace agent_exporter

@@ -19,12 +19,18 @@ int Run(int argc, char** argv) {
   }
   const Options& options = std::get<Options>(parsed);
   switch (options.command) {
-    case Command::kServe: return RunServe(options, std::cerr);
-    case Command::kStatus: return RunStatus(options, std::cout, std::cerr);
-    case Command::kTraits: return RunTraits(options, std::cout, std::cerr);
-    case Command::kExplain: return RunExplain(options, std::cout, std::cerr);
-    case Command::kCheckConfig: return RunCheckConfig(options, std::cout, std::cerr);
-    case Command::kDoctor: return RunDoctor(options, std::cout, std::cerr);
+    case Command::kServe:
+      return RunServe(options, std::cerr);
+    case Command::kStatus:
+      return RunStatus(options, std::cout, std::cerr);
+    case Command::kTraits:
+      return RunTraits(options, std::cout, std::cerr);
+    case Command::kExplain:
+      return RunExplain(options, std::cout, std::cerr);
+    case Command::kCheckConfig:
+      return RunCheckConfig(options, std::cout, std::cerr);
+    case Command::kDoctor:
+      return RunDoctor(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -48,7 +48,8 @@ HttpResponse MetricsHandler::Handle(const HttpRequest& request) {
   std::vector<std::string> dropped;
   Serialize(format, *families, &response.body, &dropped);
   if (!dropped.empty()) {
-    spdlog::warn("metric families left out, their names or samples are not legal: {}", absl::StrJoin(dropped, ", "));
+    spdlog::warn("metric families left out, their names or samples are not legal: {}",
+                 absl::StrJoin(dropped, ", "));
   }
   response.headers["Vary"] = "Accept, Accept-Encoding";
   if (AcceptsGzip(request.header("Accept-Encoding"))) {
@@ -70,7 +71,8 @@ void MetricsHandler::AddExporterMetrics(Families* families) const {
   Family scrapes = Family::Counter("agent_exporter_scrapes_total", "Scrapes answered, this one included.");
   scrapes.Add({{"format", "text"}}, scrapes_[static_cast<size_t>(Format::kText)].load());
   scrapes.Add({{"format", "openmetrics"}}, scrapes_[static_cast<size_t>(Format::kOpenMetrics)].load());
-  for (prometheus::MetricFamily& family : Collected(info, reload, scrapes)) families->push_back(std::move(family));
+  for (prometheus::MetricFamily& family : Collected(info, reload, scrapes))
+    families->push_back(std::move(family));
 }
 
 }  // namespace agent_exporter

@@ -1,4 +1,5 @@
-// GET /metrics: the top of a scrape's path. Then come Scraper (exporter/scrape.h), the collectors and the formats.
+// GET /metrics: the top of a scrape's path. Then come Scraper (exporter/scrape.h), the collectors and the
+// formats.
 //
 // Thread safety: Handle may be called from any number of threads.
 

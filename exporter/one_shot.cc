@@ -25,8 +25,9 @@ std::set<std::string> EnabledCollectors(const Options& options) {
   for (const CollectorRow& row : CollectorTable()) {
     const std::string name(row.name);
     const auto flag = options.collectors.find(name);
-    const bool on = flag != options.collectors.end() ? flag->second
-                                                     : row.enabled_by_default && !options.disable_default_collectors;
+    const bool on = flag != options.collectors.end()
+                        ? flag->second
+                        : row.enabled_by_default && !options.disable_default_collectors;
     if (on && !(name == "exporter" && options.disable_exporter_metrics)) enabled.insert(name);
   }
   return enabled;

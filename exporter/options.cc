@@ -53,7 +53,8 @@ void AddFlags(CLI::App& app, Options& options) {
   Flag(app, "process.source", options.process_source, "Where processes are read from: auto, bpf or procfs")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "procfs"}));
-  Flag(app, "process.events", options.process_events, "Who tells of forks and exits: auto, bpf, netlink or none")
+  Flag(app, "process.events", options.process_events,
+       "Who tells of forks and exits: auto, bpf, netlink or none")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
@@ -108,7 +109,8 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);
   CLI::App* check = app.add_subcommand("check-config", "Check a configuration file and exit");
   check->add_option("FILE", options.check_file, "The file")->required();
-  CLI::App* doctor = app.add_subcommand("doctor", "Say what works for this user on this host, and what to do about the rest");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Say what works for this user on this host, and what to do about the rest");
   doctor->add_flag("--json", options.json, "Print JSON instead");
   AddFlags(app, options);
   AddCollectorFlags(app, options);

@@ -1,5 +1,5 @@
-// The command line, parsed: flags as Prometheus users know them, every one also as AGENT_EXPORTER_<FLAG> in the environment
-// (dots and dashes as underscores).
+// The command line, parsed: flags as Prometheus users know them, every one also as AGENT_EXPORTER_<FLAG> in
+// the environment (dots and dashes as underscores).
 //
 // Thread safety: values and a free function.
 
@@ -33,13 +33,14 @@ struct Options {
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
-  bool json = false;         // status, doctor
-  std::string agent;         // traits
-  int pid = 0;               // explain
-  std::string check_file;    // check-config
+  bool json = false;       // status, doctor
+  std::string agent;       // traits
+  int pid = 0;             // explain
+  std::string check_file;  // check-config
 };
 
-// What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is printed.
+// What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is
+// printed.
 struct EarlyExit {
   int code = 0;
   std::string out;

@@ -36,8 +36,10 @@ class Scraper {
   // Adds anybody's collectable under a name of its own.
   void Add(std::string name, std::shared_ptr<prometheus::Collectable> collectable);
 
-  // Only these collectors (all when empty), less those excluded. InvalidArgument names a collector that is unknown or off.
-  absl::StatusOr<Families> Run(const std::vector<std::string>& collect, const std::vector<std::string>& exclude);
+  // Only these collectors (all when empty), less those excluded. InvalidArgument names a collector that is
+  // unknown or off.
+  absl::StatusOr<Families> Run(const std::vector<std::string>& collect,
+                               const std::vector<std::string>& exclude);
 
  private:
   struct Entry {
@@ -50,7 +52,8 @@ class Scraper {
 
   absl::Status CheckNames(const std::vector<std::string>& names) const;
   std::shared_ptr<Outcome> RunOne(const std::shared_ptr<Entry>& entry,
-                                  const std::shared_ptr<const Observation>& observation, DeadlineRunner& runner) const;
+                                  const std::shared_ptr<const Observation>& observation,
+                                  DeadlineRunner& runner) const;
   std::unique_ptr<DeadlineRunner> TakeRunner();
 
   Fresh fresh_;

@@ -58,7 +58,8 @@ void LogWhatIsThere(const Observation& observation) {
                                  agent.processes.size() == 1 ? " process)" : " processes)"));
   }
   if (found.empty()) {
-    spdlog::info("no agent runs now; well-known ones are found as they start, your own need a rule (--config.file)");
+    spdlog::info(
+        "no agent runs now; well-known ones are found as they start, your own need a rule (--config.file)");
   } else {
     spdlog::info("found {}: {}", found.size() == 1 ? "1 agent" : absl::StrCat(found.size(), " agents"),
                  absl::StrJoin(found, ", "));
@@ -79,7 +80,8 @@ void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandle
   auto config = LoadConfig(options.config_file);
   metrics.SetReloadSuccessful(config.ok());
   if (!config.ok()) {
-    spdlog::error("configuration not reloaded, the old one stays: {}", std::string(config.status().message()));
+    spdlog::error("configuration not reloaded, the old one stays: {}",
+                  std::string(config.status().message()));
     return;
   }
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
@@ -88,15 +90,18 @@ void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandle
 }
 
 void AddRoutes(HttpServer& server, const Options& options, MetricsHandler& metrics, Sampler& sampler) {
-  server.AddRoute(options.telemetry_path, [&](const HttpRequest& request) { return metrics.Handle(request); });
-  server.AddRoute("/-/healthy", [](const HttpRequest&) { return HttpResponse{.body = "agent_exporter is healthy.\n"}; });
+  server.AddRoute(options.telemetry_path,
+                  [&](const HttpRequest& request) { return metrics.Handle(request); });
+  server.AddRoute("/-/healthy",
+                  [](const HttpRequest&) { return HttpResponse{.body = "agent_exporter is healthy.\n"}; });
   server.AddRoute("/-/ready", [&sampler](const HttpRequest&) {
     if (sampler.Latest() == nullptr) return HttpResponse{.status = 503, .body = "No observation yet.\n"};
     return HttpResponse{.body = "agent_exporter is ready.\n"};
   });
   if (options.telemetry_path != "/") {
     server.AddRoute("/", [&options](const HttpRequest&) {
-      return HttpResponse{.content_type = "text/html; charset=utf-8", .body = LandingPage(options.telemetry_path)};
+      return HttpResponse{.content_type = "text/html; charset=utf-8",
+                          .body = LandingPage(options.telemetry_path)};
     });
   }
 }

@@ -21,12 +21,14 @@ absl::StatusOr<const AgentSample*> Pick(const Observation& observation, const st
   }
   if (running.size() == 1) return running[0];
   if (running.empty()) {
-    return absl::NotFoundError(name.empty() ? "no agent runs now; see agent_exporter status"
-                                            : absl::StrCat("no agent \"", name, "\" runs now; see agent_exporter status"));
+    return absl::NotFoundError(
+        name.empty() ? "no agent runs now; see agent_exporter status"
+                     : absl::StrCat("no agent \"", name, "\" runs now; see agent_exporter status"));
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "several agents run: ",
-      absl::StrJoin(running, ", ", [](std::string* out, const AgentSample* agent) { out->append(agent->name); }),
+      absl::StrJoin(running, ", ",
+                    [](std::string* out, const AgentSample* agent) { out->append(agent->name); }),
       "; pick one with --agent"));
 }
 
@@ -40,7 +42,8 @@ std::string TraitsJson(const AgentSample& agent) {
   const auto child = [](const ProcessSample& p) { return p.direct_child; };
   put("rss_bytes", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.resident_bytes; }));
   put("vsz_bytes", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.virtual_bytes; }));
-  put("threads", SumOver(agent, IsRoot, [](const ProcessSample& p) { return std::optional<uint64_t>(p.threads); }));
+  put("threads",
+      SumOver(agent, IsRoot, [](const ProcessSample& p) { return std::optional<uint64_t>(p.threads); }));
   put("open_fds", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.open_fds; }));
   put("descendants", SumOver(agent, child, [](const ProcessSample&) { return std::optional<uint64_t>(1); }));
   put("descendant_open_fds", SumOver(agent, child, [](const ProcessSample& p) { return p.usage.open_fds; }));

@@ -38,7 +38,8 @@ absl::Status Refused(std::string_view flag, const absl::Status& why) {
 Watch::Watch(const WatchOptions& options)
     : proc_(options.procfs), cgroup_root_(absl::StrCat(options.sysfs, "/fs/cgroup")), files_(proc_) {}
 
-// Whether this procfs shows the pids that this process lives among: not a test's tree, not another namespace's.
+// Whether this procfs shows the pids that this process lives among: not a test's tree, not another
+// namespace's.
 bool Watch::IsOurProc() const {
   const auto self = proc_.ReadLink("self");
   return self.ok() && *self == std::to_string(getpid());
@@ -106,8 +107,9 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                              .forget_after_seconds = static_cast<double>(config.forget_after.count()),
                              .fields = options.fields,
                              .clock = options.clock};
-  watch->observer_ = std::make_unique<Observer>(std::move(observer), std::move(config.rules), *watch->source_,
-                                                watch->events_.get(), watch->proc_, watch->cgroup_root_, watch->unreadable_);
+  watch->observer_ =
+      std::make_unique<Observer>(std::move(observer), std::move(config.rules), *watch->source_,
+                                 watch->events_.get(), watch->proc_, watch->cgroup_root_, watch->unreadable_);
   return watch;
 }
 

@@ -1,5 +1,5 @@
-// Everything that reads, put together: the readers of /proc and cgroups, a process source and the Observer over them.
-// `serve` keeps one in its sampler; status, traits and explain make one for a moment.
+// Everything that reads, put together: the readers of /proc and cgroups, a process source and the Observer
+// over them. `serve` keeps one in its sampler; status, traits and explain make one for a moment.
 //
 // Ownership: owns all its parts. Thread safety: none; one thread uses it.
 
@@ -31,8 +31,9 @@ struct WatchOptions {
 
 class Watch {
  public:
-  // NotFound/PermissionDenied, in one line, when procfs cannot be opened or is no procfs, or when a source or events that
-  // were asked for by name cannot be had. With "auto" the best that can be had is taken, and a log line says why not better.
+  // NotFound/PermissionDenied, in one line, when procfs cannot be opened or is no procfs, or when a source or
+  // events that were asked for by name cannot be had. With "auto" the best that can be had is taken, and a
+  // log line says why not better.
   static absl::StatusOr<std::unique_ptr<Watch>> Make(const WatchOptions& options, Config config);
 
   bool has_events() const { return events_ != nullptr; }

@@ -1,12 +1,11 @@
-// What happens to processes between two snapshots: fork, exec, exit. Three makers: bpf (tracepoints into a ring buffer),
-// netlink (the proc connector) and none, which is no object at all.
+// What happens to processes between two snapshots: fork, exec, exit. Three makers: bpf (tracepoints into a
+// ring buffer), netlink (the proc connector) and none, which is no object at all.
 //
-// With events nothing that a watched process starts is missed, however short it lives, and membership is known without
-// listing /proc.
+// With events nothing that a watched process starts is missed, however short it lives, and membership is
+// known without listing /proc.
 //
-// Ownership: the caller owns the object; destroying it detaches everything. Nothing is pinned, so a killed exporter leaves
-// nothing behind.
-// Thread safety: none. One thread (the sampler's) uses it.
+// Ownership: the caller owns the object; destroying it detaches everything. Nothing is pinned, so a killed
+// exporter leaves nothing behind. Thread safety: none. One thread (the sampler's) uses it.
 
 #ifndef AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
 #define AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
@@ -46,8 +45,8 @@ class ProcessEvents {
   // "bpf" or "netlink".
   virtual std::string_view name() const = 0;
 
-  // From now on tells of these processes and of everything they start. What they forked before is the caller's to find (a full
-  // snapshot) and to track.
+  // From now on tells of these processes and of everything they start. What they forked before is the
+  // caller's to find (a full snapshot) and to track.
   virtual absl::Status Track(absl::Span<const ProcessKey> keys) = 0;
 
   // Appends what happened since the last call, in order.

@@ -44,7 +44,8 @@ class ProcessSource {
   // now.
   virtual absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) = 0;
 
-  // Replaces *rows with those of `keys` that are still there, in that order. start_ticks 0 takes whoever has the pid now.
+  // Replaces *rows with those of `keys` that are still there, in that order. start_ticks 0 takes whoever has
+  // the pid now.
   virtual absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows);
 
   // Reads the costly figures of a watched process. The source may keep descriptors open for `key` until

@@ -105,7 +105,7 @@ absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat
 absl::StatusOr<ProcessStat> ProcfsSource::ReadOne(const ProcessKey& key) {
   if (!proc_.ok()) return proc_.status();
   ProcessStat row;
-  const absl::Status status = ReadRow(key.pid, (std::to_string(key.pid) + "/stat").c_str(), &row);
+  absl::Status status = ReadRow(key.pid, (std::to_string(key.pid) + "/stat").c_str(), &row);
   if (!status.ok()) return status;
   if (row.key != key && key.start_ticks != 0) return absl::NotFoundError("the process is gone");
   return row;

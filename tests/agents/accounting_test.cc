@@ -146,8 +146,8 @@ TEST(Accounting, AChildReadAliveAndReapedBeforeItsParentWasReadIsLookedAtAgain) 
   EXPECT_EQ(Descendants(t), 40 * kMs);
 }
 
-// Random life below an agent: the counter never falls, never passes the truth and, where every child is waited for, ends
-// at it.
+// Random life below an agent: the counter never falls, never passes the truth and, where every child is
+// waited for, ends at it.
 TEST(Accounting, RandomTreesNeverFallAndNeverPassTheTruth) {
   for (unsigned seed = 1; seed <= 50; ++seed) {
     std::mt19937 random(seed);

@@ -1,5 +1,6 @@
-// A host made of literals: processes that a test starts, reaps, reparents and lets run, seen through the Tracker as a
-// snapshot would show them. It keeps cutime as the kernel does, so accounting can be checked against the truth.
+// A host made of literals: processes that a test starts, reaps, reparents and lets run, seen through the
+// Tracker as a snapshot would show them. It keeps cutime as the kernel does, so accounting can be checked
+// against the truth.
 
 #ifndef AGENT_EXPORTER_TESTS_AGENTS_FAKE_HOST_H_
 #define AGENT_EXPORTER_TESTS_AGENTS_FAKE_HOST_H_
@@ -89,17 +90,18 @@ class FakeHost {
 class TrackedHost {
  public:
   explicit TrackedHost(std::vector<Rule> rules, Tracker::Options options = {})
-      : tracker_(options, *RuleSet::Make(std::move(rules)),
-                 [this](const ProcessStat& stat) {
-                   return std::make_unique<FakeFacts>(
-                       Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
-                 },
-                 [this](ProcessStat* stat) {
-                   ++confirmed;
-                   if (!host.alive(stat->key.pid)) return false;
-                   *stat = host.at(stat->key.pid);
-                   return true;
-                 }) {}
+      : tracker_(
+            options, *RuleSet::Make(std::move(rules)),
+            [this](const ProcessStat& stat) {
+              return std::make_unique<FakeFacts>(
+                  Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
+            },
+            [this](ProcessStat* stat) {
+              ++confirmed;
+              if (!host.alive(stat->key.pid)) return false;
+              *stat = host.at(stat->key.pid);
+              return true;
+            }) {}
 
   static Rule CommRule(const std::string& name, Scope scope = Scope::kTree) {
     Rule rule;

@@ -25,7 +25,9 @@ class TrackerEventsTest : public testing::Test {
     t_.host.Fork(pid, parent);
     Tell({.kind = Kind::kFork, .key = t_.host.at(pid).key, .parent = parent, .comm = t_.host.at(pid).comm});
   }
-  void Exit(pid_t pid, int status = 0) { Tell({.kind = Kind::kExit, .key = t_.host.at(pid).key, .status = status}); }
+  void Exit(pid_t pid, int status = 0) {
+    Tell({.kind = Kind::kExit, .key = t_.host.at(pid).key, .status = status});
+  }
   void Tell(ProcessEvent event) { t_.tracker().ApplyEvents({std::move(event)}); }
 
   // A look at the members only, as the observer makes it.
@@ -64,7 +66,8 @@ TEST_F(TrackerEventsTest, HowItEndedIsTheReason) {
   Exit(13, SIGKILL);
   for (pid_t pid = 11; pid < 14; ++pid) t_.host.ExitAndReap(pid);
   Look();
-  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 1}, {"signal", 1}, {"oom", 1}}));
+  EXPECT_EQ(Codex().descendants_exited,
+            (std::map<std::string, uint64_t>{{"ok", 1}, {"signal", 1}, {"oom", 1}}));
   EXPECT_EQ(Codex().oom_kills, 1u);
 }
 

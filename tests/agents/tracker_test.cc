@@ -10,7 +10,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-std::vector<Rule> CodexAndClaude() { return {TrackedHost::CommRule("codex"), TrackedHost::CommRule("claude")}; }
+std::vector<Rule> CodexAndClaude() {
+  return {TrackedHost::CommRule("codex"), TrackedHost::CommRule("claude")};
+}
 
 TEST(Tracker, AMatchedProcessIsARootAndWhatIsBelowItIsItsTree) {
   TrackedHost t(CodexAndClaude());

@@ -36,7 +36,7 @@ TEST(Quoted, EscapesWhatWouldEndTheLineOrTheQuotes) {
 TEST(Quoted, KeepsUtf8AndReplacesWhatIsNone) {
   EXPECT_EQ(JsonString("caf\xC3\xA9"), "\"caf\xC3\xA9\"");
   EXPECT_EQ(JsonString("a\xff"
-                   "b"),
+                       "b"),
             "\"a\xEF\xBF\xBD"
             "b\"");
 }

@@ -73,8 +73,9 @@ Observer::Observer(Options options, RuleSet rules, ProcessSource& source, Proces
           },
           [this](ProcessStat* stat) {
             auto again = source_.ReadOne(stat->key);
-            if (again.ok()) *stat = *std::move(again);
-            return !absl::IsNotFound(again.status());
+            if (!again.ok()) return !absl::IsNotFound(again.status());
+            *stat = *std::move(again);
+            return true;
           }),
       boot_time_(ReadBootTime(proc).value_or(0)),
       start_ticks_(TicksSinceBoot(options_)) {}

@@ -69,7 +69,10 @@ void Tracker::ApplyFork(const ProcessEvent& event) {
   auto [at, inserted] = processes_.try_emplace(event.key.pid);
   TrackedProcess& child = at->second;
   if (!inserted) {
-    const bool same = event.key.start_ticks == 0 ? !child.exited : child.stat.key == event.key;
+    // Without a start time only a live member can be it: a stranger's end is not told, so its pid may have a
+    // new owner.
+    const bool same =
+        event.key.start_ticks == 0 ? child.group != nullptr && !child.exited : child.stat.key == event.key;
     if (same) {  // a snapshot was faster
       child.told = true;
       return;

@@ -3,9 +3,16 @@
 # prints one Markdown table. Exit status 1: a bar is missed. About 40 minutes; with --quick ten.
 #
 #   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help names all)
+#   bench/run.sh kernel [--only FIGURE] [--rounds N]     BPF snapshots and events instead (root; about 12 minutes)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/step.sh
+
+script=bench/peers.py targets=(agent_exporter formats_bench spawn_processes bare_scan)
+if [[ ${1-} == kernel ]]; then
+  shift
+  script=bench/kernel_speed.py targets=(agent_exporter spawn_processes process_load snapshot_cpu)
+fi
 
 STEP_LOG=build/bench.log
 mkdir -p build
@@ -17,6 +24,6 @@ mkdir -p build
   step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON \
     -DAGENT_EXPORTER_WERROR=OFF
   step "Building" cmake --build build/release -j "$(build_jobs)" \
-    --target agent_exporter formats_bench spawn_processes bare_scan
+    --target "${targets[@]}"
 } >&2
-exec /usr/bin/python3 -B bench/peers.py "$@"
+exec /usr/bin/python3 -B "$script" "$@"

@@ -97,7 +97,7 @@ Finding JudgeCapabilities(const Rights& rights) {
   std::vector<std::string> there, missing;
   const auto look = [&](const auto& group) {
     for (const Capability& capability : group)
-      (rights.Has(capability.number) ? there : missing).push_back(capability.name);
+      (rights.Has(capability.number) ? there : missing).emplace_back(capability.name);
   };
   look(kReading);
   look(kTracing);
@@ -210,8 +210,8 @@ Finding JudgeNetlink(const DoctorFacts& facts, const Rights& rights) {
 Finding JudgeCgroup(const DoctorFacts& facts) {
   std::vector<std::string> found;
   bool memory = facts.cgroup1_memory, pids = facts.cgroup1_pids;
-  if (memory) found.push_back("v1 memory");
-  if (pids) found.push_back("v1 pids");
+  if (memory) found.emplace_back("v1 memory");
+  if (pids) found.emplace_back("v1 pids");
   if (facts.cgroup2_controllers) {
     const std::vector<std::string> controllers =
         absl::StrSplit(Trimmed(*facts.cgroup2_controllers), ' ', absl::SkipEmpty());

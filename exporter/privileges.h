@@ -19,7 +19,8 @@
 //   - Sockets that listen.
 //
 // Thread safety: capset(2) and no_new_privs are the calling thread's and inherited by the threads it starts.
-// So this runs in main before the sampler and the HTTP server start theirs, and refuses to run later.
+// So this runs in main before the sampler and the HTTP server start theirs, and refuses to run later (under
+// ThreadSanitizer always: its runtime has a thread).
 
 #ifndef AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_
 #define AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_

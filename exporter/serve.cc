@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,6 +22,7 @@
 #include "exporter/landing_page.h"
 #include "exporter/logging.h"
 #include "exporter/metrics_handler.h"
+#include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
 
@@ -39,6 +41,11 @@ milliseconds SampleInterval(std::optional<milliseconds> configured, bool events)
   return configured.value_or(milliseconds(events ? 1000 : 5000));
 }
 
+bool IsLowPort(const std::string& address) {
+  const int port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
+  return port > 0 && port < 1024;
+}
+
 UsageFields FieldsFor(const std::set<std::string>& enabled) {
   UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
   for (const CollectorRow& row : CollectorTable()) {
@@ -48,6 +55,24 @@ UsageFields FieldsFor(const std::set<std::string>& enabled) {
     fields.context_switches |= row.needs == Needs::kContextSwitches;
   }
   return fields;
+}
+
+// Gives up what only start-up needed. Serving with more than that is worse, not impossible: a warning, no
+// end.
+void GiveUpPrivileges(const Options& options) {
+  const RootedReader proc(options.procfs);
+  std::string release, unprivileged_bpf;
+  const auto text = [&proc](const char* file, std::string* buffer) {
+    const auto read = proc.Read(file, buffer);
+    return read.ok() ? *read : std::string_view();
+  };
+  const KeptPrivileges kept{
+      .bpf = BpfMustStay(text("sys/kernel/osrelease", &release),
+                         text("sys/kernel/unprivileged_bpf_disabled", &unprivileged_bpf)),
+      .bind_low_ports = std::any_of(options.listen.begin(), options.listen.end(), &IsLowPort)};
+  if (const absl::Status status = DropPrivileges(kept); !status.ok()) {
+    spdlog::info("privileges that are not needed stay: {}", std::string(status.message()));
+  }
 }
 
 void LogWhatIsThere(const Observation& observation) {
@@ -137,6 +162,7 @@ int RunServe(const Options& options, std::ostream& err) {
                             .self_pid = getpid()},
                            *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
+  GiveUpPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
   Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);

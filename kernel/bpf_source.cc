@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "kernel/bpf/records.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/bpf_makers.h"
@@ -22,6 +21,7 @@ namespace agent_exporter {
 namespace {
 
 constexpr uint32_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
+constexpr uint32_t kOutdated = 0;                   // the kind of a record that was read again since
 constexpr uint32_t kCountableFds = 64 * 512;        // what snapshot.bpf.c counts
 
 // As fs/proc/array.c maps the bits of exit_state and of the run state.
@@ -54,9 +54,11 @@ class BpfSource final : public ProcessSource {
 
   absl::Status ReadAll(std::vector<ProcessStat>* rows) override {
     rows->clear();
+    current_ = false;
     records_.clear();
     threads_.clear();
     if (absl::Status status = ReadRecords(); !status.ok()) return status;
+    SortByPid();
     AddThreads();
     rows->resize(records_.size());
     for (size_t i = 0; i < records_.size(); ++i) ToRow(records_[i], &(*rows)[i]);
@@ -66,29 +68,29 @@ class BpfSource final : public ProcessSource {
   // The loop costs about a sixth per process of the host of what procfs costs per process that is asked for.
   absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows) override {
     if (keys.size() * 6 < records_.size()) {
-      by_pid_.clear();
+      current_ = false;
       return ProcessSource::ReadSome(keys, rows);
     }
     if (absl::Status status = ReadAll(&all_); !status.ok()) return status;
     rows->clear();
     for (const ProcessKey& key : keys) {
-      const auto found = by_pid_.find(key.pid);
-      if (found == by_pid_.end()) continue;
-      const ProcessStat& row = all_[found->second];
+      const ae_process* record = Find(key.pid);
+      if (record == nullptr) continue;
+      const ProcessStat& row = all_[static_cast<size_t>(record - records_.data())];
       if (key.start_ticks == 0 || row.key == key) rows->push_back(row);
     }
     return absl::OkStatus();
   }
 
   absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) override {
-    by_pid_.erase(key.pid);  // what the last pass saw is older than what is asked for
+    if (ae_process* record = Find(key.pid)) record->kind = kOutdated;  // the last pass is older than this
     return procfs_->ReadOne(key);
   }
 
   absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields& fields) override {
-    const auto found = by_pid_.find(key.pid);
-    if (found == by_pid_.end()) return procfs_->ReadUsage(key, fields);
-    const ae_process& record = records_[found->second];
+    const ae_process* found = current_ ? Find(key.pid) : nullptr;
+    if (found == nullptr || found->kind == kOutdated) return procfs_->ReadUsage(key, fields);
+    const ae_process& record = *found;
     if (StartTicks(record.start_ns, clk_tck_) != key.start_ticks) return absl::NotFoundError("gone");
     ProcessUsage usage = ToUsage(record);
     if (fields.open_fds && record.has_files != 0 && record.max_fds > kCountableFds) {
@@ -119,7 +121,8 @@ class BpfSource final : public ProcessSource {
     return absl::OkStatus();
   }
 
-  // Copies the whole records out of the first `filled` bytes of the buffer; returns how many bytes those were.
+  // Copies the whole records out of the first `filled` bytes of the buffer; returns how many bytes those
+  // were.
   size_t Take(size_t filled) {
     size_t at = 0;
     while (at + sizeof(uint32_t) <= filled) {
@@ -137,13 +140,28 @@ class BpfSource final : public ProcessSource {
     return at;
   }
 
+  // The kernel walks tasks by rising pid, so there is nothing to do; it only never promised to.
+  void SortByPid() {
+    const auto by_pid = [](const ae_process& a, const ae_process& b) { return a.pid < b.pid; };
+    if (!std::is_sorted(records_.begin(), records_.end(), by_pid)) {
+      std::sort(records_.begin(), records_.end(), by_pid);
+    }
+    current_ = true;
+  }
+
+  // The process in the last pass' records, or null.
+  ae_process* Find(pid_t pid) {
+    const auto found =
+        std::lower_bound(records_.begin(), records_.end(), pid,
+                         [](const ae_process& record, pid_t wanted) { return record.pid < wanted; });
+    return found != records_.end() && found->pid == pid ? &*found : nullptr;
+  }
+
   void AddThreads() {
-    by_pid_.clear();
-    for (size_t i = 0; i < records_.size(); ++i) by_pid_[records_[i].pid] = i;
     for (const ae_thread& thread : threads_) {
-      const auto found = by_pid_.find(thread.pid);
-      if (found == by_pid_.end()) continue;
-      ae_process& process = records_[found->second];
+      ae_process* found = Find(thread.pid);
+      if (found == nullptr) continue;
+      ae_process& process = *found;
       process.runtime_ns += thread.runtime_ns;
       process.utime_ns += thread.utime_ns;
       process.stime_ns += thread.stime_ns;
@@ -194,16 +212,17 @@ class BpfSource final : public ProcessSource {
   std::unique_ptr<ProcfsSource> procfs_;
   const long clk_tck_;
   const uint64_t page_size_;
-  std::vector<ae_process> records_;
+  std::vector<ae_process> records_;  // of the last pass, by pid
+  bool current_ = false;             // no later read made that pass old
   std::vector<ae_thread> threads_;
   std::vector<ProcessStat> all_;  // ReadSome's
-  absl::flat_hash_map<pid_t, size_t> by_pid_;
   char buffer_[256 * 1024];
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs, long clk_tck) {
+absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs,
+                                                             long clk_tck) {
   QuietLibbpf();
   if (absl::Status status = CheckBpf(); !status.ok()) return status;
   snapshot_bpf* skeleton = snapshot_bpf__open();

@@ -83,6 +83,7 @@ class NetlinkEvents final : public ProcessEvents {
         const auto& exit = from.event_data.exit;
         if (!tracked_.contains(exit.process_tgid)) break;
         if (HasEnded(exit.process_tgid)) {
+          ending_.erase(exit.process_tgid);
           TellExit(exit.process_tgid, static_cast<int>(exit.exit_code), events);
         } else {
           ending_[exit.process_tgid] = static_cast<int>(exit.exit_code);

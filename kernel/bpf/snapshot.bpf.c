@@ -46,34 +46,51 @@ static __always_inline void learn_cpu_offsets(struct task_struct *leader) {
   cpu_offsets_known = 1;
 }
 
-// A resident set counter's exact value. percpu_counter's own `count` lags by up to a batch per CPU, which is several per
-// cent of a small process.
-static __always_inline __s64 rss_pages(struct mm_struct *mm, int which) {
-  __s64 pages = 0;
+// What the CPUs counted and did not yet add to `count`. The parts of an mm's counters stand side by side since 6.6, so that one
+// read a CPU gets them all; helper calls are most of what a process costs here.
+static __always_inline void add_cpu_parts(struct mm_struct *mm, __s64 *pages) {
+  const __u64 base = (__u64)mm->rss_stat[0].counters;
+  const bool side_by_side = (__u64)mm->rss_stat[1].counters == base + 4 &&
+                            (__u64)mm->rss_stat[2].counters == base + 8 && (__u64)mm->rss_stat[3].counters == base + 12;
+  for (__u32 cpu = 0; cpu < MAX_CPUS && cpu < cpu_count; ++cpu) {
+    __s32 parts[4] = {};
+    const __u64 offset = cpu_offset[cpu];
+    if (side_by_side) {
+      bpf_probe_read_kernel(parts, sizeof(parts), (void *)(base + offset));
+    } else {
+      bpf_probe_read_kernel(&parts[0], sizeof(parts[0]), (void *)((__u64)mm->rss_stat[0].counters + offset));
+      bpf_probe_read_kernel(&parts[1], sizeof(parts[1]), (void *)((__u64)mm->rss_stat[1].counters + offset));
+      bpf_probe_read_kernel(&parts[2], sizeof(parts[2]), (void *)((__u64)mm->rss_stat[2].counters + offset));
+      bpf_probe_read_kernel(&parts[3], sizeof(parts[3]), (void *)((__u64)mm->rss_stat[3].counters + offset));
+    }
+    for (int i = 0; i < 4; ++i) pages[i] += parts[i];
+  }
+}
+
+// The resident set counters' exact values. percpu_counter's own `count` lags by up to a batch per CPU, which is several per
+// cent of a small process. Indices are literals: any other would step by the size of our struct, not the kernel's.
+static __always_inline void rss_pages(struct mm_struct *mm, __s64 *pages) {
   if (bpf_core_field_exists(mm->rss_stat[0].counters)) {
     struct mm_struct *now = mm;
     barrier_var(now);
-    // By hand, since an index that is no literal would step by our struct's size.
-    struct percpu_counter *counter =
-        (void *)&now->rss_stat[0] + which * bpf_core_type_size(struct percpu_counter);
-    pages = BPF_CORE_READ(counter, count);
-    const __u64 base = (__u64)BPF_CORE_READ(counter, counters);
-    for (__u32 cpu = 0; cpu < MAX_CPUS && cpu < cpu_count; ++cpu) {
-      __s32 part = 0;
-      bpf_probe_read_kernel(&part, sizeof(part), (void *)(base + cpu_offset[cpu]));
-      pages += part;
-    }
+    pages[0] = now->rss_stat[0].count;
+    pages[1] = now->rss_stat[1].count;
+    pages[2] = now->rss_stat[2].count;
+    pages[3] = now->rss_stat[3].count;
+    add_cpu_parts(now, pages);
   } else {
     struct mm_struct___atomic *old = (void *)mm;
     barrier_var(old);  // keeps the compiler from moving the offset that does not exist out of this branch
-    pages = BPF_CORE_READ(old, rss_stat.count[which].counter);
+    for (int i = 0; i < 4; ++i) pages[i] = BPF_CORE_READ(old, rss_stat.count[i].counter);
   }
-  return pages < 0 ? 0 : pages;
+  for (int i = 0; i < 4; ++i) {
+    if (pages[i] < 0) pages[i] = 0;
+  }
 }
 
 static __always_inline __u32 run_state(struct task_struct *task) {
   struct task_struct___new *now = (void *)task;
-  if (bpf_core_field_exists(now->__state)) return BPF_CORE_READ(now, __state);
+  if (bpf_core_field_exists(now->__state)) return now->__state;
   struct task_struct___old *old = (void *)task;
   barrier_var(old);
   return BPF_CORE_READ(old, state);
@@ -96,16 +113,17 @@ static __always_inline void count_fds(struct files_struct *files, struct ae_proc
   __u64 chunk[8];
   for (__u32 i = 0; i < 64; ++i) {
     if (i * 8 >= words) break;
-    __u32 size = words - i * 8;
-    if (size >= 8) {
+    __u64 size = (words - i * 8) * sizeof(chunk[0]);
+    if (size >= sizeof(chunk)) {
       if (bpf_probe_read_kernel(chunk, sizeof(chunk), bits + i * 8)) return;
-      for (int k = 0; k < 8; ++k) out->open_fds += popcount(chunk[k]);
     } else {
-      for (__u32 k = 0; k < 7; ++k) {
-        if (k >= size) break;
-        if (bpf_probe_read_kernel(chunk, sizeof(chunk[0]), bits + i * 8 + k)) return;
-        out->open_fds += popcount(chunk[0]);
-      }
+      __builtin_memset(chunk, 0, sizeof(chunk));
+      barrier_var(size);  // or the compiler drops the mask, which is what tells the verifier
+      size &= sizeof(chunk) - 1;
+      if (bpf_probe_read_kernel(chunk, size, bits + i * 8)) return;
+    }
+    for (int k = 0; k < 8; ++k) {
+      if (chunk[k]) out->open_fds += popcount(chunk[k]);
     }
   }
 }
@@ -169,7 +187,7 @@ int snapshot(struct bpf_iter__task *ctx) {
     out.has_mm = 1;
     out.virtual_pages = mm->total_vm;
     out.start_stack = mm->start_stack;
-    for (int i = 0; i < 4; ++i) out.rss_pages[i] = rss_pages(mm, i);
+    rss_pages(mm, out.rss_pages);
   }
   struct files_struct *files = task->files;
   if (files) {

@@ -170,6 +170,20 @@ TEST_F(TrackerEventsTest, WithoutStartTimesTheSame) {
   EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 3}}));
 }
 
+// Strangers' ends are not told: only a full walk would notice that this pid is free again.
+TEST_F(TrackerEventsTest, WithoutStartTimesAStrangersPidIsTakenAgain) {
+  t_.host.Add(11, 1, "stranger");
+  t_.Look();
+  t_.host.ExitAndReap(11);
+  t_.host.Fork(11, 10);
+  Tell({.kind = Kind::kFork, .key = {11, 0}, .parent = 10});
+  Tell({.kind = Kind::kExit, .key = {11, 0}, .status = 0});
+  t_.host.ExitAndReap(11);
+  Look();
+  EXPECT_EQ(Codex().descendants_started, 1u);
+  EXPECT_EQ(Codex().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 1}}));
+}
+
 TEST_F(TrackerEventsTest, ADescendantThatEventsMissedIsADisagreement) {
   Look();
   Look();

@@ -108,6 +108,8 @@ TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"explain", "7"}).command, Command::kExplain);
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).check_file, "a.yaml");
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
+  EXPECT_EQ(Parsed({"doctor"}).command, Command::kDoctor);
+  EXPECT_TRUE(Parsed({"doctor", "--json"}).json);
 }
 
 TEST(Options, AFlagMayFollowTheCommand) {
@@ -197,7 +199,7 @@ class Help : public testing::TestWithParam<std::vector<const char*>> {
 INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values(std::vector<const char*>{}, std::vector{"serve"},
                                          std::vector{"status"}, std::vector{"traits"}, std::vector{"explain"},
-                                         std::vector{"check-config"}));
+                                         std::vector{"check-config"}, std::vector{"doctor"}));
 
 TEST_P(Help, FitsATerminalWithoutNoise) {
   const std::string text = Text();

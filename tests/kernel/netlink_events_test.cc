@@ -122,6 +122,7 @@ TEST_F(NetlinkEventsTest, GrandchildrenOfADeadParentAreTold) {
   const pid_t child = RunChild([&] {
     const pid_t grandchild = fork();
     if (grandchild == 0) {
+      alarm(60);  // should the test fail first
       pause();
       _exit(0);
     }
@@ -206,6 +207,7 @@ TEST_F(NetlinkEventsTest, AnExecByAnotherThreadIsNoEnd) {
   const ProcessEvent* ended = Await(Kind::kExit, pid);
   ASSERT_NE(ended, nullptr);
   EXPECT_EQ(ended->status, 0);
+  EXPECT_EQ(Count(Kind::kExit, pid), 1u);
 }
 
 TEST_F(NetlinkEventsTest, OthersForksAndExitsAreNotTold) {

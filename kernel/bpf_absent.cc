@@ -6,7 +6,9 @@ namespace agent_exporter {
 
 absl::Status CheckBpf() { return absl::UnimplementedError("this agent_exporter was built without BPF"); }
 
-absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource>, long) { return CheckBpf(); }
+absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource>, long) {
+  return CheckBpf();
+}
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long) { return CheckBpf(); }
 

@@ -77,12 +77,23 @@ class BpfEvents final : public ProcessEvents {
   void Append(const ae_event& from) {
     ProcessEvent event;
     switch (from.kind) {
-      case AE_FORK: event.kind = ProcessEvent::Kind::kFork; break;
-      case AE_EXEC: event.kind = ProcessEvent::Kind::kExec; break;
-      case AE_EXIT: event.kind = ProcessEvent::Kind::kExit; break;
-      case AE_FINAL_CPU: event.kind = ProcessEvent::Kind::kFinalCpu; break;
-      case AE_OOM: event.kind = ProcessEvent::Kind::kOom; break;
-      default: return;
+      case AE_FORK:
+        event.kind = ProcessEvent::Kind::kFork;
+        break;
+      case AE_EXEC:
+        event.kind = ProcessEvent::Kind::kExec;
+        break;
+      case AE_EXIT:
+        event.kind = ProcessEvent::Kind::kExit;
+        break;
+      case AE_FINAL_CPU:
+        event.kind = ProcessEvent::Kind::kFinalCpu;
+        break;
+      case AE_OOM:
+        event.kind = ProcessEvent::Kind::kOom;
+        break;
+      default:
+        return;
     }
     event.key = {from.pid, StartTicks(from.start_ns, clk_tck_)};
     event.parent = from.parent;

@@ -37,7 +37,8 @@ std::string_view LastLibbpfMessage() {
 absl::Status BpfStatus(int error, std::string_view what) {
   absl::Status status = ErrnoStatus(error, what);
   if (LastLibbpfMessage().empty()) return status;
-  return absl::Status(status.code(), std::string(status.message()) + " (" + std::string(LastLibbpfMessage()) + ")");
+  return absl::Status(status.code(),
+                      std::string(status.message()) + " (" + std::string(LastLibbpfMessage()) + ")");
 }
 
 CpuTimes SplitRuntime(uint64_t runtime_ns, uint64_t utime_ns, uint64_t stime_ns) {
@@ -54,12 +55,13 @@ uint64_t StartTicks(uint64_t start_ns, long clk_tck) {
 }
 
 absl::Status CheckBpf() {
-  struct stat info {};
+  struct stat info{};
   if (stat("/sys/kernel/btf/vmlinux", &info) != 0) {
     return absl::UnimplementedError("this kernel has no BTF (/sys/kernel/btf/vmlinux)");
   }
   if (stat("/proc/self/ns/pid", &info) == 0 && info.st_ino != kFirstPidNamespace) {
-    return absl::FailedPreconditionError("the exporter runs in a pid namespace of its own; start it in the host's");
+    return absl::FailedPreconditionError(
+        "the exporter runs in a pid namespace of its own; start it in the host's");
   }
   return absl::OkStatus();
 }

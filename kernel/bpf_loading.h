@@ -1,4 +1,5 @@
-// What both BPF makers need to load: checks, a silent libbpf, and times as procfs counts them. Private to kernel/.
+// What both BPF makers need to load: checks, a silent libbpf, and times as procfs counts them. Private to
+// kernel/.
 //
 // Thread safety: free functions; QuietLibbpf once per process.
 
@@ -13,8 +14,8 @@
 
 namespace agent_exporter {
 
-// libbpf prints to stderr unless told otherwise; our callers get a Status. The last line it would have printed is in
-// LastLibbpfMessage.
+// libbpf prints to stderr unless told otherwise; our callers get a Status. The last line it would have
+// printed is in LastLibbpfMessage.
 void QuietLibbpf();
 std::string_view LastLibbpfMessage();
 

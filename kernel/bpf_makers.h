@@ -1,8 +1,8 @@
 // The BPF makers of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with CO-RE).
 //
-// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (5.11 for events) and the first pid namespace. They say
-// why they cannot in one line: PermissionDenied, Unimplemented (no BTF, built without BPF), FailedPrecondition
-// (pid namespace). The caller then falls back; nothing is left attached.
+// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (5.11 for events) and the first pid
+// namespace. They say why they cannot in one line: PermissionDenied, Unimplemented (no BTF, built without
+// BPF), FailedPrecondition (pid namespace). The caller then falls back; nothing is left attached.
 //
 // Ownership: the caller owns the result. Thread safety: as the interfaces say.
 
@@ -18,9 +18,10 @@
 
 namespace agent_exporter {
 
-// A source that reads all processes in one loop inside the kernel. `procfs` serves what that loop is no gain for: single
-// processes, and descriptor tables too large to count in BPF.
-absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs, long clk_tck);
+// A source that reads all processes in one loop inside the kernel. `procfs` serves what that loop is no gain
+// for: single processes, and descriptor tables too large to count in BPF.
+absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs,
+                                                             long clk_tck);
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long clk_tck);
 

@@ -1,6 +1,7 @@
-// The few kernel structs that our BPF programs look into, with only the fields they use. Every access is relocated by
-// libbpf against the running kernel's BTF (CO-RE, preserve_access_index), so offsets and order here mean nothing; names do.
-// A field that moved or changed its type has a flavour: a struct named <struct>___<what>, which libbpf takes for <struct>
+// The few kernel structs that our BPF programs look into, with only the fields they use. Every access is
+// relocated by libbpf against the running kernel's BTF (CO-RE, preserve_access_index), so offsets and order
+// here mean nothing; names do. A field that moved or changed its type has a flavour: a struct named
+// <struct>___<what>, which libbpf takes for <struct>
 // (https://docs.kernel.org/bpf/libbpf/libbpf_overview.html). No vmlinux.h is needed.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_KERNEL_TYPES_H_
@@ -21,7 +22,12 @@ typedef _Bool bool;
 enum { false = 0, true = 1 };
 
 // Values of include/uapi/linux/bpf.h that bpf_helpers.h and the maps below need.
-enum bpf_map_type_used { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_RINGBUF = 27 };
+enum bpf_map_type_used {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_ARRAY = 2,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_RINGBUF = 27
+};
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_RB_NO_WAKEUP = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -37,7 +43,7 @@ struct task_io_accounting {
 
 // Who gets told of a child's end, and how.
 struct sigaction {
-  void *sa_handler;
+  void* sa_handler;
   unsigned long sa_flags;
 };
 struct k_sigaction {
@@ -66,7 +72,7 @@ struct signal_struct {
 // rss_stat: an array of percpu counters since 6.2, a struct of atomics before.
 struct percpu_counter {
   __s64 count;
-  __s32 *counters;
+  __s32* counters;
 };
 struct mm_rss_stat {
   atomic64_t count[4];
@@ -82,10 +88,10 @@ struct mm_struct___atomic {
 
 struct fdtable {
   unsigned int max_fds;
-  unsigned long *open_fds;
+  unsigned long* open_fds;
 };
 struct files_struct {
-  struct fdtable *fdt;
+  struct fdtable* fdt;
 };
 
 typedef struct {
@@ -99,10 +105,10 @@ struct kernfs_node {
   __u64 id;
 };
 struct cgroup {
-  struct kernfs_node *kn;
+  struct kernfs_node* kn;
 };
 struct css_set {
-  struct cgroup *dfl_cgrp;
+  struct cgroup* dfl_cgrp;
 };
 
 struct sched_entity {
@@ -116,18 +122,18 @@ struct task_struct {
   int exit_code;
   int exit_signal;
   unsigned int flags;
-  struct task_struct *group_leader;
-  struct task_struct *real_parent;
+  struct task_struct* group_leader;
+  struct task_struct* real_parent;
   struct sched_entity se;
   __u64 utime, stime;
   __u64 start_boottime;
   unsigned long nvcsw, nivcsw, min_flt, maj_flt;
-  struct mm_struct *mm;
-  struct files_struct *files;
-  struct signal_struct *signal;
-  struct sighand_struct *sighand;
-  const struct cred *cred;
-  struct css_set *cgroups;
+  struct mm_struct* mm;
+  struct files_struct* files;
+  struct signal_struct* signal;
+  struct sighand_struct* sighand;
+  const struct cred* cred;
+  struct css_set* cgroups;
   struct task_io_accounting ioac;
   char comm[16];
 };
@@ -141,16 +147,16 @@ struct task_struct___old {
 
 // A percpu array map's values.
 struct bpf_array {
-  void *pptrs[1];
+  void* pptrs[1];
 };
 
 struct seq_file;
 struct bpf_iter_meta {
-  struct seq_file *seq;
+  struct seq_file* seq;
 };
 struct bpf_iter__task {
-  struct bpf_iter_meta *meta;
-  struct task_struct *task;
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
 };
 
 #pragma clang attribute pop

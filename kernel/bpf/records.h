@@ -1,6 +1,7 @@
 // What our BPF programs hand to user space. Plain C, included by both sides.
 //
-// Units: nanoseconds, pages (memory), bytes (io). Pids are those of the first pid namespace, where the exporter must run to use BPF.
+// Units: nanoseconds, pages (memory), bytes (io). Pids are those of the first pid namespace, where the
+// exporter must run to use BPF.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_
 #define AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_

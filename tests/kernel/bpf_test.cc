@@ -1,4 +1,5 @@
-// The BPF makers on the real kernel. Where it forbids BPF (no root, no BTF, another pid namespace) these skip, saying why.
+// The BPF makers on the real kernel. Where it forbids BPF (no root, no BTF, another pid namespace) these
+// skip, saying why.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -24,7 +25,8 @@ namespace {
 
 const long kTicks = sysconf(_SC_CLK_TCK);
 
-// A process with known descriptors and threads, stopped so that no figure moves while it is read twice; killed at the end.
+// A process with known descriptors and threads, stopped so that no figure moves while it is read twice;
+// killed at the end.
 class Stopped {
  public:
   explicit Stopped(int fds, int threads = 1) {
@@ -108,9 +110,11 @@ void ExpectSame(const ProcessStat& bpf, const ProcessStat& procfs) {
   EXPECT_EQ(bpf.minor_faults, procfs.minor_faults) << who;
   EXPECT_EQ(bpf.major_faults, procfs.major_faults) << who;
   const double tick_ns = 1e9 / static_cast<double>(kTicks);
-  EXPECT_NEAR(static_cast<double>(bpf.cpu.total_ns()), static_cast<double>(procfs.cpu.total_ns()), 3 * tick_ns) << who;
-  EXPECT_NEAR(static_cast<double>(bpf.children_cpu.total_ns()), static_cast<double>(procfs.children_cpu.total_ns()),
-              2 * tick_ns)
+  EXPECT_NEAR(static_cast<double>(bpf.cpu.total_ns()), static_cast<double>(procfs.cpu.total_ns()),
+              3 * tick_ns)
+      << who;
+  EXPECT_NEAR(static_cast<double>(bpf.children_cpu.total_ns()),
+              static_cast<double>(procfs.children_cpu.total_ns()), 2 * tick_ns)
       << who;
 }
 
@@ -247,7 +251,8 @@ TEST_F(BpfEventsTest, HowAProcessEndedIsTold) {
   kill(killed, SIGTERM);
   waitpid(coded, nullptr, 0);
   waitpid(killed, nullptr, 0);
-  DrainUntil([&] { return Find(ProcessEvent::Kind::kExit, coded) && Find(ProcessEvent::Kind::kExit, killed); });
+  DrainUntil(
+      [&] { return Find(ProcessEvent::Kind::kExit, coded) && Find(ProcessEvent::Kind::kExit, killed); });
   const ProcessEvent* code = Find(ProcessEvent::Kind::kExit, coded);
   const ProcessEvent* signal = Find(ProcessEvent::Kind::kExit, killed);
   ASSERT_TRUE(code != nullptr && signal != nullptr);
@@ -314,7 +319,8 @@ TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirFinalCpu) {
   const auto total = [this] {
     double seconds = 0;
     for (const ProcessEvent& event : seen_) {
-      if (event.kind == ProcessEvent::Kind::kFinalCpu) seconds += static_cast<double>(event.cpu.total_ns()) * 1e-9;
+      if (event.kind == ProcessEvent::Kind::kFinalCpu)
+        seconds += static_cast<double>(event.cpu.total_ns()) * 1e-9;
     }
     return seconds;
   };

@@ -67,9 +67,12 @@ def crowd(spawn_processes, name, count, fds, directory):
             raise RuntimeError(f"could not start {count} processes")
         yield process.pid
     finally:
-        process.stdin.close()
-        end(process)
-        process.stdout.close()
+        process.stdin.close()  # it ends its children, then itself
+        try:
+            process.wait(START_SECONDS)
+        finally:
+            end(process)
+            process.stdout.close()
 
 
 class BareScan:

@@ -41,10 +41,13 @@ endfunction()
 add_custom_target(sanitize_tests)
 
 # agent_exporter_test(<name> SOURCES ... LINK ... [LABELS ...]): a GoogleTest binary, known to CTest under its own name.
-# Label "sanitize" (the default) runs it under the sanitizers as well; LABELS none keeps it out of them.
+# Label "sanitize" (the default) runs it under the sanitizers as well; LABELS none keeps it out of them,
+# LABELS address runs it under asan but not under tsan (one thread, and tsan's own would be counted with it).
 function(agent_exporter_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
+    set(ARG_LABELS sanitize)
+  elseif(ARG_LABELS STREQUAL "address" AND AGENT_EXPORTER_SANITIZE MATCHES "address")
     set(ARG_LABELS sanitize)
   endif()
   add_executable(${name} ${ARG_SOURCES})

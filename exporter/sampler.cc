@@ -93,13 +93,17 @@ void Sampler::Loop() {
 absl::Status Sampler::Look(bool tick) {
   const auto started = SteadyClock::now();
   auto observation = watch_->observer().Observe(tick);
-  const std::lock_guard lock(mutex_);
-  if (!observation.ok()) {
-    failed_time_ = started;
-    return observation.status();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!observation.ok()) {
+      failed_time_ = started;
+      return observation.status();
+    }
+    latest_ = *observation;
+    latest_time_ = started;
   }
-  latest_ = *std::move(observation);
-  latest_time_ = started;
+  if (!tick) return absl::OkStatus();
+  for (const Listener& listener : listeners_) listener(*observation);
   return absl::OkStatus();
 }
 

@@ -8,10 +8,13 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "agents/observation.h"
@@ -23,6 +26,12 @@ class Sampler {
  public:
   Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval);
   ~Sampler();  // stops
+
+  // Called with the observation of every tick (the first included, not with what scrapes ask for in between),
+  // on the thread that made it: must return at once and leave slow work to a thread of its own. Before Start
+  // only.
+  using Listener = std::function<void(const std::shared_ptr<const Observation>&)>;
+  void AddListener(Listener listener) { listeners_.push_back(std::move(listener)); }
 
   // Makes the first observation before it returns, so that there is always one. Its error is the reason not
   // to start.
@@ -60,6 +69,7 @@ class Sampler {
   bool stopping_ = false;
   bool failing_ = false;  // so that a failure is logged once, not at every tick
   std::optional<RuleSet> new_rules_;
+  std::vector<Listener> listeners_;
   std::thread thread_;
 };
 

@@ -59,6 +59,25 @@ TEST_F(SamplerTest, StartGivesAnObservation) {
   EXPECT_EQ(sampler->Latest()->agents[0].processes.size(), 1u);
 }
 
+TEST_F(SamplerTest, ListenersHearOfTicksAndNotOfScrapes) {
+  const auto sampler = Make(kNever);
+  std::vector<std::shared_ptr<const Observation>> heard;
+  sampler->AddListener([&](const auto& observation) { heard.push_back(observation); });
+  ASSERT_TRUE(sampler->Start().ok());
+  const auto first = sampler->Latest();
+  EXPECT_NE(sampler->Fresh(milliseconds(0), kAmple), first);
+  sampler->Stop();
+  EXPECT_THAT(heard, testing::ElementsAre(first));
+}
+
+TEST_F(SamplerTest, ListenersHearOfEveryTick) {
+  const auto sampler = Make(milliseconds(1));
+  std::atomic<int> heard{0};
+  sampler->AddListener([&](const auto&) { ++heard; });
+  ASSERT_TRUE(sampler->Start().ok());
+  while (heard < 3) std::this_thread::sleep_for(milliseconds(1));
+}
+
 TEST_F(SamplerTest, StartSaysWhyItCannot) {
   const auto sampler = Make(kNever);
   tree_.RemoveRoot();

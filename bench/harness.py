@@ -52,16 +52,23 @@ def live_processes():
     return sum(name.isdigit() for name in os.listdir("/proc"))
 
 
+def named(program, name, directory):
+    """`program` under another name: a link to it, in a folder of its own, since several programs take the same name."""
+    folder = pathlib.Path(directory) / pathlib.Path(program).name
+    folder.mkdir(exist_ok=True)
+    link = folder / name
+    if not link.is_symlink():
+        link.symlink_to(program)
+    return link
+
+
 @contextlib.contextmanager
 def crowd(spawn_processes, name, count, fds, directory):
     """`count` idle processes with `fds` descriptors each: one called `name`, the rest its children. Yields its pid."""
     if count < 1:
         yield None
         return
-    link = pathlib.Path(directory) / name
-    if not link.is_symlink():
-        link.symlink_to(spawn_processes)
-    process = start([link, count, fds], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = start([named(spawn_processes, name, directory), count, fds], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         if process.stdout.readline() != b"ready\n":
             raise RuntimeError(f"could not start {count} processes")

@@ -1,13 +1,15 @@
-// CPU of one snapshot of the host by the bpf source, beside that of iterator loops that read next to nothing.
+// CPU of one snapshot of the host by the bpf source, beside that of bare iterator loops: one that reads the same
+// fields and drops them, and two that read next to nothing.
 //
 //   snapshot_cpu PASSES
 //
 // Prints a line "WHAT BYTES MEDIAN_NANOSECONDS" for each: user and system time of this process per pass, the
-// contenders taking turns. WHAT is "snapshot" (BYTES is then the number of processes), "two_numbers" or
-// "as_many_bytes" (bare_iterator.bpf.c).
+// contenders taking turns. WHAT is "snapshot" (BYTES is then the number of processes), "same_fields"
+// (kernel/bpf/snapshot.bpf.c), "two_numbers" or "as_many_bytes" (bare_iterator.bpf.c).
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/types.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@
 #include "kernel/procfs_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
+#include "snapshot.skel.h"
 
 namespace agent_exporter {
 namespace {
@@ -70,7 +73,13 @@ int Run(int passes) {
   bare_iterator_bpf* bare = bare_iterator_bpf__open_and_load();
   bpf_link* two = bare == nullptr ? nullptr : bpf_program__attach_iter(bare->progs.two_numbers, nullptr);
   bpf_link* many = two == nullptr ? nullptr : bpf_program__attach_iter(bare->progs.as_many_bytes, nullptr);
-  if (many == nullptr) {
+  snapshot_bpf* same = many == nullptr ? nullptr : snapshot_bpf__open();
+  bpf_link* fields = nullptr;
+  if (same != nullptr) {
+    same->rodata->cpu_count = static_cast<uint32_t>(libbpf_num_possible_cpus());
+    if (snapshot_bpf__load(same) == 0) fields = bpf_program__attach_iter(same->progs.snapshot, nullptr);
+  }
+  if (fields == nullptr) {
     std::perror("snapshot_cpu: bare iterator");
     return 1;
   }
@@ -80,6 +89,7 @@ int Run(int passes) {
     return (*source)->ReadAll(&rows).ok() ? static_cast<int64_t>(rows.size()) : -1;
   };
   Contender contenders[] = {{"snapshot", snapshot},
+                            {"same_fields", [&] { return ReadToEnd(fields); }},
                             {"two_numbers", [&] { return ReadToEnd(two); }},
                             {"as_many_bytes", [&] { return ReadToEnd(many); }}};
   constexpr int kWarmUp = 3;
@@ -101,6 +111,8 @@ int Run(int passes) {
     std::printf("%s %lld %lld\n", contender.name.c_str(), static_cast<long long>(contender.result),
                 static_cast<long long>(*middle));
   }
+  bpf_link__destroy(fields);
+  snapshot_bpf__destroy(same);
   bpf_link__destroy(many);
   bpf_link__destroy(two);
   bare_iterator_bpf__destroy(bare);

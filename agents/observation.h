@@ -12,6 +12,7 @@
 #define AGENT_EXPORTER_AGENTS_OBSERVATION_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -60,6 +61,19 @@ struct ResourceUse {
   double ratio() const { return limit == 0 ? 0 : static_cast<double>(used) / static_cast<double>(limit); }
 };
 
+// Whether what counts against a limit has been growing in a way that ends at the limit;
+// agents/leak_evidence.h says how that is judged. One for each ResourceUse of an agent.
+struct LeakEvidence {
+  ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
+  ResourceUse::Resource resource = ResourceUse::Resource::kFds;
+  // Robust slope of the floor, in units of `used` a second; 0 without evidence.
+  double growth_per_second = 0;
+  // At that slope; +infinity without evidence.
+  double seconds_to_limit = std::numeric_limits<double>::infinity();
+  // How long the floor has been seen to rise; 0 without evidence.
+  double evidence_span_seconds = 0;
+};
+
 // Sums that only rise while the exporter lives, whatever joins or leaves.
 struct AgentCounters {
   CpuTimes self_cpu;
@@ -91,6 +105,7 @@ struct AgentSample {
   // The highest of the last 60 s, over every look.
   std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
   std::vector<ResourceUse> resources;            // the tightest limit of each scope and resource
+  std::vector<LeakEvidence> leaks;               // as of the last tick
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
 };
 

@@ -5,20 +5,6 @@
 namespace agent_exporter::collectors {
 namespace {
 
-const char* Name(ResourceUse::Scope scope) { return scope == ResourceUse::Scope::kSelf ? "self" : "tree"; }
-
-const char* Name(ResourceUse::Resource resource) {
-  switch (resource) {
-    case ResourceUse::Resource::kFds:
-      return "fds";
-    case ResourceUse::Resource::kMemory:
-      return "memory";
-    case ResourceUse::Resource::kPids:
-      return "pids";
-  }
-  return "";
-}
-
 const char* Name(ResourceUse::Source source) {
   switch (source) {
     case ResourceUse::Source::kRlimit:

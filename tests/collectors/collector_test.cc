@@ -27,6 +27,7 @@ Observation Everything() {
   agent.counters.descendants_exited = {{"ok", 1}};
   agent.resources = {
       {ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kHost, 1, 2}};
+  agent.leaks = {{.seconds_to_limit = 60}};
   agent.cgroup_pids_headroom = 5;
   Observation observation =
       MakeObservation({agent, MakeAgent("agent_exporter", {MakeReadable(9, Role::kRoot)})});

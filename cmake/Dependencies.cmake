@@ -7,6 +7,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 
 # RE2's and civetweb's Debian packages have no CMake package on both releases. (Debian 13's pkg-config takes half a minute
 # to expand re2's 150 Abseil requirements.)

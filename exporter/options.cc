@@ -46,6 +46,8 @@ void AddFlags(CLI::App& app, Options& options) {
       ->check(CLI::NonNegativeNumber);
   Switch(app, "web.disable-exporter-metrics", options.disable_exporter_metrics,
          "Leave out the metrics about the exporter itself");
+  Flag(app, "web.token-file", options.token_file,
+       "File of the bearer token for all routes but the metrics; default: made in the state directory");
   Flag(app, "config.file", options.config_file, "Configuration file, YAML; without one, well-known agents");
   Switch(app, "collector.disable-defaults", options.disable_default_collectors,
          "Only collectors that are switched on by a flag");

@@ -23,6 +23,7 @@ struct Options {
   std::string telemetry_path = "/metrics";
   int max_requests = 40;  // scrapes under way at once; 0: no limit
   bool disable_exporter_metrics = false;
+  std::string token_file;  // empty: "token" in the state directory
   std::string config_file;
   std::map<std::string, bool> collectors;  // by name: switched on or off by a flag
   bool disable_default_collectors = false;

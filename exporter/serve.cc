@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "collectors/family.h"
+#include "exporter/bearer_token.h"
 #include "exporter/commands.h"
 #include "exporter/http_server.h"
 #include "exporter/landing_page.h"
@@ -25,6 +26,7 @@
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
+#include "exporter/state_directory.h"
 
 namespace agent_exporter {
 namespace {
@@ -100,6 +102,27 @@ void LogAddresses(const Options& options, const HttpServer& server) {
   }
 }
 
+// The token of the guarded routes, and in *told what the log should say of it. Without a place to keep one
+// they let nobody in, and all else works; only a file that was asked for by name must be right.
+absl::StatusOr<BearerToken> TokenFor(const Options& options, std::string* told) {
+  if (!options.token_file.empty()) {
+    *told = absl::StrCat("bearer token read from ", options.token_file);
+    return BearerToken::Load(options.token_file);
+  }
+  const auto directory = StateDirectory(SystemStateEnvironment());
+  absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
+  if (status.ok()) {
+    const std::string path = *directory + "/token";
+    auto token = BearerToken::LoadOrMake(path);
+    *told = absl::StrCat("the bearer token for all routes but the metrics is in ", path);
+    if (token.ok()) return token;
+    status = token.status();
+  }
+  *told = absl::StrCat("no bearer token, so only the metrics can be read: ", status.message(),
+                       "; name a file with --web.token-file");
+  return BearerToken();
+}
+
 // A bad file is refused in one log line and what runs goes on.
 void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics) {
   auto config = LoadConfig(options.config_file);
@@ -153,6 +176,10 @@ int RunServe(const Options& options, std::ostream& err) {
   const milliseconds collector_timeout = config->collector_timeout;
   const std::set<std::string> enabled = EnabledCollectors(options);
 
+  std::string token_told;
+  const absl::StatusOr<BearerToken> token = TokenFor(options, &token_told);
+  if (!token.ok()) return Fail(token.status(), err);
+
   const sigset_t signals = BlockSignals();
   auto watch = Watch::Make({.procfs = options.procfs,
                             .sysfs = options.sysfs,
@@ -179,7 +206,8 @@ int RunServe(const Options& options, std::ostream& err) {
 
   spdlog::info("{}", VersionLine());
   LogWhatIsThere(*sampler.Latest());
-  LogAddresses(options, server);
+  spdlog::info("{}", token_told);
+  LogAddresses(options, server);  // the last line: who waits for it may count the others
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) continue;

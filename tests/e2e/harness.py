@@ -124,6 +124,10 @@ class Exporter:
 
     def __init__(self, *flags, command=(), env=None):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("AGENT_EXPORTER")}
+        # Never this host's own state; anybody's, for the tests that change users.
+        self.state = tempfile.TemporaryDirectory(prefix="agent_exporter_state_")
+        os.chmod(self.state.name, 0o777)
+        environment["STATE_DIRECTORY"] = self.state.name
         environment.update(env or {})
         environment.update({key: os.environ[key] for key in ("ASAN_OPTIONS", "TSAN_OPTIONS") if key in os.environ})
         self.process = subprocess.Popen(

@@ -168,6 +168,49 @@ TEST_F(BpfTest, EveryProcessOfTheHostIsThere) {
   }
 }
 
+// Few processes of many are read by iterators of their own.
+TEST_F(BpfTest, AFewProcessesReadAloneTellTheSameAsAmongAll) {
+  std::vector<std::unique_ptr<Stopped>> crowd;
+  for (int i = 0; i < 60; ++i) crowd.push_back(std::make_unique<Stopped>(1));
+  const Stopped many_fds(200), threaded(1, 5);
+  const auto all = ByPid(*bpf_);
+  ProcessKey stranger = all.at(crowd[0]->pid()).key;
+  stranger.start_ticks += 1;
+  std::vector<ProcessStat> rows;
+  for (int pass = 0; pass < 2; ++pass) {  // the second over links that are held
+    ASSERT_TRUE(
+        bpf_->ReadSome({all.at(threaded.pid()).key, stranger, all.at(many_fds.pid()).key}, &rows).ok());
+    ASSERT_EQ(rows.size(), 2u);
+    for (const ProcessStat& row : rows) {
+      ExpectSame(row, all.at(row.key.pid));
+      EXPECT_EQ(row.cpu, all.at(row.key.pid).cpu);  // to the nanosecond, its threads' included
+    }
+    EXPECT_EQ(rows[0].threads, 5u);
+    const auto usage = bpf_->ReadUsage(rows[1].key, {.open_fds = true});
+    ASSERT_TRUE(usage.ok()) << usage.status();
+    EXPECT_EQ(usage->open_fds, procfs_->ReadUsage(rows[1].key, {.open_fds = true})->open_fds);
+    const auto one = bpf_->ReadOne(rows[0].key);
+    ASSERT_TRUE(one.ok()) << one.status();
+    EXPECT_EQ(one->cpu, all.at(threaded.pid()).cpu);
+    EXPECT_TRUE(absl::IsNotFound(bpf_->ReadOne(stranger).status()));
+  }
+}
+
+TEST_F(BpfTest, ChildrenTimeOfOneProcessIsNotCutToTicks) {
+  const ProcessKey self = ByPid(*bpf_).at(getpid()).key;
+  for (int i = 0; i < 20; ++i) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      BurnCpu(std::chrono::milliseconds(3));
+      _exit(0);
+    }
+    waitpid(pid, nullptr, 0);
+  }
+  const auto row = bpf_->ReadOne(self);
+  ASSERT_TRUE(row.ok()) << row.status();
+  EXPECT_NEAR(static_cast<double>(row->children_cpu.total_ns()) * 1e-9, ChildrenCpuSeconds(), 1e-5);
+}
+
 TEST_F(BpfTest, AZombieIsOne) {
   const pid_t pid = fork();
   if (pid == 0) _exit(0);

@@ -1,0 +1,46 @@
+#include "kernel/bpf_process_iterators.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "kernel/bpf_loading.h"
+#include "kernel/rooted_reader.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr const char* kWhat = "bpf iterator of one process";
+
+absl::StatusOr<Descriptor> Pass(const Descriptor& link) {
+  Descriptor pass(bpf_iter_create(link.get()));
+  if (!pass.ok()) return ErrnoStatus(errno, kWhat);
+  return pass;
+}
+
+}  // namespace
+
+absl::StatusOr<Descriptor> ProcessIterators::Link(pid_t pid) {
+  if (!supported_) return absl::UnimplementedError(kWhat);
+  bpf_iter_link_info which{};
+  which.task.pid = static_cast<__u32>(pid);
+  LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &which, .iter_info_len = sizeof(which));
+  Descriptor link(bpf_link_create(program_fd_, 0, BPF_TRACE_ITER, &options));
+  if (link.ok()) return link;
+  // Older kernels know less of bpf_iter_link_info and say so with one of these.
+  supported_ = errno != E2BIG && errno != EINVAL && errno != EPERM;
+  return supported_ ? ErrnoStatus(errno, kWhat) : absl::UnimplementedError(kWhat);
+}
+
+absl::StatusOr<Descriptor> ProcessIterators::Open(pid_t pid) {
+  if (const auto held = links_.find(pid); held != links_.end()) return Pass(held->second);
+  absl::StatusOr<Descriptor> link = Link(pid);
+  if (!link.ok()) return link;
+  absl::StatusOr<Descriptor> pass = Pass(*link);
+  if (pass.ok() && links_.size() < max_held_) links_.emplace(pid, *std::move(link));
+  return pass;
+}
+
+}  // namespace agent_exporter

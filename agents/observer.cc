@@ -118,7 +118,13 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     agent.counters = group->counters;  // sampling added to them
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
+    if (tick) {
+      leaks_.Tick(now.boottime, &agent);
+    } else {
+      leaks_.Show(&agent);
+    }
   }
+  if (tick) leaks_.ForgetUnseen();
   observation->unreadable = unreadable_.Take();
   return observation;
 }

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "agents/clock.h"
+#include "agents/leak_book.h"
 #include "agents/limits.h"
 #include "agents/observation.h"
 #include "agents/rules.h"
@@ -58,6 +59,9 @@ class Observer {
   const RuleSet& rules() const { return tracker_.rules(); }
   // The processes behind the last observation: explain's raw material.
   const Tracker& tracker() const { return tracker_; }
+  // Every tick adds to it. For saving it, and for loading before the first look.
+  LeakBook& leaks() { return leaks_; }
+  double boot_time_seconds() const { return static_cast<double>(boot_time_); }
 
  private:
   // What is remembered of a watched process between looks.
@@ -88,6 +92,7 @@ class Observer {
   HostReader host_reader_;
   CgroupReader cgroup_reader_;
   LimitBook limits_;
+  LeakBook leaks_;
   Tracker tracker_;
   uint64_t boot_time_ = 0;
   uint64_t start_ticks_ = 0;

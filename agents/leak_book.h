@@ -1,0 +1,52 @@
+// The leak evidence of all agents, kept from look to look and, saved and loaded again, over the exporter's own
+// restart.
+//
+// An agent's evidence belongs to its oldest live root, by identity: an agent that was restarted starts anew, and so
+// does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
+//
+// Thread safety: none; the sampler's thread owns it.
+
+#ifndef AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_
+#define AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agents/leak_detector.h"
+#include "agents/observation.h"
+#include "kernel/process.h"
+
+namespace agent_exporter {
+
+class LeakBook {
+ public:
+  // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`: seconds of
+  // CLOCK_BOOTTIME.
+  void Tick(double now, AgentSample* agent);
+  // Fills in the leaks as of the last tick.
+  void Show(AgentSample* agent) const;
+  // Lets go of agents that no tick named since the last call.
+  void ForgetUnseen();
+
+  // The whole book as bytes of a format of its own, for this machine and this version of it.
+  std::string Save(double boot_time) const;
+  // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is dropped,
+  // which is no error. InvalidArgument when these are not the bytes of a Save: nothing changes then.
+  absl::Status Load(std::string_view saved, double boot_time);
+
+ private:
+  struct Entry {
+    ProcessKey root;
+    bool seen = true;
+    std::vector<LeakDetector> detectors;  // one for each scope and resource that was ever known
+  };
+
+  std::map<std::string, Entry> entries_;  // by name, kind and slot
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_

@@ -1,0 +1,75 @@
+// Judges whether one figure is on its way to its limit.
+//
+// Evidence is a rise of the floor that, going on, ends at the limit before long in comparison with how long it has
+// been watched. The same test runs at every width of the ladder (agents/minima_ladder.h), so that a leak of half
+// an hour and one of a week are the same thing at another scale. All must hold, for the minima of the last 6, 8, 12
+// or 16 buckets:
+//
+//   monotony      nearly every later minimum is above every earlier one (Kendall), and none falls far below: a
+//                 sawtooth, a daily cycle or a walk goes down again
+//   no step       no single bucket brings half of the rise: a cache that was loaded, a job that began
+//   no fading     the newest half rises at least about as fast as the whole: a warm-up slows down
+//   news          the floor is above what it was before the rise: what has been there before was given back before
+//   horizon       the limit is not further away than a small multiple of the span: no prophecy
+//
+// Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it first.
+//
+// A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the tightest
+// for a moment only is passed over.
+//
+// Thread safety: none. Trivially copyable: its bytes are its saved form.
+
+#ifndef AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
+#define AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
+
+#include <array>
+#include <cstdint>
+
+#include "agents/minima_ladder.h"
+#include "agents/observation.h"
+
+namespace agent_exporter {
+
+class LeakDetector {
+ public:
+  static constexpr double kLimitSettlesSeconds = 180;
+
+  LeakDetector(ResourceUse::Scope scope, ResourceUse::Resource resource) : scope_(scope), resource_(resource) {}
+  ResourceUse::Scope scope() const { return scope_; }
+  ResourceUse::Resource resource() const { return resource_; }
+
+  // `use`: of this scope and resource. `now`: seconds of CLOCK_BOOTTIME.
+  void Add(double now, const ResourceUse& use);
+
+  // As of the last Add.
+  LeakEvidence Evidence() const;
+
+ private:
+  // What the minima of one width say; slope 0: nothing.
+  struct Verdict {
+    double slope = 0;  // per second
+    double hits_at = 0;  // seconds of CLOCK_BOOTTIME
+    double since = 0;    // when the rise began
+    double floor = 0;    // the newest minimum
+    double rise = 0;
+  };
+
+  bool LimitChanged(double now, const ResourceUse& use);
+  Verdict Judge(int level, double now) const;
+  Verdict JudgeWindow(int level, int buckets, double now) const;
+  double HighestBefore(int level, int buckets) const;
+
+  double LeastRise() const;
+
+  ResourceUse::Scope scope_;
+  ResourceUse::Resource resource_;
+  MinimaLadder ladder_;
+  std::array<Verdict, MinimaLadder::kLevels> verdicts_;
+  uint64_t limit_ = 0;
+  ResourceUse::Source source_ = ResourceUse::Source::kHost;
+  double other_limit_since_ = -1;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_

@@ -1,0 +1,25 @@
+// The Theil–Sen estimator: the median of the slopes between all pairs of points. Up to 29 % of the points may be
+// anything and it still tells the trend of the rest (https://en.wikipedia.org/wiki/Theil–Sen_estimator).
+//
+// Thread safety: a free function.
+
+#ifndef AGENT_EXPORTER_AGENTS_THEIL_SEN_H_
+#define AGENT_EXPORTER_AGENTS_THEIL_SEN_H_
+
+#include <optional>
+
+#include "absl/types/span.h"
+
+namespace agent_exporter {
+
+struct Point {
+  double x = 0;
+  double y = 0;
+};
+
+// Units of y for one of x. Points with the same x make no pair; empty when no two differ in x.
+std::optional<double> TheilSenSlope(absl::Span<const Point> points);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_THEIL_SEN_H_

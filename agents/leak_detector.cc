@@ -13,13 +13,28 @@ namespace {
 
 // Found on the development seeds of bench/detection; docs/detection.md says what they give on others.
 constexpr std::array<int, 4> kWindows = {6, 8, 12, 16};
-constexpr double kMinKendall = 0.8;       // (rising - falling pairs) / pairs
-constexpr double kMaxDrawdown = 0.25;     // of the rise
-constexpr double kMaxStep = 0.5;          // of the rise
-constexpr double kMinLateSlope = 0.6;     // of the slope
-constexpr double kHorizonKnown = 3;       // spans to the limit, where there was a life before the rise
-constexpr double kHorizonYoung = 1;       // where there was none: it may be a warm-up
+
+struct Strictness {
+  double kendall;     // at least: (rising - falling pairs) / pairs
+  double drawdown;    // at most, of the rise
+  double step;        // at most, of the rise
+  double late_slope;  // at least, of the slope
+  double unrest;      // at most, of the rise: what the figure moves within a bucket
+  double horizon;     // at most, in spans, where there was a life before the rise
+};
+// A build or a job takes what it needs within minutes, too: there the test is harder.
+constexpr Strictness kLong = {
+    .kendall = 0.85, .drawdown = 0.15, .step = 0.35, .late_slope = 0.6, .unrest = 2, .horizon = 2};
+// Builds and jobs, too, take what they need within minutes: there the test is harder.
+constexpr double kShortSeconds = 7000;
+constexpr Strictness kShort = {
+    .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 1.2};
+constexpr double kVeryShortSeconds = 1740;
+constexpr Strictness kVeryShort = {
+    .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
+constexpr double kHorizonYoung = 1;  // where there was none: it may be a warm-up
 constexpr double kMinNews = 0.3;          // of the rise, above the highest floor before
+constexpr double kMinNewsOfRange = 0.5;    // of what the floor moved before
 constexpr double kMinRiseOfLimit = 0.02;
 
 struct Shape {
@@ -86,25 +101,34 @@ LeakEvidence LeakDetector::Evidence() const {
 
 // The longest window that tells wins: its slope is the surest.
 LeakDetector::Verdict LeakDetector::Judge(int level, double now) const {
-  for (size_t i = kWindows.size(); i-- > 0;) {
+  for (size_t i = kWindows.size(); i-- > (level == 0 ? 1 : 0);) {
     const Verdict verdict = JudgeWindow(level, kWindows[i], now);
     if (verdict.slope > 0) return verdict;
   }
   return {};
 }
 
-// The highest floor before the last `buckets` of a level; NaN when there was no time before.
-double LeakDetector::HighestBefore(int level, int buckets) const {
-  double high = std::numeric_limits<double>::quiet_NaN();
-  for (int age = buckets; age < MinimaLadder::kBuckets; ++age) high = std::fmax(high, ladder_.At(level, age).min);
+// Between what the floor was before the last `buckets` of a level.
+LeakDetector::Range LeakDetector::RangeBefore(int level, int buckets) const {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  Range range{kNone, kNone};
+  const auto add = [&range](const MinimaLadder::Bucket& bucket) {
+    range.low = std::fmin(range.low, bucket.min);
+    range.high = std::fmax(range.high, bucket.high);
+  };
+  for (int age = buckets; age < MinimaLadder::kBuckets; ++age) {
+    const MinimaLadder::Bucket& bucket = ladder_.At(level, age);
+    range.low = std::fmin(range.low, bucket.min);
+    range.high = std::fmax(range.high, bucket.min);
+  }
   const double window = buckets * MinimaLadder::WidthSeconds(level);
   for (int wide = level + 1; wide < MinimaLadder::kLevels; ++wide) {
     const double width = MinimaLadder::WidthSeconds(wide);
     for (int age = static_cast<int>(std::ceil(window / width)); age < MinimaLadder::kBuckets; ++age) {
-      high = std::fmax(high, ladder_.At(wide, age).high);
+      add(ladder_.At(wide, age));
     }
   }
-  return high;
+  return range;
 }
 
 // Less than this is no rise, whatever its shape.
@@ -119,11 +143,13 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
   const double start = end - buckets * width;
   if (start < ladder_.first_seconds()) return {};
   std::vector<Point> minima;
+  std::vector<float> ranges;
   double peak = 0;
   for (int age = buckets - 1; age >= 0; --age) {
     const MinimaLadder::Bucket& bucket = ladder_.At(level, age);
     if (bucket.empty()) continue;
     minima.push_back({end - (age + 0.5) * width, bucket.min});
+    ranges.push_back(bucket.max - bucket.min);
     if (age < 2) peak = std::max(peak, static_cast<double>(bucket.max));
   }
   if (minima.size() < static_cast<size_t>(std::max(5, buckets * 3 / 4))) return {};
@@ -133,16 +159,22 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
   const double rise = slope * span;
   if (slope <= 0 || rise < LeastRise()) return {};
 
+  const Strictness& strict = span < kVeryShortSeconds ? kVeryShort : span < kShortSeconds ? kShort : kLong;
   const Shape shape = ShapeOf(all);
-  if (shape.kendall < kMinKendall || shape.drawdown > kMaxDrawdown * rise || shape.step > kMaxStep * rise) return {};
+  if (shape.kendall < strict.kendall || shape.drawdown > strict.drawdown * rise || shape.step > strict.step * rise) {
+    return {};
+  }
+  std::nth_element(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(ranges.size() / 2), ranges.end());
+  if (ranges[ranges.size() / 2] > strict.unrest * rise) return {};
   const double late = TheilSenSlope(all.subspan(minima.size() / 2)).value_or(0);
-  if (late < kMinLateSlope * slope) return {};
+  if (late < strict.late_slope * slope) return {};
 
-  const double before = HighestBefore(level, buckets);
+  const Range before = RangeBefore(level, buckets);
   const bool known = start - ladder_.first_seconds() >= span;
-  if (!std::isnan(before) && minima.back().y - before < kMinNews * rise) return {};
+  const double news = minima.back().y - before.high;
+  if (news < kMinNews * rise || news < kMinNewsOfRange * (before.high - before.low)) return {};
   const double left = (static_cast<double>(limit_) - std::max(peak, minima.back().y)) / std::min(slope, late);
-  if (left > (known ? kHorizonKnown : kHorizonYoung) * span) return {};
+  if (left > (known ? strict.horizon : std::min(strict.horizon, kHorizonYoung)) * span) return {};
   return {.slope = slope,
           .hits_at = now + std::max(0.0, left),
           .since = minima.front().x,

@@ -57,7 +57,10 @@ class LeakDetector {
   bool LimitChanged(double now, const ResourceUse& use);
   Verdict Judge(int level, double now) const;
   Verdict JudgeWindow(int level, int buckets, double now) const;
-  double HighestBefore(int level, int buckets) const;
+  struct Range {
+    double low = 0, high = 0;  // NaN when there was no time before
+  };
+  Range RangeBefore(int level, int buckets) const;
 
   double LeastRise() const;
 

@@ -16,8 +16,12 @@ WHO = ("{{ $labels.agent }}{{ with $labels.kind }} ({{ . }}{{ with $labels.slot 
        " on {{ $labels.instance }}")
 
 
-def look_up(query, labels=RESOURCE, unit="humanize", shown="value"):
-    """A template that asks for a figure as the alert fires; "unknown" where there is none.
+COUNT = 'printf "%.0f"'
+SIZE = "humanize1024"
+
+
+def look_up(query, labels=RESOURCE, unit="humanize", shown="value", otherwise="unknown"):
+    """A template that asks for a figure as the alert fires; `otherwise` where there is none.
 
     The matchers of the alert's own labels go where the query says %, or behind it.
     """
@@ -26,11 +30,15 @@ def look_up(query, labels=RESOURCE, unit="humanize", shown="value"):
     query = query.replace("%", matchers) if "%" in query else f"{query}{{{matchers}}}"
     show = f" | {unit}" if unit else ""
     return (f"{{{{ with printf `{query}` {values} | query }}}}"
-            f"{{{{ . | first | {shown}{show} }}}}{{{{ else }}}}unknown{{{{ end }}}}")
+            f"{{{{ . | first | {shown}{show} }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}")
 
 
 def limit_source():
     return look_up("agent_resource_limit_info", unit="", shown="label `source`")
+
+
+def last_exit(within):
+    return look_up(f"topk(1, increase(agent_exits_total{{%}}[{within}]) > 0)", AGENT, "", "label `category`")
 
 
 class Alerts:
@@ -62,6 +70,7 @@ class Alerts:
         """One alert on a leak. `select`: the series' matchers; `seen_wider`: what to leave to another alert."""
         leak = self.t.leak
         page = severity == "critical"
+        suffix = "B" if unit == SIZE else " {{ $labels.resource }}"
         series = LEAK.format(verdict) + "{" + select + "}"
         within = leak.page_within if page else leak.ticket_within
         expr = f"{series} < {within.seconds:g}"
@@ -73,10 +82,10 @@ class Alerts:
         self.add(
             name, severity, expr,
             f"{WHO} {what}: {{{{ $value | humanizeDuration }}}} to the limit",
-            f"""{WHO} {what}, and gives none back. In use: {look_up('agent_resource_used', unit=unit)} of
-            {look_up('agent_resource_limit', unit=unit)} ({look_up('agent_resource_used_ratio', unit='humanizePercentage')};
-            limit: {limit_source()}; scope {{{{ $labels.scope }}}}). Growth by the exporter's evidence:
-            {look_up('agent_leak_growth_per_second', unit=unit)}/s over
+            f"""{WHO} {what}. In use: {look_up('agent_resource_used', unit=unit)}{suffix} of
+            {look_up('agent_resource_limit', unit=unit)}{suffix} ({look_up('agent_resource_used_ratio', unit='humanizePercentage')};
+            limit: {limit_source()}; scope {{{{ $labels.scope }}}}). Growth as the exporter sees it:
+            {look_up('3600 * agent_leak_growth_per_second', unit=unit)}{suffix} an hour over the last
             {look_up('agent_leak_evidence_span_seconds', unit='humanizeDuration')}. At this pace the limit is reached in
             {{{{ $value | humanizeDuration }}}}. {advice}""",
             wait=leak.page_for if page else leak.ticket_for, keep=leak.keep_firing_for)
@@ -87,21 +96,21 @@ def leak_alerts(alerts):
     tree_fds = 'scope="tree", resource="fds"'
     tree_pids = 'scope="tree", resource="pids"'
     tree_memory = 'scope="tree", resource="memory"'
-    alerts.leak("AgentFdLeakFast", "critical", self_fds, "agreed", "leaks file descriptors", "humanize",
+    alerts.leak("AgentFdLeakFast", "critical", self_fds, "agreed", "leaks file descriptors", COUNT,
                 advice="At the limit open, accept and pipe fail with EMFILE.")
-    alerts.leak("AgentFdLeakSlow", "warning", self_fds, "suspected", "seems to leak file descriptors", "humanize",
+    alerts.leak("AgentFdLeakSlow", "warning", self_fds, "suspected", "seems to leak file descriptors", COUNT,
                 advice="Nobody needs to get up for this; it needs a fix or a planned restart before then.")
     for severity, verdict, what in (("critical", "agreed", "leaks file descriptors in a child"),
                                     ("warning", "suspected", "seems to leak file descriptors in a child")):
-        alerts.leak("AgentDescendantFdLeak", severity, tree_fds, verdict, what, "humanize", seen_wider=self_fds,
+        alerts.leak("AgentDescendantFdLeak", severity, tree_fds, verdict, what, COUNT, seen_wider=self_fds,
                     advice="The agent's own figure does not show it: look at the process with the most open_fds.")
     for severity, verdict, what in (("critical", "agreed", "uses ever more memory"),
                                     ("warning", "suspected", "seems to use ever more memory")):
-        alerts.leak("AgentMemoryClimb", severity, tree_memory, verdict, what, "humanize1024",
+        alerts.leak("AgentMemoryClimb", severity, tree_memory, verdict, what, SIZE,
                     advice="At the limit the kernel kills a process of the tree, or of the host.")
     for severity, verdict, what in (("critical", "agreed", "starts processes or threads that never end"),
                                     ("warning", "suspected", "seems to start processes or threads that never end")):
-        alerts.leak("AgentChildPileUp", severity, tree_pids, verdict, what, "humanize",
+        alerts.leak("AgentChildPileUp", severity, tree_pids, verdict, what, COUNT,
                     advice="At the limit fork fails, for the agent or for the whole host.")
 
 
@@ -111,8 +120,8 @@ def limit_alerts(alerts):
         "AgentNearLimit", "critical", f"agent_resource_used_ratio > {t.near_limit.ratio}",
         f"{WHO} has used {{{{ $value | humanizePercentage }}}} of its limit of {{{{ $labels.resource }}}}",
         f"""{WHO} ({{{{ $labels.scope }}}}) uses {look_up('agent_resource_used')} of {look_up('agent_resource_limit')}
-        {{{{ $labels.resource }}}}, {{{{ $value | humanizePercentage }}}}. The limit is: {limit_source()}. Seconds left at the
-        present growth, as far as the exporter knows: {look_up('agent_leak_seconds_to_limit')}.""",
+        {{{{ $labels.resource }}}}, {{{{ $value | humanizePercentage }}}}. The limit is: {limit_source()}. Time left at the
+        present growth: {look_up('agent_leak_seconds_to_limit{%} < Inf', unit='humanizeDuration', otherwise='no growth seen')}.""",
         wait=t.near_limit.wait, keep=t.leak.keep_firing_for)
     zombies = t.zombies
     series = 'agent_descendants{state="zombie"}'
@@ -140,13 +149,13 @@ def limit_alerts(alerts):
         or
         (
           min_over_time(agent_orphans[{orphans.lasting}]) >= {orphans.count}
-          and min_over_time(agent_orphans[{orphans.lasting}]) > max_over_time(agent_orphans[{orphans.lasting}] offset {orphans.lasting})
+          and min_over_time(agent_orphans[{orphans.lasting}]) > max_over_time(agent_orphans[{orphans.lasting}] offset {orphans.lasting * 2})
         )
         """,
         f"{WHO} left {{{{ $value }}}} processes behind",
         f"""{{{{ $value }}}} processes that {WHO} started go on without a parent
         (the agent itself: {look_up('agent_up', AGENT, '')} of 1 up). They hold
-        {look_up('agent_orphans_resident_memory_bytes', AGENT, 'humanize1024')}B of memory.""",
+        {look_up('agent_orphans_resident_memory_bytes', AGENT, SIZE)}B of memory.""",
         wait=alerts.t.interval * 5, keep=t.leak.keep_firing_for)
     cpu = t.cpu_saturated
     alerts.add(
@@ -169,8 +178,7 @@ def life_alerts(alerts):
         f"increase(agent_restarts_total[{loop.within}]) >= {loop.restarts} unless agent_instances > 1",
         f"{WHO} has restarted {{{{ $value | humanize }}}} times in {loop.within}",
         f"""{WHO} was replaced by a new process {{{{ $value | humanize }}}} times in {loop.within}; the present one is
-        {look_up('agent_self_uptime_seconds', AGENT, 'humanizeDuration')} old. Last known ends:
-        {look_up('topk(1, increase(agent_exits_total{%}[' + str(loop.within) + ']) > 0)', AGENT)} of one category.""",
+        {look_up('agent_self_uptime_seconds', AGENT, 'humanizeDuration')} old. Most of its ends were of category {last_exit(loop.within)}.""",
         keep=t.leak.keep_firing_for)
     cycle = t.leak_restart_cycle
     alerts.add(
@@ -193,9 +201,8 @@ def life_alerts(alerts):
     absent = t.absent
     gone = "agent_up == 0 and agent_configured == 1"
     regular = f"avg_over_time(agent_up[{absent.regular_over}]) > {absent.regular_ratio}"
-    gone_text = f"""No process of {WHO} runs, though the configuration names it. Last ends by category:
-        {look_up('topk(1, increase(agent_exits_total{%}[' + str(absent.regular_over) + ']) > 0)', AGENT)} of the most frequent;
-        time up over {absent.regular_over}:
+    gone_text = f"""No process of {WHO} runs, though the configuration names it. Most of its last ends were of category
+        {last_exit(absent.regular_over)}; time up over {absent.regular_over}:
         {look_up('avg_over_time(agent_up{%}[' + str(absent.regular_over) + '])', AGENT, 'humanizePercentage')}."""
     alerts.add("AgentAbsent", "critical", f"{gone}\nand {regular}", f"{WHO} is gone", gone_text, wait=absent.page_for)
     alerts.add("AgentAbsent", "warning", gone, f"{WHO} does not run", gone_text, wait=absent.ticket_for)
@@ -236,9 +243,9 @@ def host_alerts(alerts):
         agent_host_fork_headroom_tasks{{limit="threads_max"}} / ignoring (limit) agent_host_threads_max < {fork.headroom_ratio}
         """,
         "{{ $labels.instance }} can start only {{ $value | humanizePercentage }} of its tasks more",
-        f"""{{{{ $labels.instance }}}} runs {look_up('agent_host_threads', instance)} tasks and is near
-        {{{{ $labels.limit }}}} (pid_max {look_up('agent_host_pid_max', instance)}, threads-max
-        {look_up('agent_host_threads_max', instance)}). When none are left no shell starts either. The agent with the most
+        f"""{{{{ $labels.instance }}}} runs {look_up('agent_host_threads', instance, COUNT)} tasks, and there may be
+        {look_up('agent_host_pid_max', instance, COUNT)} by pid_max and
+        {look_up('agent_host_threads_max', instance, COUNT)} by threads-max. When none are left no shell starts either. The agent with the most
         tasks: {{{{ with printf `topk(1, agent_resource_used{{job=%q, instance=%q, scope="tree", resource="pids"}})` $labels.job
         $labels.instance | query }}}}{{{{ . | first | label `agent` }}}} ({{{{ . | first | value | humanize }}}}){{{{ else }}}}unknown{{{{ end }}}}.""",
         dashboard="host", wait=fork.wait)
@@ -258,8 +265,8 @@ def host_alerts(alerts):
           unless ignoring (resource, kind) agent_host_pressure_waiting_seconds_total{{resource="memory", kind="some"}}
         """,
         "{{ $labels.instance }} has {{ $value | humanizePercentage }} of its memory left",
-        f"""{{{{ $labels.instance }}}} has {look_up('agent_host_memory_available_bytes', instance, 'humanize1024')}B of
-        {look_up('agent_host_memory_total_bytes', instance, 'humanize1024')}B left and its tasks wait for memory. The OOM killer
+        f"""{{{{ $labels.instance }}}} has {look_up('agent_host_memory_available_bytes', instance, SIZE)}B of
+        {look_up('agent_host_memory_total_bytes', instance, SIZE)}B left and its tasks wait for memory. The OOM killer
         comes next. The largest agent: {largest}.""",
         dashboard="host", wait=memory.wait)
     stall = t.memory_stall
@@ -269,7 +276,7 @@ def host_alerts(alerts):
             "{{ $labels.instance }} does nothing but wait for memory, {{ $value | humanizePercentage }} of the time",
             f"""For {{{{ $value | humanizePercentage }}}} of the last {window} every task of {{{{ $labels.instance }}}} that could
             have run waited for memory (PSI full). Available:
-            {look_up('agent_host_memory_available_bytes', instance, 'humanize1024')}B. The largest agent: {largest}.""",
+            {look_up('agent_host_memory_available_bytes', instance, SIZE)}B. The largest agent: {largest}.""",
             dashboard="host", wait=stall.wait)
 
 

@@ -1,0 +1,273 @@
+"""What the alerts must say of made-up agents: for each alert one that deserves it, its benign twin, one with a scrape gap
+and one with a restart.
+
+Everything happens in one run of LENGTH minutes, one sample a minute; every scenario is an agent (or a host) of its own.
+"""
+
+LENGTH = 300
+GAP = 12  # minutes, longer than an instant selector looks back
+GIB = 2 ** 30
+
+
+class Scenario:
+    """The series of one agent or host, and what is expected: checks are (minute, alert, severity, firing)."""
+
+    def __init__(self, name, alert):
+        self.name = name
+        self.alert = alert
+        self.series = []
+        self.checks = []
+        self.never = []  # (alert, severity) that must not fire at any time
+
+    def add(self, metric, values, **labels):
+        """`values`: one a minute, None for no sample; what is missing at the end repeats the last."""
+        values = list(values) + [values[-1]] * (LENGTH + 1 - len(values))
+        self.series.append((metric, labels, values[:LENGTH + 1]))
+        return self
+
+    def fires(self, minute, severity, alert=None):
+        self.checks.append((minute, alert or self.alert, severity, True))
+        return self
+
+    def quiet(self, minute, severity, alert=None):
+        self.checks.append((minute, alert or self.alert, severity, False))
+        return self
+
+    def never_fires(self, *severities, alert=None):
+        self.never += [(alert or self.alert, severity) for severity in severities]
+        return self
+
+
+def gap(values, start, length=GAP):
+    return [None if start <= minute < start + length else value for minute, value in enumerate(values)]
+
+
+def ramp(before, minutes, low, high):
+    """Level for `before` minutes, then even growth to `high`, where it stays."""
+    return [low] * before + [low + (high - low) * (i + 1) / minutes for i in range(minutes)]
+
+
+def until(values, minute, then):
+    return list(values[:minute]) + [then] * (LENGTH + 1 - minute)
+
+
+def evidence(start, end, hit):
+    """Seconds to the limit that the exporter would show from minute `start` to `end` of a leak that hits at `hit`."""
+    return [60 * (hit - minute) if start <= minute < end else float("inf") for minute in range(LENGTH + 1)]
+
+
+NO_EVIDENCE = [float("inf")]
+
+
+def resource(scenario, scope, of, limit, used, seconds, starts=(0,)):
+    """What the exporter shows of one resource; `starts`: start times, one a minute."""
+    labels = {"agent": scenario.name, "scope": scope, "resource": of}
+    scenario.add("agent_resource_used", used, **labels)
+    scenario.add("agent_resource_limit", [limit if value is not None else None for value in used], **labels)
+    scenario.add("agent_resource_used_ratio", [None if value is None else value / limit for value in used], **labels)
+    scenario.add("agent_resource_limit_info", [1], **labels, source="rlimit")
+    scenario.add("agent_leak_seconds_to_limit", seconds, **labels)
+    scenario.add("agent_leak_growth_per_second", [limit / 12000], **labels)
+    scenario.add("agent_leak_evidence_span_seconds", [1800], **labels)
+    scenario.add("agent_self_start_time_seconds", [-86400 + start for start in starts], agent=scenario.name)
+    return scenario
+
+
+def leaks():
+    for page, ticket, scope, of, limit in (("AgentFdLeakFast", "AgentFdLeakSlow", "self", "fds", 1024),
+                                           ("AgentDescendantFdLeak", "AgentDescendantFdLeak", "tree", "fds", 1024),
+                                           ("AgentMemoryClimb", "AgentMemoryClimb", "tree", "memory", 8 * GIB),
+                                           ("AgentChildPileUp", "AgentChildPileUp", "tree", "pids", 4096)):
+        def scenario(name, used, seconds, starts=(0,), page=page, scope=scope, of=of, limit=limit):
+            return resource(Scenario(f"{of}-{scope}-{name}", page), scope, of, limit, used, seconds, starts)
+
+        low = 0.1 * limit
+        # Grows from minute 100 on and would reach the limit at minute 220; the leak ends at 200.
+        climb = until(ramp(100, 120, low, limit), 200, 0.93 * limit)
+        seen = evidence(115, 200, 220)
+        yield (scenario("leak", climb, seen).quiet(110, "critical").quiet(110, "warning", ticket)
+               .fires(160, "critical").fires(165, "warning", ticket))
+        # The same rise, given back every half hour; and a warm-up to the same height.
+        teeth = [low + 0.3 * limit * (minute % 30) / 30 for minute in range(LENGTH + 1)]
+        yield scenario("sawtooth", teeth, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
+        warm = [low + 0.6 * limit * (1 - 0.95 ** minute) for minute in range(LENGTH + 1)]
+        yield scenario("warm-up", warm, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
+        step = [low] * 100 + [0.7 * limit]
+        yield scenario("step", step, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
+        # Neither alone is enough for a page.
+        yield (scenario("floor-only", climb, NO_EVIDENCE).never_fires("critical")
+               .fires(165, "warning", ticket))
+        yield (scenario("evidence-only", [low], evidence(115, 200, 220)).never_fires("critical")
+               .fires(165, "warning", ticket))
+        yield (scenario("gap", gap(climb, 160), gap(seen, 160)).fires(158, "critical").fires(170, "critical")
+               .fires(185, "critical"))
+        # A gap within what it is judged by: it fires nevertheless, before the limit.
+        yield scenario("early-gap", gap(climb, 118, 4), gap(seen, 118, 4)).fires(175, "critical")
+        # The agent restarts: what it leaked is gone, and so is the alert.
+        yield (scenario("restart", until(climb, 165, low), evidence(115, 165, 220), [0] * 165 + [250000])
+               .fires(160, "critical").quiet(190, "critical").quiet(290, "critical").quiet(190, "warning", ticket))
+
+
+def limits():
+    def near(name, used):
+        return resource(Scenario(f"near-{name}", "AgentNearLimit"), "tree", "memory", 100, used, NO_EVIDENCE)
+
+    yield near("full", [50] * 60 + [95] * 60 + [50]).fires(70, "critical").quiet(62, "critical").quiet(150, "critical")
+    yield near("spikes", [95 if minute % 10 < 3 else 50 for minute in range(LENGTH + 1)]).never_fires("critical")
+    yield near("gap", gap([50] * 60 + [95], 80)).fires(90, "critical").fires(100, "critical")
+    yield near("restart", [50] * 60 + [95] * 20 + [5]).fires(75, "critical").quiet(110, "critical")
+
+    def zombies(name, values):
+        return Scenario(f"zombies-{name}", "AgentZombiePileUp").add("agent_descendants", values, agent=f"zombies-{name}",
+                                                                    state="zombie")
+
+    yield zombies("many", [0] * 30 + [40]).fires(60, "warning").quiet(40, "warning")
+    yield zombies("more-and-more", [minute // 10 for minute in range(LENGTH + 1)]).fires(180, "warning")
+    yield zombies("few", [8]).never_fires("warning")
+    yield zombies("bursts", [60 if minute % 20 < 5 else 1 for minute in range(LENGTH + 1)]).never_fires("warning")
+    yield zombies("gap", gap([0] * 30 + [40], 100)).fires(106, "warning").fires(125, "warning")
+    yield zombies("restart", [40] * 100 + [0]).fires(90, "warning").quiet(140, "warning")
+
+    def orphans(name, values, up):
+        return (Scenario(f"orphans-{name}", "AgentOrphansLeftBehind").add("agent_orphans", values, agent=f"orphans-{name}")
+                .add("agent_up", up, agent=f"orphans-{name}"))
+
+    yield orphans("of-the-gone", [0] * 50 + [3], [1] * 50 + [0]).fires(80, "warning").quiet(60, "warning")
+    yield orphans("ever-more", [minute // 20 for minute in range(LENGTH + 1)], [1]).fires(280, "warning")
+    yield orphans("servers", [4], [1]).never_fires("warning")  # what runs in the background on purpose
+    yield orphans("gap", gap([0] * 50 + [3], 100), gap([1] * 50 + [0], 100)).fires(95, "warning").fires(110, "warning")
+    yield orphans("restart", [3], [1] * 50 + [0] * 5 + [1]).never_fires("warning")
+
+    def cpu(name, cores, restart=None, hole=None):
+        total, values = 0, []
+        for minute in range(LENGTH + 1):
+            total = 0 if minute == restart else total + 60 * cores(minute)
+            values.append(total)
+        values = gap(values, hole) if hole else values
+        scenario = Scenario(f"cpu-{name}", "AgentCpuSaturated")
+        for mode in ("user", "system"):
+            scenario.add("agent_self_cpu_seconds_total", [None if v is None else v / 2 for v in values],
+                         agent=f"cpu-{name}", mode=mode)
+        return (scenario.add("agent_instances", gap([1] * (LENGTH + 1), hole) if hole else [1], agent=f"cpu-{name}")
+                .add("agent_process_cpu_usage_ratio", [1], agent=f"cpu-{name}", pid="7", comm="x"))
+
+    yield cpu("hung", lambda minute: float(minute > 60)).fires(110, "warning").quiet(80, "warning")
+    yield cpu("builds", lambda minute: float(minute % 30 < 15)).never_fires("warning")
+    # `for` starts anew after a gap that is longer than the window of rate().
+    yield cpu("gap", lambda minute: float(minute > 60), hole=120).fires(115, "warning").fires(180, "warning")
+    yield cpu("restart", lambda minute: float(minute > 60), restart=150).fires(145, "warning").fires(200, "warning")
+
+
+def life():
+    def restarts(name, counts, alert="AgentRestartLoop"):
+        return (Scenario(f"restarts-{name}", alert).add("agent_restarts_total", counts, agent=f"restarts-{name}")
+                .add("agent_instances", [1], agent=f"restarts-{name}")
+                .add("agent_self_uptime_seconds", [30], agent=f"restarts-{name}")
+                .add("agent_exits_total", counts, agent=f"restarts-{name}", category="plugin-error"))
+
+    loop = [0] * 60 + [minute // 3 for minute in range(LENGTH - 60)]
+    yield restarts("loop", loop).fires(90, "warning").quiet(58, "warning")
+    yield restarts("daily", [0] * 60 + [1] * 100 + [2]).never_fires("warning")
+    yield restarts("gap", gap(loop, 120)).fires(115, "warning").fires(125, "warning").fires(140, "warning")
+    # The exporter restarts: its counters begin at 0, and that is no restart of the agent.
+    yield restarts("exporter-restart", [9] * 100 + [0]).never_fires("warning")
+
+    def cycle(name, period, peak, counts=None):
+        count = counts or [minute // period for minute in range(LENGTH + 1)]
+        used = [10 + (peak - 10) * (minute % period) / period for minute in range(LENGTH + 1)]
+        scenario = restarts(name, count, "AgentLeakRestartCycle")
+        return resource(scenario, "self", "memory", 100, used, NO_EVIDENCE,
+                        [60 * period * number for number in count])
+
+    yield cycle("leak-cycle", 60, 99).fires(280, "warning").quiet(50, "warning")
+    yield cycle("redeploys", 60, 40).never_fires("warning")
+    yield cycle("cycle-exporter-restart", 60, 99, [5] * 100 + [0]).never_fires("warning")
+    with_gap = cycle("leak-cycle-gap", 60, 99)
+    with_gap.series = [(metric, labels, gap(values, 240)) for metric, labels, values in with_gap.series]
+    yield with_gap.fires(239, "warning").fires(250, "warning").fires(270, "warning")
+    by_exit = restarts("leak-cycle-by-exit", [minute // 60 for minute in range(LENGTH + 1)], "AgentLeakRestartCycle")
+    by_exit.add("agent_last_exit_resource_used_ratio", [0.97], agent=by_exit.name, resource="memory")
+    yield by_exit.fires(280, "warning")
+
+    def absent(name, up, configured=1):
+        return (Scenario(f"absent-{name}", "AgentAbsent").add("agent_up", up, agent=f"absent-{name}")
+                .add("agent_configured", [configured], agent=f"absent-{name}"))
+
+    yield absent("regular", [1] * 200 + [0]).fires(210, "critical").quiet(203, "critical")
+    yield absent("now-and-then", [0] * 30 + [1] * 20 + [0]).never_fires("critical").fires(120, "warning")
+    yield absent("unknown", [1] * 100 + [0], configured=0).never_fires("critical", "warning")
+    yield absent("restart", [1] * 100 + [0] * 3 + [1]).never_fires("critical", "warning")
+    yield absent("gap", gap([1] * (LENGTH + 1), 100)).never_fires("critical", "warning")
+
+
+def exporter():
+    def up(name, values):
+        return Scenario(f"{name}:10058", "AgentExporterDown").add("up", values)
+
+    yield up("down", [1] * 60 + [0]).fires(65, "critical").quiet(61, "critical")
+    yield up("restarted", [1] * 60 + [0] + [1]).never_fires("critical")
+    yield up("gap", gap([1] * 60 + [0], 100)).fires(99, "critical").fires(130, "critical")
+
+    def collector(name, success, stamps):
+        labels = {"collector": "limits"}
+        return (Scenario(f"{name}:10058", "AgentExporterCollectorStale")
+                .add("agent_exporter_collector_success", success, **labels)
+                .add("agent_exporter_last_collect_timestamp_seconds", stamps, **labels))
+
+    fresh = [60 * minute for minute in range(LENGTH + 1)]
+    yield collector("failing", [1] * 60 + [0], fresh).fires(75, "warning").quiet(65, "warning")
+    yield collector("stuck", [1], until(fresh, 60, 3600)).fires(85, "warning")
+    yield collector("cut-off-once", [0 if minute % 30 == 0 else 1 for minute in range(LENGTH + 1)], fresh).never_fires(
+        "warning")
+    yield collector("stale-gap", gap([1] * (LENGTH + 1), 100), gap(fresh, 100)).never_fires("warning")
+
+
+def host():
+    def memory(name, available, waiting, kind="some", alert="AgentHostMemoryLow"):
+        total, values = 0, []
+        for minute in range(LENGTH + 1):
+            total += 60 * waiting(minute)
+            values.append(total)
+        scenario = (Scenario(f"{name}:10058", alert).add("agent_host_memory_available_bytes", available)
+                    .add("agent_host_memory_total_bytes", [16 * GIB]))
+        if kind:
+            scenario.add("agent_host_pressure_waiting_seconds_total", values, resource="memory", kind=kind)
+        return scenario
+
+    low = [8 * GIB] * 60 + [1 * GIB]
+    yield memory("low", low, lambda minute: 0.2).fires(70, "critical").quiet(63, "critical")
+    yield memory("cached", low, lambda minute: 0.0).never_fires("critical")  # full, and nobody waits
+    yield memory("no-psi", [8 * GIB] * 60 + [GIB / 3], lambda minute: 0, kind=None).fires(70, "critical")
+    dip = [1 * GIB if 60 <= minute < 63 else 8 * GIB for minute in range(LENGTH + 1)]
+    yield memory("dip", dip, lambda minute: 0.2).never_fires("critical")
+    gone = memory("low-gap", low, lambda minute: 0.2)
+    gone.series = [(metric, labels, gap(values, 120)) for metric, labels, values in gone.series]
+    yield gone.fires(118, "critical").fires(150, "critical")
+
+    def stall(name, waiting):
+        return memory(name, [GIB], waiting, "full", "AgentHostMemoryStall")
+
+    yield stall("stalled", lambda minute: 0.6 * (minute > 60)).fires(75, "critical").fires(75, "warning").quiet(62, "critical")
+    yield stall("sluggish", lambda minute: 0.2 * (minute > 60)).fires(75, "warning").never_fires("critical")
+    yield stall("hiccups", lambda minute: 0.9 * (minute % 30 == 0)).never_fires("critical")
+    restarted = stall("rebooted", lambda minute: 0.0)
+    restarted.series[-1] = (*restarted.series[-1][:2], [5000] * 100 + [0] * (LENGTH - 99))
+    yield restarted.never_fires("critical", "warning")
+
+    def fork(name, threads):
+        limit = 32768
+        return (Scenario(f"{name}:10058", "AgentHostForkPressure")
+                .add("agent_host_fork_headroom_tasks", [None if n is None else limit - n for n in threads], limit="pid_max")
+                .add("agent_host_fork_headroom_tasks", [None if n is None else 126000 - n for n in threads],
+                     limit="threads_max")
+                .add("agent_host_threads", threads).add("agent_host_pid_max", [limit])
+                .add("agent_host_threads_max", [126000]))
+
+    yield fork("crowded", [2000] * 60 + [31000]).fires(70, "critical").quiet(63, "critical")
+    yield fork("builds", [31000 if minute % 20 < 3 else 2000 for minute in range(LENGTH + 1)]).never_fires("critical")
+    yield fork("crowded-gap", gap([2000] * 60 + [31000], 120)).fires(115, "critical").fires(145, "critical")
+    yield fork("fork-rebooted", [31000] * 100 + [800]).fires(90, "critical").quiet(130, "critical")
+
+
+def all_scenarios():
+    return [scenario for make in (leaks, limits, life, exporter, host) for scenario in make()]

@@ -1,0 +1,132 @@
+"""Caught before the kill, all real: a child of an agent leaks file descriptors; exporter, Prometheus and Alertmanager with the
+shipped files tell a webhook before the child gets EMFILE.
+
+Time runs faster: every duration of the rules is divided by SPEED_UP, by the same generator that wrote the shipped file.
+"""
+
+import contextlib
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+import harness
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "alerts"))
+
+import alertmanager  # pylint: disable=wrong-import-position
+
+SPEED_UP = 120
+LEAK_SECONDS = 75
+LIMIT = 300
+
+# The root only waits; its child opens files evenly, says when none is left, and lives on like a hung agent.
+PROGRAM = f"""
+import os, resource, subprocess, sys, time
+if sys.argv[1] == "root":
+    resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT}))
+    child = subprocess.Popen([sys.executable, sys.argv[0], "child"], stdin=subprocess.PIPE)
+    sys.stdin.read()
+    child.kill()
+else:
+    time.sleep({LEAK_SECONDS} / 5)  # a while of health before
+    started, held = time.monotonic(), []
+    try:
+        while True:
+            held.append(open(os.devnull))
+            pause = started + len(held) * {LEAK_SECONDS} / {LIMIT} - time.monotonic()
+            time.sleep(max(0, pause))
+    except OSError as error:
+        print(error.errno, time.time(), flush=True)
+    time.sleep(3600)
+"""
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+class AlertsTest(harness.TestCase):
+    def start_prometheus(self, exporter, manager):
+        rules = subprocess.run([sys.executable, "-B", ROOT / "alerts" / "generate.py", f"--speed-up={SPEED_UP}"],
+                               capture_output=True, text=True, check=True).stdout
+        config = self.write("prometheus.yml", f"""
+global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
+rule_files: ['{self.write("rules.yml", rules)}']
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{manager.address}']}}]}}]}}
+scrape_configs: [{{job_name: agents, static_configs: [{{targets: ['127.0.0.1:{exporter.port}']}}]}}]
+""")
+        address = f"127.0.0.1:{free_port()}"
+        log = open(f"{self.directory}/prometheus.log", "wb")  # pylint: disable=consider-using-with
+        process = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.directory}/data",
+                                    f"--web.listen-address={address}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(log.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return f"http://{address}/api/v1/"
+
+    def api(self, path, **parameters):
+        with contextlib.suppress(OSError), urllib.request.urlopen(
+                f"{self.prometheus}{path}?{urllib.parse.urlencode(parameters)}", timeout=harness.PATIENCE) as answer:
+            return json.load(answer)["data"]
+        return None
+
+    def test_the_page_comes_before_the_limit(self):
+        script = self.write("leaking_agent.py", PROGRAM)
+        config = self.write("agents.yaml", f"""
+builtin_profiles: false
+sample_interval: 500ms
+agents:
+  - name: leaker
+    match: {{script: {pathlib.Path(script).name}}}
+""")
+        exporter = self.exporter(f"--config.file={config}")
+        manager, webhook = alertmanager.start(self)
+        self.prometheus = self.start_prometheus(exporter, manager)
+        harness.wait_for(lambda: self.api("query", query="up == 1"), "the first scrape")
+
+        agent = subprocess.Popen([sys.executable, "-B", script, "root"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(agent.stdout.close)
+        self.addCleanup(agent.wait)
+        self.addCleanup(agent.stdin.close)
+        number, hit = agent.stdout.readline().split()  # however long it takes
+        self.assertEqual(int(number), 24, "EMFILE")
+        hit = float(hit)
+
+        told = {}
+        for when, alert in webhook.messages:
+            labels = alert["labels"]
+            if labels.get("agent") == "leaker":
+                told.setdefault((labels["alertname"], labels["severity"]), (when, alert))
+        early = {key: round(hit - when, 1) for key, (when, _) in told.items()}
+        print(f"before EMFILE, in seconds of {LEAK_SECONDS}: {early}", file=sys.stderr)
+        pages = {name: alert for (name, severity), (when, alert) in told.items() if severity == "critical" and when < hit}
+        self.assertTrue(pages, f"no page before EMFILE; told: {early}")
+        for alert in pages.values():
+            # Of the child, not of the agent itself, and with the figures.
+            self.assertEqual((alert["labels"]["scope"], alert["labels"]["resource"]), ("tree", "fds"))
+            self.assertIn(f"of {LIMIT} fds", alert["annotations"]["description"])
+            self.assertIn("rlimit", alert["annotations"]["description"])
+        # The rising floor was seen long before.
+        self.assertIn(("AgentDescendantFdLeak", "warning"), told)
+        self.assertGreater(early["AgentDescendantFdLeak", "warning"], 0)
+        # Nothing was said that is not so.
+        self.assertEqual({name for name, _ in told} - {"AgentDescendantFdLeak", "AgentNearLimit"}, set())
+        # Every rule was evaluated without an error, and no message holds one.
+        broken = [rule["name"] for group in self.api("rules")["groups"] for rule in group["rules"] if rule.get("lastError")]
+        self.assertEqual(broken, [])
+        for alert in self.api("alerts")["alerts"]:
+            self.assertNotRegex(str(alert["annotations"]), r"<error|%!|<no value>")
+
+
+if __name__ == "__main__":
+    unittest.main()

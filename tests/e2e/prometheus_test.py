@@ -1,21 +1,14 @@
 """The real Prometheus scrapes the real exporter, and the README's queries answer with the live tree's figures."""
 
-import contextlib
-import json
 import os
 import pathlib
 import re
-import shutil
-import socket
-import subprocess
 import unittest
-import urllib.parse
-import urllib.request
 
 import harness
+from prometheus_server import PROMETHEUS, Prometheus
 
 README = pathlib.Path(os.environ.get("README", pathlib.Path(__file__).parents[2] / "README.md"))
-PROMETHEUS = shutil.which("prometheus")
 
 
 def readme_queries():
@@ -24,12 +17,6 @@ def readme_queries():
     if fence is None:
         raise AssertionError("README.md has no ```promql fence")
     return [line for line in fence[1].splitlines() if line and not line.startswith("#")]
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @unittest.skipUnless(PROMETHEUS, "prometheus is not installed")
@@ -43,31 +30,11 @@ class PrometheusTest(harness.TestCase):
         # Before and after the tree changes, so that there is an orphan and some CPU.
         self.exporter_.scrape()
         self.root.tell("change")
-        self.prometheus = self.start_prometheus()
-
-    def start_prometheus(self):
-        port = free_port()
-        config = self.write("prometheus.yml", "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
-                            "  - job_name: agents\n    static_configs:\n"
-                            f"      - targets: ['127.0.0.1:{self.exporter_.port}']\n")
-        log = open(f"{self.directory}/prometheus.log", "wb")  # pylint: disable=consider-using-with
-        process = subprocess.Popen([PROMETHEUS, f"--config.file={config}", f"--storage.tsdb.path={self.directory}/data",
-                                    f"--web.listen-address=127.0.0.1:{port}"],
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.addCleanup(log.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return f"http://127.0.0.1:{port}/api/v1/"
-
-    def api(self, path, **parameters):
-        url = f"{self.prometheus}{path}?{urllib.parse.urlencode(parameters)}"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=harness.PATIENCE) as answer:
-            return json.load(answer)["data"]
-        return None  # it does not answer yet, or not to this
+        self.prometheus = Prometheus(self, [f"127.0.0.1:{self.exporter_.port}"])
 
     def query(self, text):
         """{labels: value} of an instant query; None as long as there is no answer."""
-        data = self.api("query", query=text)
+        data = self.prometheus.api("query", query=text)
         if data is None:
             return None
         return {frozenset((k, v) for k, v in sample["metric"].items() if k not in ("job", "instance", "__name__")):
@@ -89,7 +56,7 @@ class PrometheusTest(harness.TestCase):
 
     def test_it_is_up_and_keeps_types_helps_and_units(self):
         self.wait_for_query('up{job="agents"}', lambda answer: set(answer.values()) == {1.0})
-        metadata = harness.wait_for(lambda: self.api("targets/metadata"), "metadata")
+        metadata = harness.wait_for(lambda: self.prometheus.api("targets/metadata"), "metadata")
         known = {entry["metric"]: entry for entry in metadata}
         agent_metrics = [name for name in known if name.startswith("agent_")]
         self.assertGreater(len(agent_metrics), 40)

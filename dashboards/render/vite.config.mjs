@@ -1,0 +1,11 @@
+import { defineConfig } from 'vite';
+import { fileURLToPath } from 'node:url';
+
+export default defineConfig({
+  esbuild: { jsx: 'automatic' },
+  define: { 'process.env': {}, global: 'globalThis' },
+  // Icons are fetched from here.
+  publicDir: fileURLToPath(new URL('node_modules/@grafana/ui/dist/public', import.meta.url)),
+  build: { outDir: 'dist', chunkSizeWarningLimit: 100000, minify: false, sourcemap: false },
+  logLevel: 'warn',
+});

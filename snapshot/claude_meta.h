@@ -1,0 +1,79 @@
+// agent_meta of a Claude Code agent, without its cooperation: from the session transcript that its process
+// writes. Which one that is nobody says, so it is the newest in the folder of the process' working directory,
+// below its owner's home, and only if it was written to since the process started.
+//
+// Nothing is followed out of the home, and only files of the process' owner are read: the exporter may be
+// allowed more than that owner.
+//
+// Thread safety: none; one thread uses it.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_CLAUDE_META_H_
+#define AGENT_EXPORTER_SNAPSHOT_CLAUDE_META_H_
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agents/observation.h"
+#include "agents/rules.h"
+#include "kernel/process_files.h"
+#include "kernel/rooted_reader.h"
+#include "kernel/unreadable.h"
+#include "snapshot/agent_meta.h"
+#include "snapshot/claude_transcript.h"
+#include "snapshot/regular_file.h"
+
+namespace agent_exporter {
+
+// A user's home directory; empty: no such user.
+using HomeOf = std::function<std::optional<std::string>(uid_t)>;
+std::optional<std::string> HomeFromUserDatabase(uid_t uid);
+
+class ClaudeMeta {
+ public:
+  // `proc` must outlive this.
+  explicit ClaudeMeta(const RootedReader& proc, HomeOf home_of = HomeFromUserDatabase);
+
+  // Whether a live process of the agent is Claude Code by the built-in profile, whatever the agent is called.
+  bool IsClaude(const AgentSample& agent);
+
+  // Of the agent's processes that are Claude Code; of its roots where none is. Several: the transcript
+  // written last. `context_window` in tokens; context_pct is not told where the transcript counts more than
+  // that. NotFound: no transcript; else as OpenRegularFile and VisitLinesFromEnd.
+  absl::StatusOr<AgentMeta> Read(const AgentSample& agent, uint64_t context_window);
+
+ private:
+  struct Place;
+  bool IsClaude(const ProcessSample& process);
+  std::vector<const ProcessSample*> Candidates(const AgentSample& agent);
+  absl::StatusOr<Place> PlaceOf(const ProcessSample& process);
+  // Replaces *best by the newest transcript of `place` if that is newer.
+  absl::Status FindNewest(const Place& place, std::optional<OpenFile>* best);
+  absl::StatusOr<ClaudeSession> ReadOnce(const OpenFile& file);
+
+  struct Remembered {
+    uint64_t size = 0;
+    int64_t mtime_ns = 0;
+    ClaudeSession session;
+  };
+
+  ProcessFiles files_;
+  Unreadable unreadable_;
+  HomeOf home_of_;
+  RuleSet profile_;
+  double boot_time_;                                           // seconds since the epoch
+  std::map<std::tuple<ProcessKey, std::string>, bool> known_;  // with comm: it changes with an exec
+  std::map<std::pair<dev_t, ino_t>, Remembered> sessions_;     // read once as long as they do not change
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_CLAUDE_META_H_

@@ -13,8 +13,8 @@ set -euo pipefail
 names() {
   case $1 in
     build)
-      printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev prometheus-cpp-dev \
-        libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev zlib1g-dev ;;
+      printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev libcurl4-openssl-dev \
+        prometheus-cpp-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev zlib1g-dev ;;
     bpf)
       # Optional: without them the build leaves the BPF process source out.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;

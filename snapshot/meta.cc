@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agents/label_value.h"
 #include "kernel/bounded_command.h"
+#include "snapshot/agent_names.h"
 #include "snapshot/bounded_json.h"
 #include "snapshot/regular_file.h"
 
@@ -51,8 +52,6 @@ std::optional<std::vector<std::string>> Words(const json& object, const char* ke
   return words;
 }
 
-bool EndsWithStar(std::string_view text) { return !text.empty() && text.back() == '*'; }
-
 absl::StatusOr<std::string> FilePath(const MetaOptions& options, const std::string& agent) {
   constexpr std::string_view kPlace = "{agent}";
   const size_t at = options.path.find(kPlace);
@@ -84,10 +83,7 @@ std::string_view SourceName(MetaOptions::Source source) {
 
 const MetaOptions* FindMetaOptions(const std::vector<MetaOptions>& all, std::string_view agent) {
   for (const MetaOptions& options : all) {
-    const std::string_view name = options.agent;
-    if (name == agent) return &options;
-    if (EndsWithStar(name) && agent.substr(0, name.size() - 1) == name.substr(0, name.size() - 1))
-      return &options;
+    if (AgentNameMatches(options.agent, agent)) return &options;
   }
   return nullptr;
 }

@@ -3,28 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "tests/kernel/fake_tree.h"
+#include "tests/snapshot/wait_for.h"
 
 namespace agent_exporter {
 namespace {
 
 using namespace std::chrono_literals;
-
-template <typename Condition>
-bool WaitFor(Condition condition) {
-  for (const auto deadline = std::chrono::steady_clock::now() + 60s; !condition();
-       std::this_thread::sleep_for(2ms)) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-  }
-  return true;
-}
 
 std::shared_ptr<const Observation> Observed(const std::vector<std::string>& names) {
   auto observation = std::make_shared<Observation>();

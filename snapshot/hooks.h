@@ -1,0 +1,100 @@
+// Who is told when a snapshot differs from the one before: commands and URLs, run by a small pool of threads,
+// so that no tick ever waits for them.
+//
+// A command gets AGENT_EXPORTER_HOOK, _AGENT, _TIMESTAMP and _DIFF_FIELDS (dotted keys, commas between) in
+// its environment; a URL gets a POST. Both get the same JSON, a command on its standard input:
+// {"agent", "timestamp", "diff_fields": [...], "snapshot": {...}}. docs/hooks.md tells users.
+//
+// Changes of one agent reach a hook in their order, one at a time. With several hooks no single one takes all
+// threads, so that one that hangs does not silence the rest. What finds a hook's queue full is dropped and
+// counted.
+//
+// Thread safety: all public methods may be called from any thread.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_HOOKS_H_
+#define AGENT_EXPORTER_SNAPSHOT_HOOKS_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "kernel/descriptor.h"
+
+namespace agent_exporter {
+
+inline constexpr std::chrono::milliseconds kHookCommandLimit{10'000};
+inline constexpr std::chrono::milliseconds kHookUrlLimit{5'000};
+
+// Either a command (argv, run without a shell) or a URL.
+struct HookOptions {
+  std::string name;  // for metrics and logs; unique
+  std::vector<std::string> command;
+  std::string url;                  // http:// or https://
+  std::vector<std::string> agents;  // whose changes, by name; a * at the end stands for any rest; empty: all
+  std::chrono::milliseconds time_limit = kHookCommandLimit;
+};
+
+class HookPool {
+ public:
+  struct Limits {
+    size_t threads = 4;
+    size_t queue = 64;  // waiting changes of one hook
+  };
+  // Told, in one line, of a hook that starts to fail.
+  using Log = std::function<void(const std::string&)>;
+
+  // Starts its threads, if there are hooks.
+  HookPool(std::vector<HookOptions> hooks, Log log) : HookPool(std::move(hooks), std::move(log), Limits()) {}
+  HookPool(std::vector<HookOptions> hooks, Log log, Limits limits);
+  // Ends the hooks that run, within a second or so, and drops those that wait.
+  ~HookPool();
+  HookPool(const HookPool&) = delete;
+  HookPool& operator=(const HookPool&) = delete;
+
+  // A DiffListener (snapshot/agent_meta.h): `diff` is {"agent", "timestamp", "diff_fields"}. Queues and
+  // returns at once.
+  void Notify(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot);
+
+  // Runs by (hook, result): ok, failed, timeout, dropped; every pair there can be, from 0.
+  std::map<std::pair<std::string, std::string>, uint64_t> Counts() const;
+
+ private:
+  struct Job {
+    size_t hook = 0;
+    std::string agent, timestamp, fields, body;
+    bool running = false;
+  };
+
+  void Loop();
+  std::list<Job>::iterator NextJob();  // end() when none may start now
+  absl::Status Run(const Job& job) const;
+  void Finish(std::list<Job>::iterator job, const absl::Status& status);
+
+  const std::vector<HookOptions> hooks_;
+  const Log log_;
+  const Limits limits_;
+  const Descriptor cancel_;  // an eventfd, readable once this ends
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::list<Job> jobs_;  // running and waiting, oldest first
+  std::map<std::pair<std::string, std::string>, uint64_t> counts_;
+  std::vector<bool> failing_;  // by hook, so that a failure is logged once
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_HOOKS_H_

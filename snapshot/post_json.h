@@ -1,0 +1,24 @@
+// One HTTP POST, by libcurl.
+//
+// Thread safety: safe to call from several threads at once.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_
+#define AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace agent_exporter {
+
+// Posts `body` as application/json. http and https only, certificates are checked, redirects are not
+// followed, the answer's body is not kept. Ends within a second of `cancel_fd` becoming readable (-1: never).
+// OK for a status of 200 to 299. DeadlineExceeded; Cancelled; Unavailable for all else that kept an answer
+// away; Unknown for another status.
+absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
+                      int cancel_fd);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agents/rules_yaml.h"
+#include "exporter/snapshot_meta_config.h"
 
 namespace agent_exporter {
 namespace {
@@ -99,15 +100,18 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   if (root.IsDefined() && !root.IsNull()) {
     if (!root.IsMap())
       return BadValue(root, file, "the file must be a map; it starts with a key such as agents:");
-    absl::Status status = CheckYamlKeys(
-        root, file,
-        {"agents", "builtin_profiles", "sample_interval", "max_agents", "forget_after", "collector_timeout"});
+    absl::Status status = CheckYamlKeys(root, file,
+                                        {"agents", "builtin_profiles", "sample_interval", "max_agents",
+                                         "forget_after", "collector_timeout", "meta"});
     if (!status.ok()) return status;
     if (const YAML::Node agents = root["agents"]; agents && !agents.IsNull()) {
       auto own = RulesFromYaml(agents, file);
       if (!own.ok()) return own.status();
       rules = *std::move(own);
     }
+    auto meta = MetaFromYaml(root["meta"], file);
+    if (!meta.ok()) return meta.status();
+    config.meta = *std::move(meta);
     status = ReadScalars(root, file, &config);
     if (!status.ok()) return status;
   }

@@ -6,6 +6,7 @@
 //   5s max_agents: 200           # more names than that fold into agent="other" forget_after: 1h          #
 //   how long a discovered agent shows agent_up 0 after its last process went collector_timeout: 2s     # a
 //   collector that takes longer is cut off
+//   meta: […]                 # where agents' agent_meta comes from, exporter/snapshot_meta_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
 // Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is
@@ -18,9 +19,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
+#include "snapshot/meta.h"
 
 namespace agent_exporter {
 
@@ -31,6 +34,7 @@ struct Config {
   size_t max_agents = 200;
   std::chrono::seconds forget_after{3600};
   std::chrono::milliseconds collector_timeout{2000};
+  std::vector<MetaOptions> meta;
 };
 
 // What runs without a file: the built-in profiles and the defaults above.

@@ -22,6 +22,7 @@
 #include "exporter/http_server.h"
 #include "exporter/landing_page.h"
 #include "exporter/logging.h"
+#include "exporter/meta_collectable.h"
 #include "exporter/metrics_handler.h"
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
@@ -174,6 +175,7 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!config.ok()) return Fail(config.status(), err);
   const std::optional<milliseconds> configured_interval = config->sample_interval;
   const milliseconds collector_timeout = config->collector_timeout;
+  std::vector<MetaOptions> meta_options = std::move(config->meta);
   const std::set<std::string> enabled = EnabledCollectors(options);
 
   std::string token_told;
@@ -192,12 +194,16 @@ int RunServe(const Options& options, std::ostream& err) {
   GiveUpPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
   Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
+  const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
+      std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
+  sampler.AddListener([meta](const auto& observation) { meta->Offer(observation); });
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
 
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
   }
+  scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
   HttpServer server({.listen = options.listen});

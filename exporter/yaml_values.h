@@ -1,0 +1,43 @@
+// Values of a configuration file that several parts of it have in common.
+//
+// Thread safety: free functions without state.
+// Errors: InvalidArgument "file:line: what is wrong; what to do". `key` is how the value is called there.
+
+#ifndef AGENT_EXPORTER_EXPORTER_YAML_VALUES_H_
+#define AGENT_EXPORTER_EXPORTER_YAML_VALUES_H_
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace agent_exporter {
+
+absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what);
+
+// A text that is not empty.
+absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key);
+
+// A text or a list of texts, none empty, at least one.
+absl::StatusOr<std::vector<std::string>> YamlTexts(const YAML::Node& node, std::string_view file,
+                                                   std::string_view key);
+
+// A program and its arguments: a list, whose first entry is a path or a name without blanks.
+absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std::string_view file,
+                                                     std::string_view key);
+
+// "5s" and the like, within limits.
+absl::StatusOr<std::chrono::milliseconds> YamlDuration(const YAML::Node& node, std::string_view file,
+                                                       std::string_view key, std::chrono::milliseconds least,
+                                                       std::chrono::milliseconds most);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_YAML_VALUES_H_

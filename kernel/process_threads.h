@@ -1,0 +1,25 @@
+// The threads of one process by name: /proc/<pid>/task/<tid>/comm (proc(5)). For the few threads that
+// somebody named in the configuration.
+//
+// Thread safety: a free function. Errors: as RootedReader; NotFound when the process went.
+
+#ifndef AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_
+#define AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "kernel/rooted_reader.h"
+
+namespace agent_exporter {
+
+// The lowest tid among the threads of `pid` that are called `name`, of which the kernel keeps 15 bytes;
+// empty: there is none. Looks at 4096 threads at most.
+absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t pid, std::string_view name);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_

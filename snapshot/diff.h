@@ -1,0 +1,26 @@
+// What changed from one snapshot to the next.
+//
+// Objects are flattened to dotted keys ("pids.tmux.pane"); lists compare whole; absent equals null.
+// timestamp, has_diff and diff_fields never count.
+//
+// Thread safety: pure functions.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_DIFF_H_
+#define AGENT_EXPORTER_SNAPSHOT_DIFF_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "snapshot/options.h"
+
+namespace agent_exporter {
+
+// The dotted keys of what differs, sorted. A number whose change is below its minimum does not differ; a
+// change to or from null, or of type, always does.
+std::vector<std::string> DiffFields(const nlohmann::ordered_json& before, const nlohmann::ordered_json& after,
+                                    const DiffOptions& options);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_DIFF_H_

@@ -1,0 +1,65 @@
+// What snapshots are made of and where they go: the `snapshot:` part of a configuration, parsed.
+//
+// Thread safety: values.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_OPTIONS_H_
+#define AGENT_EXPORTER_SNAPSHOT_OPTIONS_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agent_exporter {
+
+// A helper that an agent cannot do without. Exactly one of pid, pidfile, agent and comm says which process;
+// a `thread` narrows that to one of its threads, and alone means a thread of the agent's own root.
+struct SidecarOptions {
+  std::string name;
+  std::optional<pid_t> pid;
+  std::string pidfile;
+  std::string agent;   // the oldest live root of what the match rules call so
+  std::string comm;    // the newest process of this name in the agent's own tree
+  std::string thread;  // name of the thread, exact (15 bytes at most in the kernel)
+};
+
+struct SnapshotAgent {
+  std::string name;
+  std::string session;  // the tmux session it runs in; empty: found by its processes
+  std::vector<SidecarOptions> sidecars;
+};
+
+// How much a number must differ to count.
+struct MinimumChange {
+  double amount = 0;
+  bool percent = false;  // of the value before
+};
+
+struct DiffOptions {
+  std::vector<std::string> ignore;               // dotted keys; each with everything below it
+  std::map<std::string, MinimumChange> minimum;  // by dotted key, each for everything below it
+};
+
+// What changes all the time on a host where nothing happens.
+DiffOptions DefaultDiffOptions();
+
+struct SnapshotOptions {
+  std::string dir;  // expanded; see ExpandHome
+  std::chrono::milliseconds interval{60000};
+  std::vector<SnapshotAgent> agents;  // empty: every agent there is
+  std::vector<std::string> names = {"claude", "bun", "node"};
+  DiffOptions diff = DefaultDiffOptions();
+};
+
+// `path` with a leading "~" as the user's home: $HOME, or what the user database says.
+std::string ExpandHome(const std::string& path);
+
+// $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/agent_exporter or ~/.cache/agent_exporter.
+std::string DefaultSnapshotDir();
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_OPTIONS_H_

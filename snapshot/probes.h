@@ -1,0 +1,46 @@
+// What has to be asked of other programs for a snapshot: tmux and screen. Each is run at most once a
+// snapshot, on the snapshots' thread, never on a scrape.
+//
+// Thread safety: free functions; safe from any thread.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_PROBES_H_
+#define AGENT_EXPORTER_SNAPSHOT_PROBES_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agents/tmux.h"
+
+namespace agent_exporter {
+
+struct ProbeOptions {
+  std::string tmux = "tmux";
+  std::string screen = "screen";
+  std::string tmux_socket_root = TmuxSocketRoot();
+  std::chrono::milliseconds time_limit{3000};
+  int cancel_fd = -1;  // as BoundedCommand::cancel_fd
+};
+
+struct ProbeResults {
+  // Empty: not installed, or could not be asked (then a failure), or only other users' servers run, whom we
+  // do not ask.
+  std::optional<TmuxList> tmux;
+  // Our own user's sessions that live. Empty: not installed, or could not be asked.
+  std::optional<uint64_t> screen_sessions;
+  // What was installed and failed: "tmux: …", "screen: …".
+  std::vector<std::string> failures;
+};
+
+ProbeResults RunProbes(const ProbeOptions& options);
+
+// Live sessions in the output of `screen -ls`; InvalidArgument for a text that is not such a list.
+absl::StatusOr<uint64_t> ParseScreenList(std::string_view text);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_PROBES_H_

@@ -1,0 +1,177 @@
+#include "snapshot/snapshot_json.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <set>
+#include <tuple>
+
+#include "absl/strings/str_format.h"
+
+namespace agent_exporter {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kCommBytes = 15;
+
+template <typename Value>
+Json OrNull(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json ForkPressure(const HostSample& host) {
+  if (!host.processes || !host.pid_max || *host.pid_max == 0) return nullptr;
+  const double percent = 100 * static_cast<double>(*host.processes) / static_cast<double>(*host.pid_max);
+  return std::round(percent * 100) / 100;
+}
+
+// The pane that the agent runs in: of the session that was named; else where one of its processes is the
+// pane's program or a root is started from it; else of a session of the agent's name.
+const TmuxPane* FindPane(const SnapshotInput& input) {
+  if (!input.probes.tmux) return nullptr;
+  std::set<pid_t> own;
+  for (const ProcessSample& process : input.agent.processes) {
+    own.insert(process.key.pid);
+    if (process.role == Role::kRoot) own.insert(process.ppid);
+  }
+  const auto first = [&input](const auto& fits) {
+    const TmuxPane* found = nullptr;
+    for (const TmuxPane& pane : input.probes.tmux->panes) {
+      if (!fits(pane)) continue;
+      if (found == nullptr || std::tie(pane.window, pane.pane) < std::tie(found->window, found->pane))
+        found = &pane;
+    }
+    return found;
+  };
+  const auto is_session = [](const std::string& name) {
+    return [&name](const TmuxPane& pane) { return pane.session == name; };
+  };
+  if (!input.session.empty()) return first(is_session(input.session));
+  const TmuxPane* pane = first([&own](const TmuxPane& p) { return p.pid > 0 && own.contains(p.pid); });
+  return pane != nullptr ? pane : first(is_session(input.agent.name));
+}
+
+// The server of `pane`, or the only one that runs.
+std::optional<pid_t> FindServer(const ProbeResults& probes, const TmuxPane* pane) {
+  if (pane != nullptr) return pane->server_pid;
+  if (!probes.tmux) return std::nullopt;
+  std::set<pid_t> servers;
+  for (const TmuxPane& any : probes.tmux->panes) servers.insert(any.server_pid);
+  return servers.size() == 1 ? std::optional(*servers.begin()) : std::nullopt;
+}
+
+Json Pids(const SnapshotInput& input) {
+  std::optional<ProcessKey> newest;
+  for (const ProcessSample* process : ProcessesCalled(input.agent, "claude")) {
+    const auto age = [](const ProcessKey& key) { return std::pair(key.start_ticks, key.pid); };
+    if (!newest || age(process->key) > age(*newest)) newest = process->key;
+  }
+  const TmuxPane* pane = FindPane(input);
+  Json sidecars = Json::object();
+  for (const Sidecar& sidecar : input.sidecars) {
+    sidecars[sidecar.name] = {
+        {"pid", OrNull(sidecar.pid)}, {"kind", sidecar.kind()}, {"alive", sidecar.alive}};
+  }
+  return {{"container_daemon", OrNull(input.daemon)},
+          {"claude_code", newest ? Json(newest->pid) : Json(nullptr)},
+          {"tmux",
+           {{"server", OrNull(FindServer(input.probes, pane))},
+            {"pane", pane != nullptr && pane->pid > 0 ? Json(pane->pid) : Json(nullptr)}}},
+          {"sidecars", std::move(sidecars)}};
+}
+
+}  // namespace
+
+Json MakeSnapshot(const SnapshotInput& input) {
+  const HostSample& host = input.observation.host;
+  const auto memory = [&host](uint64_t HostMemory::* part) {
+    return host.memory ? Json((*host.memory).*part) : Json(nullptr);
+  };
+  Json snapshot = {{"agent", input.agent.name},
+                   {"timestamp", LocalTimestamp(input.observation.wall_seconds)},
+                   {"host", input.host}};
+  const auto& tmux = input.probes.tmux;
+  const std::vector<std::string> sessions = tmux ? tmux->SessionNames() : std::vector<std::string>();
+  snapshot["tmux_count"] = tmux ? Json(sessions.size()) : Json(nullptr);
+  snapshot["tmux_names"] = tmux ? Json(sessions) : Json(nullptr);
+  snapshot["screen_count"] = OrNull(input.probes.screen_sessions);
+  for (const std::string& name : input.names) {
+    snapshot[name + "_procs"] = ProcessesCalled(input.agent, name).size();
+  }
+  snapshot["load1"] = host.load ? Json(host.load->average[0]) : Json(nullptr);
+  snapshot["mem_total_bytes"] = memory(&HostMemory::total);
+  snapshot["mem_used_bytes"] = memory(&HostMemory::used);
+  snapshot["mem_free_bytes"] = memory(&HostMemory::available);
+  snapshot["nproc_cur"] = OrNull(host.processes);
+  snapshot["nproc_max"] = OrNull(host.pid_max);
+  snapshot["fork_pressure_pct"] = ForkPressure(host);
+  snapshot["context_percent"] = input.meta ? OrNull(input.meta->context_pct) : Json(nullptr);
+  snapshot["agent_meta"] = input.meta ? MetaJson(*input.meta) : Json::object();
+  snapshot["pids"] = Pids(input);
+  return snapshot;
+}
+
+AgentSample MergedAgent(const Observation& observation, const std::string& name) {
+  AgentSample merged;
+  merged.name = name;
+  for (const AgentSample& agent : observation.agents) {
+    if (agent.name != name) continue;
+    if (merged.processes.empty()) {
+      merged.kind = agent.kind;
+      merged.slot = agent.slot;
+    }
+    merged.configured |= agent.configured;
+    merged.processes.insert(merged.processes.end(), agent.processes.begin(), agent.processes.end());
+  }
+  return merged;
+}
+
+std::vector<const ProcessSample*> ProcessesCalled(const AgentSample& agent, std::string_view name) {
+  std::vector<const ProcessSample*> found;
+  for (const ProcessSample& process : agent.processes) {
+    if (process.state != 'Z' && process.comm == name.substr(0, kCommBytes)) found.push_back(&process);
+  }
+  if (!found.empty() || agent.name != name) return found;
+  for (const ProcessSample& process : agent.processes) {
+    if (process.state != 'Z' && process.role == Role::kRoot) found.push_back(&process);
+  }
+  return found;
+}
+
+Json MetaJson(const AgentMeta& meta) {
+  Json json = Json::object();
+  const auto put = [&json](const char* key, const auto& value) {
+    if (value) json[key] = *value;
+  };
+  put("alive", meta.alive);
+  put("subagents", meta.subagents);
+  put("context_pct", meta.context_pct);
+  put("current_tool", meta.current_tool);
+  put("last_activity", meta.last_activity);
+  put("model", meta.model);
+  put("pane_tail", meta.pane_tail);
+  put("pane_tail_block", meta.pane_tail_block);
+  put("recent_actions", meta.recent_actions);
+  return json;
+}
+
+std::string LocalTimestamp(double wall_seconds) {
+  const auto seconds = static_cast<time_t>(wall_seconds);
+  tm local{};
+  ::localtime_r(&seconds, &local);
+  const long minutes = local.tm_gmtoff / 60;
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local);
+  return absl::StrFormat("%s%c%02d:%02d", text, minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
+                         std::abs(minutes) % 60);
+}
+
+std::string HostName() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.nodename : "";
+}
+
+}  // namespace agent_exporter

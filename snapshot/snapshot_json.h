@@ -1,0 +1,59 @@
+// A snapshot: one JSON object of what the host looked like for one agent at one instant. docs/snapshot.md
+// lists its fields.
+//
+// Thread safety: pure functions.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_JSON_H_
+#define AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_JSON_H_
+
+#include <sys/types.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agents/observation.h"
+#include "snapshot/agent_meta.h"
+#include "snapshot/probes.h"
+#include "snapshot/sidecars.h"
+
+namespace agent_exporter {
+
+struct SnapshotInput {
+  const Observation& observation;
+  const AgentSample& agent;  // of all kinds and slots, see MergedAgent
+  std::string session;       // the tmux session it runs in; empty: found by its processes
+  const ProbeResults& probes;
+  const std::vector<std::string>& names;  // whose processes in the agent's tree to count
+  std::vector<Sidecar> sidecars;
+  std::optional<AgentMeta> meta;
+  std::optional<pid_t> daemon;  // the exporter that watches
+  std::string host;
+};
+
+// Without has_diff and diff_fields, which the store adds. What is not known is null.
+nlohmann::ordered_json MakeSnapshot(const SnapshotInput& input);
+
+// All live processes of the agents of this name, whatever their kind and slot, as one agent; one without
+// processes where there is none.
+AgentSample MergedAgent(const Observation& observation, const std::string& name);
+
+// Live processes of `agent` that are called `name`, by comm alone: a wrapper that mentions it in its command
+// line does not count. Where none has that comm and the agent itself is called so, its roots: what a match
+// rule knows under another comm (a script, a versioned binary).
+std::vector<const ProcessSample*> ProcessesCalled(const AgentSample& agent, std::string_view name);
+
+// Only what is present.
+nlohmann::ordered_json MetaJson(const AgentMeta& meta);
+
+// ISO 8601 in local time, with seconds and offset: "2026-03-01T14:05:09+01:00".
+std::string LocalTimestamp(double wall_seconds);
+
+// uname's nodename.
+std::string HostName();
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_JSON_H_

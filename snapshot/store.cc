@@ -1,0 +1,247 @@
+#include "snapshot/store.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "kernel/descriptor.h"
+#include "snapshot/diff.h"
+
+namespace agent_exporter {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr size_t kMaxBytes = 16 << 20;
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxName = 180;  // with suffixes below the 255 of most file systems
+constexpr milliseconds kLockPause{5};
+
+absl::Status FileError(int error, absl::string_view what, const std::string& path) {
+  const std::string text = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(absl::StrCat(text, "; choose another directory for snapshots"));
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+      return absl::ResourceExhaustedError(text);
+    case ENOENT:
+      return absl::NotFoundError(text);
+    default:
+      return absl::InternalError(text);
+  }
+}
+
+absl::Status MakeDirectories(const std::string& dir) {
+  for (size_t slash = dir.find('/', 1);; slash = dir.find('/', slash + 1)) {
+    const std::string part = dir.substr(0, slash);
+    struct stat info{};
+    if (::mkdir(part.c_str(), 0700) != 0 && ::stat(part.c_str(), &info) != 0)
+      return FileError(errno, "make the directory", part);
+    if (slash == std::string::npos) break;
+  }
+  return absl::OkStatus();
+}
+
+// Readable by the directory's owner: a snapshot that root takes into the daemon's directory must not shut the
+// daemon out.
+void HandToOwnerOf(const std::string& dir, int fd) {
+  struct stat info{};
+  if (::geteuid() == 0 && ::stat(dir.c_str(), &info) == 0 && info.st_uid != 0) {
+    (void)!::fchown(fd, info.st_uid, info.st_gid);
+  }
+}
+
+// A file under its final name only when it is whole: written beside it, then renamed. Nothing is left behind
+// unless Commit was called.
+class PendingFile {
+ public:
+  explicit PendingFile(std::string path) : path_(std::move(path)), temporary_(absl::StrCat(path_, ".tmp")) {}
+  ~PendingFile() {
+    if (pending_) ::unlink(temporary_.c_str());
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  absl::Status Write(const std::string& dir, std::string_view text) {
+    ::unlink(temporary_.c_str());  // of a writer that was killed; the lock says that it is nobody's now
+    const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return FileError(errno, "write", temporary_);
+    pending_ = true;
+    HandToOwnerOf(dir, fd);
+    int error = 0;
+    while (!text.empty() && error == 0) {
+      const ssize_t wrote = ::write(fd, text.data(), text.size());
+      if (wrote > 0) text.remove_prefix(static_cast<size_t>(wrote));
+      if (wrote < 0 && errno != EINTR) error = errno;
+    }
+    // Some file systems tell only here that there was no room.
+    if (::close(fd) != 0 && error == 0) error = errno;
+    return error == 0 ? absl::OkStatus() : FileError(error, "write", temporary_);
+  }
+
+  // A second name for the file `existing`; false where the file system has no such thing.
+  bool Link(const std::string& existing) {
+    ::unlink(temporary_.c_str());
+    pending_ = ::link(existing.c_str(), temporary_.c_str()) == 0;
+    return pending_;
+  }
+
+  absl::Status Commit() {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(errno, "write", path_);
+    pending_ = false;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string path_;
+  std::string temporary_;
+  bool pending_ = false;
+};
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  // O_NONBLOCK: a FIFO in its place must not hold us up.
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat info{};
+  if (!fd.ok() || ::fstat(fd.get(), &info) != 0) return FileError(errno, "read", path);
+  if (!S_ISREG(info.st_mode)) return absl::InternalError(absl::StrCat(path, " is no regular file"));
+  std::string text;
+  char buffer[16384];
+  while (text.size() <= kMaxBytes) {
+    const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(errno, "read", path);
+    if (got == 0) return text;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  return absl::InternalError(absl::StrCat(path, " is longer than ", kMaxBytes, " bytes"));
+}
+
+// Empty for what is no snapshot of ours: no object, cut, nested beyond reason.
+std::optional<Json> ParseSnapshot(const std::string& text) {
+  bool deep = false;
+  const auto watch_depth = [&deep](int depth, Json::parse_event_t, Json&) {
+    deep |= depth > kMaxDepth;
+    return !deep;
+  };
+  Json json = Json::parse(text, watch_depth, /*allow_exceptions=*/false);
+  if (deep || !json.is_object()) return std::nullopt;
+  return json;
+}
+
+absl::StatusOr<Descriptor> Lock(const SnapshotStore::Options& options, const std::string& path) {
+  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.ok()) return FileError(errno, "open", path);
+  HandToOwnerOf(options.dir, fd.get());
+  const SteadyClock::time_point deadline = SteadyClock::now() + options.patience;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return FileError(errno, "lock", path);
+    if (SteadyClock::now() >= deadline) {
+      return absl::DeadlineExceededError(absl::StrCat("another writer holds ", path));
+    }
+    pollfd cancel{options.cancel_fd, POLLIN, 0};
+    if (::poll(&cancel, 1, static_cast<int>(kLockPause.count())) > 0) {
+      return absl::CancelledError(absl::StrCat("waiting for ", path, " was ended"));
+    }
+  }
+  return fd;
+}
+
+// latest under the name prev as well.
+absl::Status Roll(const SnapshotStore::Options& options, const std::string& base, const std::string& text) {
+  PendingFile prev(base + ".prev.json");
+  if (!prev.Link(base + ".latest.json")) {
+    if (absl::Status status = prev.Write(options.dir, text); !status.ok()) return status;
+  }
+  return prev.Commit();
+}
+
+}  // namespace
+
+std::string SafeFileName(std::string_view agent) {
+  constexpr uint64_t kFnvPrime = 1099511628211ULL;  // FNV-1a, 64 bits
+  uint64_t hash = 14695981039346656037ULL;
+  std::string name;
+  for (const char c : agent) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || (c == '.' && !name.empty());
+    if (plain) {
+      name += c;
+    } else {
+      absl::StrAppendFormat(&name, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  if (name.empty()) return "%";
+  if (name.size() > kMaxName) {
+    name.resize(kMaxName);
+    absl::StrAppendFormat(&name, "%%%016x", hash);
+  }
+  return name;
+}
+
+std::string SnapshotText(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Json snapshot,
+                                                    const std::optional<DiffOptions>& diff) const {
+  if (absl::Status status = MakeDirectories(options_.dir); !status.ok()) return status;
+  const std::string base = absl::StrCat(options_.dir, "/", SafeFileName(agent));
+  const auto lock = Lock(options_, base + ".lock");
+  if (!lock.ok()) return lock.status();
+
+  // As it will be read again: bad UTF-8 replaced, numbers as JSON writes them.
+  std::optional<Json> clean = ParseSnapshot(SnapshotText(snapshot));
+  if (!clean) return absl::InvalidArgumentError("a snapshot must be an object of moderate depth");
+  snapshot = *std::move(clean);
+  const auto text_before = ReadFile(base + ".latest.json");
+  const std::optional<Json> before = text_before.ok() ? ParseSnapshot(*text_before) : std::nullopt;
+  std::vector<std::string> fields;
+  if (before && diff) fields = DiffFields(*before, snapshot, *diff);
+
+  StoredSnapshot stored{.path = base + ".latest.json"};
+  snapshot["has_diff"] = !fields.empty();
+  snapshot["diff_fields"] = fields;
+  PendingFile latest(stored.path), diff_file(base + ".diff.json");
+  if (absl::Status status = latest.Write(options_.dir, SnapshotText(snapshot)); !status.ok()) return status;
+  if (!fields.empty()) {
+    stored.diff = {
+        {"agent", snapshot["agent"]}, {"timestamp", snapshot["timestamp"]}, {"diff_fields", fields}};
+    absl::Status status = diff_file.Write(options_.dir, SnapshotText(*stored.diff));
+    if (!status.ok()) return status;
+  }
+  // All that needs room is written: from here on names change.
+  if (before) {
+    if (absl::Status status = Roll(options_, base, *text_before); !status.ok()) return status;
+  }
+  if (stored.diff) {
+    if (absl::Status status = diff_file.Commit(); !status.ok()) return status;
+  }
+  if (absl::Status status = latest.Commit(); !status.ok()) return status;
+  stored.snapshot = std::move(snapshot);
+  return stored;
+}
+
+absl::StatusOr<std::string> SnapshotStore::ReadLatest(const std::string& agent) const {
+  return ReadFile(absl::StrCat(options_.dir, "/", SafeFileName(agent), ".latest.json"));
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,191 @@
+#include "snapshot/ticker.h"
+
+#include <sys/eventfd.h>
+
+#include <exception>
+
+#include "absl/strings/str_cat.h"
+#include "snapshot/snapshot_json.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr char kSelf[] = "agent_exporter";
+
+bool IsDue(const std::optional<double>& last, double now, double interval) {
+  return !last || now - *last >= interval || now < *last;
+}
+
+}  // namespace
+
+SnapshotTicker::SnapshotTicker(Options options)
+    : options_(std::move(options)),
+      proc_(options_.procfs),
+      cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      store_({.dir = options_.snapshot.dir, .cancel_fd = cancel_.get()}) {
+  options_.probes.cancel_fd = cancel_.get();
+}
+
+SnapshotTicker::~SnapshotTicker() { Stop(); }
+
+void SnapshotTicker::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void SnapshotTicker::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ::eventfd_write(cancel_.get(), 1);
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void SnapshotTicker::Offer(std::shared_ptr<const Observation> observation) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_ = std::move(observation);
+  }
+  changed_.notify_all();
+}
+
+SnapshotFigures SnapshotTicker::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
+absl::StatusOr<std::string> SnapshotTicker::Latest(const std::string& agent) const {
+  return store_.ReadLatest(agent);
+}
+
+uint64_t SnapshotTicker::rounds() const {
+  const std::lock_guard lock(mutex_);
+  return rounds_;
+}
+
+void SnapshotTicker::WaitForRound(uint64_t after) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return rounds_ > after || stopping_; });
+}
+
+void SnapshotTicker::Loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stopping_ || waiting_ != nullptr; });
+    if (stopping_) return;
+    const std::shared_ptr<const Observation> observation = std::exchange(waiting_, nullptr);
+    lock.unlock();
+    try {
+      Look(*observation);
+    } catch (const std::exception& error) {  // no memory, say: the next tick may have some
+      Note("snapshots", absl::InternalError(error.what()));
+    }
+    lock.lock();
+  }
+}
+
+void SnapshotTicker::Look(const Observation& observation) {
+  const double now = observation.monotonic_seconds;
+  if (IsDue(last_sidecars_, now, kSidecarSeconds)) {
+    last_sidecars_ = now;
+    LookAtAllSidecars(observation);
+  }
+  const double interval = std::chrono::duration<double>(options_.snapshot.interval).count();
+  if (IsDue(last_round_, now, interval)) {
+    last_round_ = now;
+    Round(observation);
+  }
+}
+
+void SnapshotTicker::LookAtAllSidecars(const Observation& observation) {
+  for (const SnapshotAgent& agent : options_.snapshot.agents) {
+    if (agent.sidecars.empty()) continue;
+    std::vector<Sidecar> sidecars =
+        LookAtSidecars(agent.sidecars, observation, MergedAgent(observation, agent.name).processes, proc_);
+    const std::lock_guard lock(mutex_);
+    figures_.agents[agent.name].sidecars = std::move(sidecars);
+  }
+}
+
+void SnapshotTicker::Round(const Observation& observation) {
+  const ProbeResults probes = RunProbes(options_.probes);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    figures_.tmux_sessions =
+        probes.tmux ? std::optional<uint64_t>(probes.tmux->SessionNames().size()) : std::nullopt;
+    figures_.screen_sessions = probes.screen_sessions;
+    figures_.probe_failures += probes.failures.size();
+  }
+  Note("probes", probes.failures.empty() ? absl::OkStatus() : absl::UnavailableError(probes.failures[0]));
+  for (const SnapshotAgent& agent : Agents(observation)) Snapshot(agent, observation, probes);
+  {
+    const std::lock_guard lock(mutex_);
+    ++rounds_;
+  }
+  changed_.notify_all();
+}
+
+void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const Observation& observation,
+                              const ProbeResults& probes) {
+  const AgentSample merged = MergedAgent(observation, agent.name);
+  auto stored = store_.Write(
+      agent.name,
+      MakeSnapshot({.observation = observation,
+                    .agent = merged,
+                    .session = agent.session,
+                    .probes = probes,
+                    .names = options_.snapshot.names,
+                    .sidecars = LookAtSidecars(agent.sidecars, observation, merged.processes, proc_),
+                    .meta = Meta(observation, agent.name),
+                    .daemon = observation.self_pid > 0 ? std::optional(observation.self_pid) : std::nullopt,
+                    .host = HostName()}),
+      options_.snapshot.diff);
+  if (absl::IsCancelled(stored.status())) return;
+  Note(absl::StrCat("the snapshot of ", agent.name), stored.status());
+  {
+    const std::lock_guard lock(mutex_);
+    SnapshotFigures::Agent& figures = figures_.agents[agent.name];
+    if (!stored.ok()) {
+      ++figures.failures;
+      return;
+    }
+    figures.timestamp = observation.wall_seconds;
+    figures.diff_fields = stored->snapshot["diff_fields"].size();
+  }
+  if (!stored->diff) return;
+  const nlohmann::json diff = *stored->diff, snapshot = stored->snapshot;
+  for (const DiffListener& listener : options_.on_diff) listener(agent.name, diff, snapshot);
+}
+
+// One log line when something begins to fail and one when it is well again.
+void SnapshotTicker::Note(const std::string& what, const absl::Status& status) {
+  if (status.ok() ? failing_.erase(what) == 0 : !failing_.insert(what).second) return;
+  if (!options_.log) return;
+  options_.log(status.ok() ? absl::StrCat(what, ": well again")
+                           : absl::StrCat(what, " failed (said once): ", status.message()));
+}
+
+std::vector<SnapshotAgent> SnapshotTicker::Agents(const Observation& observation) const {
+  if (!options_.snapshot.agents.empty()) return options_.snapshot.agents;
+  std::set<std::string> names;
+  for (const AgentSample& agent : observation.agents) {
+    if (agent.name != kSelf) names.insert(agent.name);
+  }
+  std::vector<SnapshotAgent> agents;
+  for (const std::string& name : names) agents.push_back({.name = name});
+  return agents;
+}
+
+std::optional<AgentMeta> SnapshotTicker::Meta(const Observation& observation,
+                                              const std::string& agent) const {
+  if (!options_.meta) return std::nullopt;
+  for (const AgentSample& sample : observation.agents) {
+    if (sample.name != agent) continue;
+    if (auto meta = options_.meta(sample)) return meta;
+  }
+  return std::nullopt;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,116 @@
+// The daemon's own snapshots: one of every agent each interval, on a thread of its own, so that neither
+// programs nor disks ever hold up the sampler.
+//
+// Observations come from the sampler (Offer); nothing is read twice. What fails is counted and logged once,
+// and the next tick goes on.
+//
+// Ownership: owns its thread; the listeners are called on it and must not block for long.
+// Thread safety: all public methods may be called from any thread.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_TICKER_H_
+#define AGENT_EXPORTER_SNAPSHOT_TICKER_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agents/observation.h"
+#include "kernel/descriptor.h"
+#include "kernel/rooted_reader.h"
+#include "snapshot/agent_meta.h"
+#include "snapshot/options.h"
+#include "snapshot/probes.h"
+#include "snapshot/sidecars.h"
+#include "snapshot/store.h"
+
+namespace agent_exporter {
+
+// What the metrics show.
+struct SnapshotFigures {
+  struct Agent {
+    std::optional<uint64_t> diff_fields;  // of its last snapshot
+    std::optional<double> timestamp;      // of that, seconds since the epoch
+    uint64_t failures = 0;                // snapshots that could not be written
+    std::vector<Sidecar> sidecars;        // as of kSidecarSeconds ago at most
+  };
+  std::map<std::string, Agent> agents;
+  // As of the last snapshot; empty: not installed or not to be had.
+  std::optional<uint64_t> tmux_sessions, screen_sessions;
+  uint64_t probe_failures = 0;
+};
+
+class SnapshotTicker {
+ public:
+  static constexpr double kSidecarSeconds = 5;
+
+  struct Options {
+    SnapshotOptions snapshot;
+    ProbeOptions probes;  // cancel_fd is set here
+    std::string procfs;
+    MetaSource meta;  // may be empty
+    std::vector<DiffListener> on_diff;
+    // Told in one line of what begins to fail and of its end, from the ticker's thread.
+    std::function<void(const std::string&)> log;
+  };
+
+  explicit SnapshotTicker(Options options);
+  ~SnapshotTicker();  // stops
+  SnapshotTicker(const SnapshotTicker&) = delete;
+  SnapshotTicker& operator=(const SnapshotTicker&) = delete;
+
+  void Start();
+  // Ends a probe that runs; waits for the thread.
+  void Stop();
+
+  // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
+  void Offer(std::shared_ptr<const Observation> observation);
+
+  SnapshotFigures figures() const;
+
+  // The text of latest.json. NotFound: none of this agent.
+  absl::StatusOr<std::string> Latest(const std::string& agent) const;
+
+  // Snapshot rounds that have ended, good or bad.
+  uint64_t rounds() const;
+  // Waits until there are more rounds than `after` or the ticker stops.
+  void WaitForRound(uint64_t after) const;
+
+ private:
+  void Loop();
+  void Look(const Observation& observation);
+  void LookAtAllSidecars(const Observation& observation);
+  void Round(const Observation& observation);
+  void Snapshot(const SnapshotAgent& agent, const Observation& observation, const ProbeResults& probes);
+  void Note(const std::string& what, const absl::Status& status);
+  std::vector<SnapshotAgent> Agents(const Observation& observation) const;
+  std::optional<AgentMeta> Meta(const Observation& observation, const std::string& agent) const;
+
+  Options options_;
+  RootedReader proc_;
+  Descriptor cancel_;  // an eventfd
+  SnapshotStore store_;
+  std::optional<double> last_round_, last_sidecars_;  // monotonic; the thread's
+  std::set<std::string> failing_;                     // the thread's
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::shared_ptr<const Observation> waiting_;
+  bool stopping_ = false;
+  uint64_t rounds_ = 0;
+  SnapshotFigures figures_;
+  std::thread thread_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_TICKER_H_

@@ -33,13 +33,15 @@ enum class Role {
 struct ProcessSample {
   ProcessKey key;
   pid_t ppid = 0;
-  std::string comm;  // raw bytes
+  pid_t session = 0;  // pid of the session's leader, living or not
+  std::string comm;   // raw bytes
   Role role = Role::kDescendant;
   bool direct_child = false;  // its parent is a live root of the same agent
   bool orphan = false;        // its parent died and somebody else's process adopted it
   char state = '?';
   uint32_t threads = 0;
   CpuTimes cpu;
+  CpuTimes children_cpu;  // of children it waited for, with theirs
   double age_seconds = 0;
   // Cores in use over the sampler's last tick, 1.0 = one full core; 0 in a process' first tick.
   double cpu_ratio = 0;

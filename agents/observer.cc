@@ -194,6 +194,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& 
   ProcessSample& sample = *result;
   sample.key = stat.key;
   sample.ppid = stat.ppid;
+  sample.session = stat.session;
   sample.comm = stat.comm;
   sample.role = process.role;
   sample.direct_child = process.direct_child;
@@ -201,6 +202,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& 
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.cpu = stat.cpu;
+  sample.children_cpu = stat.children_cpu;
   sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
                                                         static_cast<double>(options_.clock_ticks));
 

@@ -81,6 +81,7 @@ void Tracker::ApplyFork(const ProcessEvent& event) {
   }
   child.stat.key = event.key;
   child.stat.ppid = event.parent;
+  child.stat.session = parent->stat.session;
   child.stat.comm = event.comm;
   child.stat.start_stack = parent->stat.start_stack;
   child.stat.state = 'R';

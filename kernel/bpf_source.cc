@@ -236,6 +236,7 @@ class BpfSource final : public ProcessSource {
   void ToRow(const ae_process& record, ProcessStat* row) const {
     row->key = {record.pid, StartTicks(record.start_ns, clk_tck_)};
     row->ppid = record.ppid;
+    row->session = record.session;
     row->comm.assign(record.comm, strnlen(record.comm, sizeof(record.comm)));
     row->state = StateLetter(record);
     row->kernel_thread = (record.flags & kKernelThreadFlag) != 0;

@@ -88,7 +88,10 @@ absl::Status ParseStat(std::string_view text, int64_t ticks_per_second, ProcessS
   scan.Expect(' ');
   stat->ppid = scan.NumberAs<pid_t>();
   scan.Expect(' ');
-  scan.SkipFields(4);                                    // pgrp, session, tty_nr, tpgid
+  scan.SkipFields(1);  // pgrp
+  stat->session = scan.NumberAs<pid_t>();
+  scan.Expect(' ');
+  scan.SkipFields(2);                                    // tty_nr, tpgid
   stat->kernel_thread = (field() & kKernelThread) != 0;  // 9: flags
   stat->minor_faults = field();
   scan.SkipFields(1);  // cminflt

@@ -57,7 +57,17 @@ typedef struct {
   int counter;
 } atomic_t;
 
+// The number of a task, group or session in each pid namespace it is in, outermost first.
+struct upid {
+  int nr;
+};
+struct pid {
+  struct upid numbers[1];
+};
+enum { PIDTYPE_SID = 3 };  // include/linux/pid.h
+
 struct signal_struct {
+  struct pid* pids[4];
   atomic_t live;
   int nr_threads;
   int group_exit_code;

@@ -13,7 +13,7 @@ struct ae_process {
   __u32 kind;
   __s32 pid;
   __s32 ppid;
-  __u32 threads;
+  __s32 session;
   __u64 start_ns;  // since boot
   __u64 runtime_ns;
   __u64 utime_ns, stime_ns;  // as the kernel's clock counted them; runtime_ns is exact
@@ -30,7 +30,8 @@ struct ae_process {
   __u32 flags;
   __u32 state;
   __u32 exit_state;
-  __u32 has_mm, has_files;
+  __u32 threads;
+  __u16 has_mm, has_files;
   char comm[16];
 };
 

@@ -161,7 +161,6 @@ int snapshot(struct bpf_iter__task *ctx) {
       .kind = AE_PROCESS,
       .pid = pid,
       .ppid = task->real_parent->tgid,
-      .threads = signal->nr_threads,
       .start_ns = task->start_boottime,
       .runtime_ns = task->se.sum_exec_runtime + signal->sum_sched_runtime,
       .utime_ns = task->utime + signal->utime,
@@ -176,12 +175,15 @@ int snapshot(struct bpf_iter__task *ctx) {
       .flags = task->flags,
       .state = run_state(task),
       .exit_state = task->exit_state,
+      .threads = signal->nr_threads,
       .cgroup_id = task->cgroups->dfl_cgrp->kn->id,
   };
   if (bpf_core_field_exists(task->ioac)) {
     out.read_bytes = task->ioac.read_bytes + signal->ioac.read_bytes;
     out.write_bytes = task->ioac.write_bytes + signal->ioac.write_bytes;
   }
+  struct pid *session = signal->pids[PIDTYPE_SID];
+  if (session) out.session = session->numbers[0].nr;
   struct mm_struct *mm = task->mm;
   if (mm) {
     out.has_mm = 1;

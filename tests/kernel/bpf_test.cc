@@ -37,6 +37,7 @@ class Stopped {
       for (int i = 0; i < fds; ++i) {
         if (dup(ready[1]) < 0) _exit(1);
       }
+      if (threads > 1) setsid();
       std::vector<std::thread> others;
       for (int i = 1; i < threads; ++i) others.emplace_back([] { pause(); });
       if (write(ready[1], "x", 1) != 1) _exit(1);
@@ -102,6 +103,7 @@ void ExpectSame(const ProcessStat& bpf, const ProcessStat& procfs) {
   const std::string who = procfs.comm + " " + std::to_string(procfs.key.pid);
   EXPECT_EQ(bpf.key, procfs.key) << who;
   EXPECT_EQ(bpf.ppid, procfs.ppid) << who;
+  EXPECT_EQ(bpf.session, procfs.session) << who;
   EXPECT_EQ(bpf.comm, procfs.comm) << who;
   EXPECT_EQ(bpf.kernel_thread, procfs.kernel_thread) << who;
   EXPECT_EQ(bpf.threads, procfs.threads) << who;
@@ -122,6 +124,8 @@ TEST_F(BpfTest, BothSourcesTellTheSameOfALiveTree) {
   const Stopped plain(3), many_fds(200), threaded(1, 5);
   const auto procfs = ByPid(*procfs_);
   const auto bpf = ByPid(*bpf_);
+  EXPECT_EQ(bpf.at(plain.pid()).session, getsid(0));
+  EXPECT_EQ(bpf.at(threaded.pid()).session, threaded.pid());
   for (const pid_t pid : {plain.pid(), many_fds.pid(), threaded.pid()}) {
     ASSERT_EQ(bpf.count(pid), 1u);
     ExpectSame(bpf.at(pid), procfs.at(pid));

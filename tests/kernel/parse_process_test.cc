@@ -32,6 +32,7 @@ TEST(ParseStatTest, ReadsEveryField) {
   EXPECT_EQ(stat.comm, "node");
   EXPECT_EQ(stat.state, 'S');
   EXPECT_EQ(stat.ppid, 7);
+  EXPECT_EQ(stat.session, 9);
   EXPECT_FALSE(stat.kernel_thread);
   EXPECT_EQ(stat.minor_faults, 11u);
   EXPECT_EQ(stat.major_faults, 13u);

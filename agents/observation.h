@@ -14,10 +14,12 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agents/match_reason.h"
 #include "kernel/host.h"
 #include "kernel/process.h"
 #include "kernel/unreadable.h"
@@ -48,6 +50,7 @@ struct ProcessSample {
   ProcessUsage usage;
   ProcessLimits limits;
   bool limits_known = false;
+  std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
 };
 
 // A limit and what counts against it; agents/limits.h says what that is for each limit.

@@ -199,6 +199,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& 
   sample.role = process.role;
   sample.direct_child = process.direct_child;
   sample.orphan = process.orphan;
+  if (process.role == Role::kRoot && process.match) sample.reason = process.match->reason;
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.cpu = stat.cpu;

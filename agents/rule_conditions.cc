@@ -94,6 +94,7 @@ class CmdlineCondition : public Condition {
   std::string Saw(MatchContext& context) const override {
     return SawText("cmdline", context.Cmdline(), "cmdline is empty or could not be read");
   }
+  std::string Why(MatchContext&) const override { return absl::StrCat("cmdline is ", Wants()); }
   std::string Wants() const override { return absl::StrCat("a match of /", expression_.pattern(), "/"); }
 
  private:

@@ -27,6 +27,8 @@ class Condition {
   virtual bool Holds(MatchContext& context) const = 0;
   // What this process shows, in printable ASCII: `comm is "bash"`.
   virtual std::string Saw(MatchContext& context) const = 0;
+  // Why it holds, in words that anybody who may see the process may read: without its command line.
+  virtual std::string Why(MatchContext& context) const { return Saw(context); }
   // What the rule asks for: `codex` or `one of codex, codex.js`.
   virtual std::string Wants() const = 0;
 };

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agents/match_context.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
@@ -68,12 +69,12 @@ absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
   return compiled;
 }
 
-std::string MatchReason(const CompiledRule& rule, MatchContext& context) {
-  std::string reason = "matched: ";
-  for (const auto& condition : rule.conditions) {
-    absl::StrAppend(&reason, condition == rule.conditions.front() ? "" : ", ", condition->Saw(context));
-  }
-  return reason;
+// What every condition has to say, in one line.
+std::string AskAll(const CompiledRule& rule, MatchContext& context,
+                   std::string (Condition::*question)(MatchContext&) const) {
+  return absl::StrJoin(rule.conditions, ", ", [&](std::string* out, const auto& condition) {
+    out->append((condition.get()->*question)(context));
+  });
 }
 
 }  // namespace
@@ -131,7 +132,11 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
                  .kind = LabelValue(rule.kind.Expand(context, captures)),
                  .slot = LabelValue(rule.slot.Expand(context, captures)),
                  .scope = impl_->rules[i].scope,
-                 .rule = i};
+                 .rule = i,
+                 .reason = std::make_shared<MatchReason>(
+                     MatchReason{.origin = impl_->rules[i].origin,
+                                 .rule = impl_->rules[i].name,
+                                 .what = AskAll(rule, context, &Condition::Why)})};
   }
   return std::nullopt;
 }
@@ -148,7 +153,7 @@ std::vector<RuleVerdict> RuleSet::Explain(ProcessFacts& facts) const {
     verdicts.push_back(
         {.rule = i,
          .matched = matched,
-         .reason = matched ? MatchReason(rule, context)
+         .reason = matched ? absl::StrCat("matched: ", AskAll(rule, context, &Condition::Saw))
                            : absl::StrCat((*failed)->Saw(context), ", wants ", (*failed)->Wants())});
   }
   return verdicts;

@@ -17,7 +17,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agents/label_value.h"  // IWYU pragma: export
+#include "agents/label_value.h"   // IWYU pragma: export
+#include "agents/match_reason.h"  // IWYU pragma: export
 #include "agents/process_facts.h"
 
 namespace agent_exporter {
@@ -57,6 +58,7 @@ struct Match {
   std::string slot;
   Scope scope = Scope::kTree;
   size_t rule = 0;  // index into RuleSet::rules()
+  std::shared_ptr<const MatchReason> reason;  // never null when RuleSet made it
 };
 
 // One rule's answer for one process: explain's raw material.

@@ -44,6 +44,20 @@ void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu) {
   family.Add(AgentLabels(agent, {{"mode", "system"}}), static_cast<double>(cpu.system_ns) / 1e9);
 }
 
+const char* Name(ResourceUse::Source source) {
+  switch (source) {
+    case ResourceUse::Source::kRlimit:
+      return "rlimit";
+    case ResourceUse::Source::kCgroup:
+      return "cgroup";
+    case ResourceUse::Source::kCgroupAncestor:
+      return "cgroup_ancestor";
+    case ResourceUse::Source::kHost:
+      return "host";
+  }
+  return "";
+}
+
 uint64_t Instances(const AgentSample& agent) {
   return static_cast<uint64_t>(std::count_if(agent.processes.begin(), agent.processes.end(), IsLiveRoot));
 }

@@ -62,9 +62,10 @@ Families Collected(F&&... families) {
 // agent, and kind and slot where the rule set them; then `more`.
 Labels AgentLabels(const AgentSample& agent, Labels more = {});
 
-// Label values of scope and resource.
+// Label values of scope, resource and source.
 const char* Name(ResourceUse::Scope scope);
 const char* Name(ResourceUse::Resource resource);
+const char* Name(ResourceUse::Source source);
 
 // {mode="user"} and {mode="system"}, in seconds.
 void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu);

@@ -3,24 +3,6 @@
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
-namespace {
-
-const char* Name(ResourceUse::Source source) {
-  switch (source) {
-    case ResourceUse::Source::kRlimit:
-      return "rlimit";
-    case ResourceUse::Source::kCgroup:
-      return "cgroup";
-    case ResourceUse::Source::kCgroupAncestor:
-      return "cgroup_ancestor";
-    case ResourceUse::Source::kHost:
-      return "host";
-  }
-  return "";
-}
-
-}  // namespace
-
 Families limits(const Observation& observation) {
   Family used =
       Family::Gauge("agent_resource_used", "What counts against the tightest limit: fds, bytes or tasks.");

@@ -13,7 +13,7 @@ set -euo pipefail
 names() {
   case $1 in
     build)
-      printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev libcurl4-openssl-dev \
+      printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev libcurl4-openssl-dev libjs-chart.js \
         prometheus-cpp-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev zlib1g-dev ;;
     bpf)
       # Optional: without them the build leaves the BPF process source out.

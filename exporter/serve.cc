@@ -17,13 +17,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "collectors/family.h"
+#include "exporter/agents_json.h"
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
 #include "exporter/http_server.h"
-#include "exporter/landing_page.h"
 #include "exporter/logging.h"
 #include "exporter/meta_collectable.h"
 #include "exporter/metrics_handler.h"
+#include "exporter/page.h"
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
@@ -138,7 +139,11 @@ void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandle
   spdlog::info("configuration reloaded (rules and sample_interval; other settings at the next start)");
 }
 
-void AddRoutes(HttpServer& server, const Options& options, MetricsHandler& metrics, Sampler& sampler) {
+void AddRoutes(HttpServer& server, const Options& options, const BearerToken& token, MetricsHandler& metrics,
+               Sampler& sampler) {
+  // First, so that a telemetry path of "/" or the like takes its place.
+  for (auto& [path, handler] : PageRoutes(options.telemetry_path)) server.AddRoute(path, std::move(handler));
+  server.AddRoute("/agents", Guarded(token, AgentsHandler(sampler)));
   server.AddRoute(options.telemetry_path,
                   [&](const HttpRequest& request) { return metrics.Handle(request); });
   server.AddRoute("/-/healthy",
@@ -147,12 +152,6 @@ void AddRoutes(HttpServer& server, const Options& options, MetricsHandler& metri
     if (sampler.Latest() == nullptr) return HttpResponse{.status = 503, .body = "No observation yet.\n"};
     return HttpResponse{.body = "agent_exporter is ready.\n"};
   });
-  if (options.telemetry_path != "/") {
-    server.AddRoute("/", [&options](const HttpRequest&) {
-      return HttpResponse{.content_type = "text/html; charset=utf-8",
-                          .body = LandingPage(options.telemetry_path)};
-    });
-  }
 }
 
 // The signals this command answers to, blocked in every thread so that only WaitForEnd takes them.
@@ -207,7 +206,7 @@ int RunServe(const Options& options, std::ostream& err) {
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
   HttpServer server({.listen = options.listen});
-  AddRoutes(server, options, metrics, sampler);
+  AddRoutes(server, options, *token, metrics, sampler);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
 
   spdlog::info("{}", VersionLine());

@@ -198,6 +198,19 @@ TEST(RuleSetTest, ErrorsNameTheOriginAndSayWhatToDo) {
   EXPECT_THAT(MakeError([](Rule& r) { r.exe = {""}; }), HasSubstr("exe has an empty word"));
 }
 
+TEST(RuleSetTest, AMatchSaysWhyWithoutTheCommandLine) {
+  const RuleSet set = MakeSet({Named("{comm}-x", [](Rule& r) {
+    r.comm = {"bash", "agent"};
+    r.cmdline = "--key=(\\w+)";
+  })});
+  FakeFacts facts = Process("agent", {"agent", "--key=secret"});
+  const std::optional<Match> match = set.Find(facts);
+  ASSERT_TRUE(match.has_value());
+  EXPECT_EQ(match->reason->origin, "agents.yaml:3");
+  EXPECT_EQ(match->reason->rule, "{comm}-x");
+  EXPECT_EQ(match->reason->what, "comm is \"agent\", cmdline is a match of /--key=(\\w+)/");
+}
+
 TEST(ExplainTest, SaysForEveryRuleWhyOrWhyNot) {
   const RuleSet set = MakeSet({Named("a", [](Rule& r) { r.comm = {"codex"}; }),
                                Named("b",

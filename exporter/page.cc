@@ -1,0 +1,81 @@
+#include "exporter/page.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_replace.h"
+#include "exporter/formats.h"
+#include "exporter/options.h"
+#include "web/web_files.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr char kPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+struct Asset {
+  std::string content_type, text, zipped, tag;
+};
+
+std::string Escape(std::string_view text) {
+  return absl::StrReplaceAll(std::string(text),
+                             {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+}
+
+const char* TypeOf(std::string_view name) {
+  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+  if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  return "text/html; charset=utf-8";
+}
+
+// The text's checksum and length: another text, another tag, whichever build it came from.
+std::string TagOf(std::string_view text) {
+  const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size());
+  return fmt::format("{:08x}-{:x}", crc, text.size());
+}
+
+HttpResponse Serve(const Asset& asset, const HttpRequest& request) {
+  const bool zip = !asset.zipped.empty() && AcceptsGzip(request.header("Accept-Encoding"));
+  const std::string tag = fmt::format("\"{}{}\"", asset.tag, zip ? "-gz" : "");
+  HttpResponse response{.content_type = asset.content_type};
+  response.headers = {{"Cache-Control", "no-cache"},  // kept, and asked for again: 304 while it is the same
+                      {"Content-Security-Policy", kPolicy},
+                      {"ETag", tag},
+                      {"Referrer-Policy", "no-referrer"},
+                      {"Vary", "Accept-Encoding"}};
+  const std::string known = request.header("If-None-Match");
+  if (known == "*" || known.find(tag) != std::string::npos) {
+    response.status = 304;
+    return response;
+  }
+  response.body = zip ? asset.zipped : asset.text;
+  if (zip) response.headers["Content-Encoding"] = "gzip";
+  return response;
+}
+
+}  // namespace
+
+std::map<std::string, HttpHandler> PageRoutes(std::string_view telemetry_path) {
+  std::map<std::string, HttpHandler> routes;
+  for (const WebFile& file : WebFiles()) {
+    auto asset = std::make_shared<Asset>();
+    asset->content_type = TypeOf(file.name);
+    asset->text = std::string(file.text);
+    if (file.name == "index.html") {
+      asset->text = absl::StrReplaceAll(
+          asset->text, {{"{{telemetry_path}}", Escape(telemetry_path)}, {"{{version}}", Escape(VersionLine())}});
+    }
+    asset->zipped = Gzip(asset->text);
+    asset->tag = TagOf(asset->text);
+    routes[file.name == "index.html" ? "/" : fmt::format("/{}", file.name)] =
+        [asset](const HttpRequest& request) { return Serve(*asset, request); };
+  }
+  return routes;
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,57 @@
+// The exporter's guarded routes. The token is kept in this browser, or in this tab alone when the reader wants
+// that; it comes from the form or from the fragment of the link that `agent_exporter open` prints (a fragment is
+// never sent to a server).
+
+const KEY = "agent_exporter.token";
+const TIMEOUT_MS = 8000;
+
+// status: HTTP's, or 0 when the exporter did not answer.
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export function takeTokenFromLink() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return;
+  setToken(token.trim(), true);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+export function token() {
+  return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
+}
+
+export function setToken(value, keep) {
+  forgetToken();
+  (keep ? localStorage : sessionStorage).setItem(KEY, value);
+}
+
+export function forgetToken() {
+  sessionStorage.removeItem(KEY);
+  localStorage.removeItem(KEY);
+}
+
+export async function get(path, parameters = {}) {
+  const query = new URLSearchParams(parameters).toString();
+  let response;
+  let text;
+  try {
+    response = await fetch(query ? `${path}?${query}` : path, {
+      headers: {Authorization: `Bearer ${token()}`},
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new ApiError(0, String(error));
+  }
+  if (!response.ok) throw new ApiError(response.status, text.trim());
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError(0, "the answer is not JSON");
+  }
+}

@@ -1,0 +1,311 @@
+// Puts the page together: asks for the live tree every two seconds, shows it, and says so in plain words when it
+// cannot.
+
+import * as api from "./api.js";
+import {spark} from "./charts.js";
+import {bytes, bytesParts, count, duration, el, figure, percent, percentOf, plural} from "./format.js";
+import {History} from "./history.js";
+import {partsTable} from "./tree.js";
+import {limits, notes, sentence} from "./words.js";
+
+const POLL_MS = 2000;
+const SPARK_MS = 5 * 60e3;
+const MOST_BUTTONS = 8;
+const ITSELF = "agent_exporter";
+
+const $ = id => document.getElementById(id);
+const keyOf = agent => [agent.agent, agent.kind ?? "", agent.slot ?? ""].join("\u0000");
+const labelOf = agent => (agent.slot ? `${agent.agent} · ${agent.slot}` : agent.agent);
+
+const history_ = new History();
+let answer = null;      // the last good one
+let answeredAt = 0;
+let chosen = sessionStorage.getItem("agent_exporter.agent") ?? "";
+let timer = 0;
+let asking = false;
+const trail = new Map();  // key of an agent -> [{x, cpu, memory}]
+
+function showState(title, ...body) {
+  $("state").hidden = false;
+  $("state-title").textContent = title;
+  $("state-body").replaceChildren(...body);
+  $("token-form").hidden = true;
+  $("content").hidden = true;
+  $("picker").hidden = true;
+}
+
+function showLive(kind, text) {
+  $("live").className = `live ${kind}`;
+  if ($("live-text").textContent !== text) $("live-text").textContent = text;
+}
+
+function askForToken(status) {
+  answer = null;
+  const first = $("token-form").hidden;
+  showState("This page is for those who have the token",
+    el("p", {}, "It shows which agents run on this host and what they use, so the exporter gives it out with a token " +
+      "only. On the host, ", el("code", {}, "agent_exporter open"), " prints a link that brings the token along; the " +
+      "exporter's log names the file that holds it."));
+  $("token-form").hidden = false;
+  $("token-error").textContent = status === 403 ? "That token is not the right one. Copy the whole line and try again." : "";
+  if (first) $("token").focus();
+  $("forget").hidden = true;
+  document.title = "Resource usage · agent_exporter";
+  $("banner").hidden = true;
+  showLive("", "Waiting for the token");
+}
+
+const EXAMPLE = `agents:
+  - name: my-agent
+    match: {comm: my-agent}     # as in: ps -o comm
+  - name: nightly
+    match: {script: nightly.py} # what an interpreter runs`;
+
+function showNoAgent() {
+  showState("No agent is running here",
+    el("p", {}, "Well-known ones, such as claude, codex, gemini or a GitHub runner, appear here by themselves as soon as " +
+      "they start. Your own take a name and a rule in a file:"),
+    el("pre", {tabindex: "0"}, el("code", {}, EXAMPLE)),
+    el("p", {}, "Give it to the exporter with ", el("code", {}, "--config.file"), "; ",
+      el("code", {}, "agent_exporter explain PID"), " says why a process is or is not taken for an agent."));
+}
+
+function showGone() {
+  $("banner").hidden = false;
+  const words = answer
+    ? `The exporter does not answer. What stands here is from ${duration((Date.now() - answeredAt) / 1000)} ago; it is ` +
+      "asked again every few seconds."
+    : "";
+  document.body.classList.add("stale");
+  showLive("off", "Not answering");
+  if (answer) {
+    // Said aloud once, not with every second that passes.
+    $("banner").textContent = words;
+    return;
+  }
+  $("banner").hidden = true;
+  showState("The exporter does not answer",
+    el("p", {}, "It may have been stopped, or the network between it and this browser is down. This page goes on asking " +
+      "and shows the figures as soon as there are some."));
+}
+
+function renderPicker(agents) {
+  const nav = $("picker");
+  nav.hidden = agents.length < 2;
+  const small = agent => (agent.up ? `${percent(agent.tree.cpu_usage_ratio)} · ${bytes(agent.tree.resident_memory_bytes)}`
+                                   : "not running");
+  const layout = `${agents.length > MOST_BUTTONS}\n${agents.map(keyOf).join("\n")}`;
+  if (nav.dataset.layout !== layout) {
+    nav.dataset.layout = layout;
+    if (agents.length > MOST_BUTTONS) {
+      const select = el("select", {id: "agent"});
+      for (const agent of agents) select.append(el("option", {value: keyOf(agent)}, labelOf(agent)));
+      select.addEventListener("change", () => choose(select.value));
+      nav.replaceChildren(el("label", {for: "agent"}, "Agent ", select));
+    } else {
+      nav.replaceChildren(...agents.map(agent => {
+        const button = el("button", {type: "button"}, el("span", {}, labelOf(agent)), el("small", {}));
+        button.addEventListener("click", () => choose(keyOf(agent)));
+        return button;
+      }));
+    }
+  }
+  if (agents.length > MOST_BUTTONS) {
+    const select = nav.querySelector("select");
+    select.value = chosen;
+    return;
+  }
+  agents.forEach((agent, i) => {
+    const button = nav.children[i];
+    button.setAttribute("aria-pressed", String(keyOf(agent) === chosen));
+    button.querySelector("small").textContent = small(agent);
+  });
+}
+
+function choose(key) {
+  chosen = key;
+  sessionStorage.setItem("agent_exporter.agent", key);
+  render();
+  refreshHistory();
+}
+
+const tile = (name, id, value, sub) =>
+  el("div", {}, el("dt", {}, name), el("dd", {class: "figure", "data-tile": id}, value), sub ? el("dd", {class: "sub"}, sub) : "");
+
+function hero(name, id, exact, big, unit, sub, points) {
+  return el("div", {}, el("dt", {}, name),
+    el("dd", {class: "big", "data-hero": id}, figure(exact, big), unit ? el("span", {class: "unit"}, unit) : ""),
+    el("dd", {class: "sub"}, sub), el("dd", {"aria-hidden": "true"}, spark(points)));
+}
+
+function renderNow(agent) {
+  $("now-title").textContent = "Right now";
+  $("sentence").replaceChildren(...sentence(agent));
+  const tree = agent.tree ?? {};
+  const self = agent.self ?? {};
+  const points = trail.get(keyOf(agent)) ?? [];
+  const memory = bytesParts(tree.resident_memory_bytes);
+  $("heroes").hidden = !agent.up;
+  $("tiles").hidden = !agent.up;
+  if (!agent.up) return;
+  $("heroes").replaceChildren(
+    hero("CPU", "cpu", tree.cpu_usage_ratio, percentOf(tree.cpu_usage_ratio), "% of one core",
+      `${percent(self.cpu_usage_ratio)} by the agent itself`, points.map(({x, cpu}) => ({x, y: cpu}))),
+    hero("Memory", "memory", tree.resident_memory_bytes, memory.value, memory.unit,
+      `${bytes(self.resident_memory_bytes)} by the agent itself`, points.map(({x, memory: y}) => ({x, y}))));
+  const limited = history_.limited;
+  $("tiles").replaceChildren(
+    tile("Processes", "processes", figure(tree.processes, count(tree.processes)),
+      plural(agent.children, "direct child", "direct children")),
+    tile("Open files", "fds", figure(tree.open_fds, count(tree.open_fds)),
+      `${count(self.open_fds)} of ${count(self.max_fds)} by itself`),
+    tile("Orphans", "orphans", figure(agent.orphans.processes, count(agent.orphans.processes)),
+      agent.orphans.processes > 0 ? "still running" : "none left behind"),
+    tile("Rate limits today", "limited", limited ? figure(limited.trips + limited.sentinel,
+      count(limited.trips + limited.sentinel)) : "–", limited ? (limited.trips + limited.sentinel > 0 ? "since midnight" : "none since midnight")
+                                                              : "needs the history"),
+    tile("Running for", "uptime", figure(agent.uptime_seconds, duration(agent.uptime_seconds)),
+      agent.instances > 1 ? plural(agent.instances, "instance", "instances") : ""));
+}
+
+function renderWhy(agent) {
+  const roots = agent.processes.filter(process => process.matched);
+  $("why").replaceChildren(...roots.map(process => el("li", {},
+    `${process.comm}, pid ${process.pid}: taken by ${process.matched.origin}`,
+    el("span", {class: "more"}, process.matched.what))));
+  if (roots.length === 0) $("why").replaceChildren(el("li", {}, "None runs now."));
+}
+
+function renderHost({host, exporter}) {
+  const parts = [];
+  if (host.memory_total_bytes !== undefined) {
+    parts.push(`${bytes(host.memory_used_bytes)} of ${bytes(host.memory_total_bytes)} memory in use`);
+  }
+  if (host.load) parts.push(`load ${host.load[0].toFixed(2)}`);
+  if (host.processes !== undefined) parts.push(plural(host.processes, "process", "processes"));
+  $("host").textContent = `This host: ${parts.join(" · ")}`;
+  $("version").textContent = `agent_exporter ${exporter.version} · reads by ${exporter.process_source}, events ${
+    exporter.process_events === "none" ? "off" : `by ${exporter.process_events}`}`;
+}
+
+function remember(agents, now) {
+  for (const agent of agents) {
+    if (!agent.tree) continue;
+    const points = trail.get(keyOf(agent)) ?? [];
+    points.push({x: now, cpu: agent.tree.cpu_usage_ratio, memory: agent.tree.resident_memory_bytes});
+    trail.set(keyOf(agent), points.filter(point => point.x > now - SPARK_MS));
+  }
+  for (const key of trail.keys()) {
+    if (!agents.some(agent => keyOf(agent) === key)) trail.delete(key);
+  }
+}
+
+// Those that run first; the exporter, which always does, last.
+function ordered(agents) {
+  const rank = agent => (agent.agent === ITSELF ? 2 : agent.up ? 0 : 1);
+  return [...agents].sort((a, b) => rank(a) - rank(b));
+}
+
+function render() {
+  if (!answer) return;
+  const agents = ordered(answer.agents);
+  renderHost(answer);
+  if (!agents.some(agent => agent.agent !== ITSELF)) {
+    showNoAgent();
+    document.title = "No agent · agent_exporter";
+    return;
+  }
+  if (!agents.some(agent => keyOf(agent) === chosen)) chosen = keyOf(agents[0]);
+  const agent = agents.find(one => keyOf(one) === chosen);
+  $("state").hidden = true;
+  $("content").hidden = false;
+  renderPicker(agents);
+  history_.show(agent.agent);
+  renderNow(agent);
+  $("notes").replaceChildren(...(agent.up || agent.processes.length > 0 ? notes(agent, history_.limited)
+    : [el("li", {class: "warn"}, el("span", {class: "mark", "aria-hidden": "true"}, "!"),
+        el("p", {}, el("strong", {}, "None of its processes runs."), " It is shown because ",
+          agent.configured ? "the configuration names it." : "it ran a while ago."))]));
+  $("limits").replaceChildren(...(agent.up ? limits(agent) : [el("li", {class: "quiet"}, "Nothing runs, so nothing is used.")]));
+  const parts = $("parts");
+  const [left, top] = [parts.scrollLeft, parts.scrollTop];
+  parts.replaceChildren(agent.processes.length > 0 ? partsTable(agent, history_.names)
+                                                   : el("p", {class: "quiet"}, "No processes."));
+  parts.scrollTo(left, top);
+  renderWhy(agent);
+  document.title = agent.up
+    ? `${percent(agent.tree.cpu_usage_ratio)} · ${bytes(agent.tree.resident_memory_bytes)} · ${agent.agent}`
+    : `${agent.agent} is not running`;
+}
+
+function onError(error) {
+  if (error.status === 401 || error.status === 403) {
+    // 401 with a token at hand: a proxy ate the header, or the token was emptied; asking again helps in both.
+    askForToken(api.token() ? 403 : 401);
+    return false;
+  }
+  showGone();
+  return true;
+}
+
+async function refreshHistory() {
+  try {
+    await history_.refresh();
+  } catch (error) {
+    onError(error);
+  }
+}
+
+async function poll() {
+  clearTimeout(timer);
+  if (asking) return;
+  if (document.hidden) {
+    showLive("", "Paused while hidden");
+    return;
+  }
+  if (!api.token()) {
+    askForToken(401);
+    return;
+  }
+  asking = true;
+  let again = true;
+  try {
+    answer = await api.get("agents");
+    answeredAt = Date.now();
+    remember(answer.agents, answer.timestamp_seconds * 1000);
+    document.body.classList.remove("stale");
+    $("banner").hidden = true;
+    $("forget").hidden = false;
+    showLive("on", "Live");
+    render();
+    refreshHistory();
+  } catch (error) {
+    again = onError(error);
+  } finally {
+    asking = false;
+  }
+  if (again) timer = setTimeout(poll, POLL_MS);
+}
+
+$("token-form").addEventListener("submit", event => {
+  event.preventDefault();
+  api.setToken($("token").value.trim(), $("keep").checked);
+  $("token").value = "";
+  poll();
+});
+$("forget").addEventListener("click", () => {
+  clearTimeout(timer);
+  api.forgetToken();
+  askForToken(401);
+});
+$("range").addEventListener("change", event => {
+  history_.setHours(Number(event.target.value));
+  refreshHistory();
+});
+history_.changed = () => render();
+document.addEventListener("visibilitychange", poll);
+window.addEventListener("hashchange", () => { api.takeTokenFromLink(); poll(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { history_.redraw(); refreshHistory(); });
+
+api.takeTokenFromLink();
+poll();

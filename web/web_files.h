@@ -1,0 +1,22 @@
+// The page's files as they were when the program was built.
+//
+// Thread safety: constant data.
+
+#ifndef AGENT_EXPORTER_WEB_WEB_FILES_H_
+#define AGENT_EXPORTER_WEB_WEB_FILES_H_
+
+#include <string_view>
+#include <vector>
+
+namespace agent_exporter {
+
+struct WebFile {
+  std::string_view name;  // "index.html"
+  std::string_view text;
+};
+
+const std::vector<WebFile>& WebFiles();
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_WEB_WEB_FILES_H_

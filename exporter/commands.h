@@ -10,6 +10,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
@@ -24,6 +25,11 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
 int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err);
 int RunDoctor(const Options& options, std::ostream& out, std::ostream& err);
+int RunOpen(const Options& options, std::ostream& out, std::ostream& err);
+
+// The link to the page with the token in its fragment. FailedPrecondition where these options serve no page or
+// do not tell its port.
+absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token);
 
 // The table and the JSON of status, as functions of an observation.
 std::string StatusTable(const Observation& observation);

@@ -31,6 +31,8 @@ int Run(int argc, char** argv) {
       return RunCheckConfig(options, std::cout, std::cerr);
     case Command::kDoctor:
       return RunDoctor(options, std::cout, std::cerr);
+    case Command::kOpen:
+      return RunOpen(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -114,6 +114,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* doctor = app.add_subcommand(
       "doctor", "Say what works for this user on this host, and what to do about the rest");
   doctor->add_flag("--json", options.json, "Print JSON instead");
+  CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter that serves here");
   AddFlags(app, options);
   AddCollectorFlags(app, options);
 
@@ -144,6 +145,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (explain->parsed()) options.command = Command::kExplain;
   if (check->parsed()) options.command = Command::kCheckConfig;
   if (doctor->parsed()) options.command = Command::kDoctor;
+  if (open->parsed()) options.command = Command::kOpen;
   if (serve->parsed()) options.command = Command::kServe;
   return options;
 }

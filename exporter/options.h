@@ -14,7 +14,7 @@
 
 namespace agent_exporter {
 
-enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor };
+enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor, kOpen };
 
 struct Options {
   Command command = Command::kServe;

@@ -1,0 +1,59 @@
+// `agent_exporter open`: the link to the page of the exporter that serves on this host, token and all. The token
+// stands in the fragment, which a browser keeps to itself.
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "exporter/bearer_token.h"
+#include "exporter/commands.h"
+#include "exporter/state_directory.h"
+
+namespace agent_exporter {
+namespace {
+
+absl::StatusOr<BearerToken> FindToken(const Options& options) {
+  std::string path = options.token_file;
+  if (path.empty()) {
+    auto directory = StateDirectory(SystemStateEnvironment());
+    if (!directory.ok()) return directory.status();
+    path = *directory + "/token";
+  }
+  auto token = BearerToken::Load(path);
+  if (token.ok()) return token;
+  return absl::FailedPreconditionError(
+      absl::StrCat(token.status().message(),
+                   "; the exporter makes it at its first start and names it in its log: give that file with "
+                   "--web.token-file"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token) {
+  if (options.telemetry_path == "/") {
+    return absl::FailedPreconditionError(
+        "the metrics are at / and so there is no page; give another --web.telemetry-path");
+  }
+  const std::string& address = options.listen.front();
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon == std::string::npos ? 0 : colon);
+  const std::string port = address.substr(colon == std::string::npos ? 0 : colon + 1);
+  if (port == "0") {
+    return absl::FailedPreconditionError(
+        "port 0 is another one at every start; the log of serve names it: give it with --web.listen-address");
+  }
+  if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "localhost";
+  return fmt::format("http://{}:{}/#token={}", host, port, token);
+}
+
+int RunOpen(const Options& options, std::ostream& out, std::ostream& err) {
+  const auto token = FindToken(options);
+  if (!token.ok()) return Fail(token.status(), err);
+  const auto link = PageLink(options, token->text());
+  if (!link.ok()) return Fail(link.status(), err);
+  out << *link << std::endl;
+  return 0;
+}
+
+}  // namespace agent_exporter

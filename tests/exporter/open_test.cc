@@ -1,0 +1,61 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "exporter/commands.h"
+
+namespace agent_exporter {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string LinkOf(const std::string& listen) {
+  Options options;
+  options.listen = {listen, ":9"};
+  const auto link = PageLink(options, "t0ken");
+  return link.ok() ? *link : std::string(link.status().message());
+}
+
+TEST(PageLink, LeadsToTheFirstAddressWithTheTokenInTheFragment) {
+  EXPECT_EQ(LinkOf(":10058"), "http://localhost:10058/#token=t0ken");
+  EXPECT_EQ(LinkOf("0.0.0.0:80"), "http://localhost:80/#token=t0ken");
+  EXPECT_EQ(LinkOf("[::]:80"), "http://localhost:80/#token=t0ken");
+  EXPECT_EQ(LinkOf("[::1]:80"), "http://[::1]:80/#token=t0ken");
+  EXPECT_EQ(LinkOf("host-a:80"), "http://host-a:80/#token=t0ken");
+}
+
+TEST(PageLink, SaysWhatToDoWhereThereIsNone) {
+  EXPECT_THAT(LinkOf("127.0.0.1:0"), HasSubstr("--web.listen-address"));
+  Options options;
+  options.telemetry_path = "/";
+  EXPECT_THAT(std::string(PageLink(options, "t").status().message()), HasSubstr("--web.telemetry-path"));
+}
+
+TEST(RunOpen, ReadsTheTokenFile) {
+  const std::string path = testing::TempDir() + "/open_test_token";
+  std::ofstream(path) << "0123456789abcdef0123\n";
+  Options options;
+  options.token_file = path;
+  std::ostringstream out, err;
+  EXPECT_EQ(RunOpen(options, out, err), 0) << err.str();
+  EXPECT_EQ(out.str(), "http://localhost:10058/#token=0123456789abcdef0123\n");
+}
+
+TEST(RunOpen, MakesNoTokenAndSaysWhereOneComesFrom) {
+  Options options;
+  options.token_file = testing::TempDir() + "/no_such_token";
+  std::ostringstream out, err;
+  EXPECT_EQ(RunOpen(options, out, err), 1);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(err.str(), AllOf(HasSubstr(options.token_file), HasSubstr("--web.token-file")));
+  EXPECT_FALSE(std::ifstream(options.token_file).good());
+}
+
+}  // namespace
+}  // namespace agent_exporter

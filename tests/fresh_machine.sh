@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries the README's commands on a machine that holds nothing: a minimal Debian made by debootstrap, in its own mount
-# and process namespaces. Takes minutes, so the test command leaves it out. Needs root and debootstrap.
+# namespace. Takes minutes, so the test command leaves it out. Needs root and debootstrap.
 #
 #   tests/fresh_machine.sh [--worktree] [--tests] bookworm|trixie DIRECTORY
 #
@@ -39,15 +39,32 @@ else
   git clone -q "$source_tree" "$machine/srv/agent_exporter"
 fi
 
-# inside COMMAND: a shell command in the checkout on the fresh machine. All it leaves running ends with it.
+# Ends what still runs on the machine: whatever has its root there.
+end_processes() {
+  local process
+  for process in /proc/[0-9]*; do
+    if [[ $(readlink "$process/root" 2>/dev/null) == "$machine" ]]; then
+      kill -KILL "${process#/proc/}" 2>/dev/null || true
+    fi
+  done
+}
+trap end_processes EXIT
+
+# inside COMMAND: a shell command in the checkout on the fresh machine. All it leaves running ends with it. The pids are
+# this machine's: BPF and the proc connector know no others.
 inside() {
+  local status=0
   # shellcheck disable=SC2016  # expanded by the inner shell
-  unshare --mount --pid --fork --kill-child bash -euc '
-    mount -t proc proc "$1/proc"
+  unshare --mount bash -euc '
+    mount --rbind /proc "$1/proc"
     mount --rbind /sys "$1/sys"
     mount -t tmpfs tmpfs "$1/dev/shm"
+    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+    mount --bind "$1/dev/pts/ptmx" "$1/dev/ptmx"
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 \
-      chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1"
+      chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1" || status=$?
+  end_processes
+  return "$status"
 }
 
 fail() {

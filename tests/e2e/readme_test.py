@@ -96,6 +96,8 @@ class ReadmeTest(harness.TestCase):
                                  f"--config.file={self.config_for(root.name)}")
         root.tell("change")  # ends a child, so there are exits to count
         there = {name for one in (exporter, nothing) for name, _ in one.fresh()}
+        if ("agent_exporter_process_events_info", (("events", "none"),)) in exporter.fresh():
+            there.add("agent_exporter_events_lost_total")  # only where there are events
         # The guide's example, the program, a collector.
         others = {"agent_largest_process_resident_memory_bytes", "agent_exporter", "agent_self"}
         for name, page in PAGES.items():

@@ -19,8 +19,8 @@ names() {
       # Optional: without them the build leaves the BPF process source out.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;
     test)
-      printf '%s\n' curl libbenchmark-dev libgmock-dev libgtest-dev procps prometheus prometheus-alertmanager \
-        python3-prometheus-client python3-yaml screen tmux ;;
+      printf '%s\n' curl libbenchmark-dev libgmock-dev libgtest-dev nodejs npm procps prometheus \
+        prometheus-alertmanager python3-prometheus-client python3-yaml screen tmux ;;
     lint)
       # One version on both releases, so that both give the same verdict.
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;

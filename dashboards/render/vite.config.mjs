@@ -6,6 +6,6 @@ export default defineConfig({
   define: { 'process.env': {}, global: 'globalThis' },
   // Icons are fetched from here.
   publicDir: fileURLToPath(new URL('node_modules/@grafana/ui/dist/public', import.meta.url)),
-  build: { outDir: 'dist', chunkSizeWarningLimit: 100000, minify: false, sourcemap: false },
+  optimizeDeps: { include: ['@grafana/data', '@grafana/ui', '@grafana/ui/unstable', 'react', 'react-dom/client', 'react/jsx-runtime', 'rxjs'] },
   logLevel: 'warn',
 });

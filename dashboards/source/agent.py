@@ -1,7 +1,7 @@
 """One agent: its own process and its tree, its limits, what it is on the way to, how it ends."""
 
-from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, NEUTRAL, NEVER, SOME_IS_BAD, SOME_IS_ODD, TIME_LEFT, Dashboard,
-                   annotation, column, graph, links_to, override, query_variable, stat, table, values)
+from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, NEVER, PER_SECOND, SOME_IS_ODD, TIME_LEFT, Dashboard, annotation,
+                   column, graph, links_to, override, query_variable, stat, table, values)
 
 ONE = 'job=~"$job",instance="$instance",agent="$agent",slot=~"$slot"'
 FIRING = 'ALERTS{alertstate="firing",alertname=~"Agent.*",instance=~"$instance|",agent="$agent"}'
@@ -23,28 +23,28 @@ def rate(metric, by, more=""):
 
 def headlines(board):
     board.add(stat("State", "Whether a root process of this agent lives.", f"max(agent_up{{{ONE}}})", sparkline=False,
-                   mappings=[values(_0=("Down", "red"), _1=("Running", "green"))]), 3, 4)
+                   mappings=[values(_0=("Down", "red"), _1=("Running", "green"))]), 3, 5)
     board.add(stat("Running for", "Age of its oldest root process. Empty while it is down.",
-                   f"max(agent_self_uptime_seconds{{{ONE}}})", unit="s", sparkline=False, decimals=1), 3, 4)
+                   f"max(agent_self_uptime_seconds{{{ONE}}})", unit="s", sparkline=False, decimals=1), 3, 5)
     board.add(stat("Fullest limit", "How full the fullest of its limits is; the table below says which.",
                    f"max(agent_resource_used_ratio{{{ONE}}})", unit="percentunit", steps=FULL, low=0, high=1,
-                   decimals=0), 3, 4)
+                   decimals=0), 3, 5)
     board.add(stat("Time to a limit",
                    "Until the first limit is reached, if what grows goes on growing. Empty until the exporter has looked "
                    "for a while.",
                    f"min(agent_leak_seconds_to_limit{{{ONE}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
-                   sparkline=False, decimals=1), 3, 4)
+                   sparkline=False, decimals=1, nothing="no evidence yet"), 3, 5)
     board.add(stat("Memory", "Resident memory of the agent and all it started.",
                    f"sum(agent_self_resident_memory_bytes{{{ONE}}}) + sum(agent_descendants_resident_memory_bytes{{{ONE}}})",
-                   unit="bytes"), 3, 4)
+                   unit="bytes"), 3, 5)
     board.add(stat("Cores busy", "CPU of the agent and all it started; 1 is one full core.",
                    f"sum(rate(agent_self_cpu_seconds_total{{{ONE}}}[$__rate_interval])) "
-                   f"+ sum(rate(agent_descendants_cpu_seconds_total{{{ONE}}}[$__rate_interval]))", decimals=2), 3, 4)
+                   f"+ sum(rate(agent_descendants_cpu_seconds_total{{{ONE}}}[$__rate_interval]))"), 3, 5)
     board.add(stat("Orphans", "Processes whose parent, part of this agent, has ended without them.",
-                   f"sum(agent_orphans{{{ONE}}})", steps=SOME_IS_ODD), 3, 4)
+                   f"sum(agent_orphans{{{ONE}}})", steps=SOME_IS_ODD), 3, 5)
     board.add(stat("Restarts", "Times a root process was replaced by another, in the time shown.",
                    f"round(sum(increase(agent_restarts_total{{{ONE}}}[$__range])))", steps=SOME_IS_ODD,
-                   sparkline=False), 3, 4)
+                   sparkline=False), 3, 5)
 
 
 def limits(board):
@@ -81,7 +81,7 @@ def limits(board):
     board.add(graph("Time to a limit",
                     "By the exporter's own evidence: the floor of usage over windows of 2 minutes to 8 hours rises "
                     "steadily. Empty while nothing keeps growing.",
-                    [(f"min by (resource, scope) ({growing})", "{{resource}} {{scope}}")], "s"), 12, 7)
+                    [(f"min by (resource, scope) ({growing})", "{{resource}} {{scope}}")], "s", no_value="Nothing keeps growing"), 12, 7)
     board.add(graph("Open files held", "By the agent's own process, its direct children and all below. A leak in a child "
                     "never shows in the parent's own figure.",
                     [(f"sum(agent_self_open_fds{{{ONE}}})", "self"),
@@ -98,7 +98,7 @@ def use(board):
                     [(f'sum by (type) (agent_memory_bytes{{{ONE},scope="tree"}})', "{{type}}")], "bytes", stack=True), 8, 8)
     board.add(graph("CPU", "Cores kept busy. The tree's figure includes children that lived for milliseconds.",
                     [(rate("agent_self_cpu_seconds_total", "mode"), "self {{mode}}"),
-                     (rate("agent_descendants_cpu_seconds_total", "mode"), "tree {{mode}}")], stack=True, decimals=2), 8, 8)
+                     (rate("agent_descendants_cpu_seconds_total", "mode"), "tree {{mode}}")], stack=True), 8, 8)
 
 
 def tree(board):
@@ -116,12 +116,16 @@ def tree(board):
                     "for a disk.",
                     [(f"sum by (state) (agent_descendants{{{ONE}}})", "{{state}}"),
                      (f"sum(agent_orphans{{{ONE}}})", "orphans among them")], "short", stack=True,
-                    overrides=[override("byName", "orphans among them", custom__stacking={"mode": "none", "group": "A"},
-                                        custom__fillOpacity=0, color={"mode": "fixed", "fixedColor": "red"})]), 8, 9)
+                    overrides=[*(override("byName", state, color={"mode": "fixed", "fixedColor": color}) for state, color in (
+                        ("running", "green"), ("sleeping", "blue"), ("blocked", "orange"), ("stopped", "purple"),
+                        ("zombie", "red"))),
+                               override("byName", "orphans among them", custom__stacking={"mode": "none", "group": "A"},
+                                        custom__fillOpacity=0, custom__lineWidth=2,
+                                        color={"mode": "fixed", "fixedColor": "yellow"})]), 8, 9)
     board.add(graph("Started and ended", "Processes below the root per second, and how they ended (ok, error, signal, oom; "
                     "unknown without events). Children that live between two looks count only with events.",
                     [(f"sum(rate(agent_descendants_started_total{{{ONE}}}[$__rate_interval]))", "started"),
-                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], "cps"), 8, 9)
+                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], PER_SECOND), 8, 9)
 
 
 def ends(board):
@@ -131,19 +135,20 @@ def ends(board):
                      (f"sum(increase(agent_oom_kills_total{{{ONE}}}[$__rate_interval]))", "OOM kills in the tree")], "none",
                     bars=True, stack=True, decimals=0), 8, 7)
     board.add(stat("Last end", "When its root process last ended. Empty until one has ended while the exporter looked.",
-                   f"max(agent_last_exit_timestamp_seconds{{{ONE}}}) * 1000", unit="dateTimeFromNow", sparkline=False), 4, 7)
+                   f"max(agent_last_exit_timestamp_seconds{{{ONE}}}) * 1000", unit="dateTimeFromNow", sparkline=False, nothing="none seen"), 4, 7)
     board.add(stat("How full at its end", "How full each limit was when its root process last ended. Empty until one has "
                    "ended while the exporter looked.",
                    f"max by (resource) (agent_last_exit_resource_used_ratio{{{ONE}}})", unit="percentunit", steps=FULL,
-                   sparkline=False, legend="{{resource}}", decimals=0, low=0, high=1), 4, 7)
+                   sparkline=False, legend="{{resource}}", decimals=0, low=0, high=1,
+                   nothing="none seen"), 4, 7)
     board.add(graph("Major page faults", "Pages that had to come from a disk: the first sign of thrashing.",
-                    [(rate("agent_page_faults_total", "type", ',type="major"'), "{{type}}")], "cps"), 8, 7)
+                    [(rate("agent_page_faults_total", "type", ',type="major"'), "{{type}}")], PER_SECOND), 8, 7)
     board.add(graph("Storage", "Bytes the tree read from and wrote to storage. Empty unless the exporter runs with "
                     "--collector.io.",
                     [(rate("agent_io_bytes_total", "direction", ',scope="tree"'), "{{direction}}")], "Bps"), 12, 7)
     board.add(graph("Context switches", "Many involuntary ones: it waits for a core. Empty unless the exporter runs with "
                     "--collector.scheduling.",
-                    [(rate("agent_context_switches_total", "type"), "{{type}}")], "cps"), 12, 7)
+                    [(rate("agent_context_switches_total", "type"), "{{type}}")], PER_SECOND), 12, 7)
 
 
 def dashboard():

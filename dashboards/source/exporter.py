@@ -1,6 +1,6 @@
 """The exporters themselves: is what the other dashboards show fresh and complete, and what does it cost?"""
 
-from parts import (AGENT, EXPORTER, FLEET, HOST, INSTANCES, JOB, NEUTRAL, SOME_IS_BAD, SOME_IS_ODD, Dashboard, annotation,
+from parts import (AGENT, EXPORTER, FLEET, HOST, INSTANCES, JOB, PER_SECOND, SOME_IS_BAD, SOME_IS_ODD, Dashboard, annotation,
                    column, graph, links_to, stat, table, values)
 
 SEEN = 'job=~"$job",instance=~"$instance"'
@@ -13,21 +13,21 @@ def stale(by):
 
 
 def headlines(board):
-    board.add(stat("Answering", "Exporters that answered the last scrape.", f"sum(up{{{SEEN}}})"), 4, 4)
+    board.add(stat("Answering", "Exporters that answered the last scrape.", f"sum(up{{{SEEN}}})"), 4, 5)
     board.add(stat("Not answering", "Targets of this job that did not answer the last scrape.",
-                   f"count(up{{{SEEN}}} == 0) or vector(0)", steps=SOME_IS_BAD), 4, 4)
+                   f"count(up{{{SEEN}}} == 0) or vector(0)", steps=SOME_IS_BAD), 4, 5)
     board.add(stat("Collectors failing", "Collectors that failed or were cut off in the last scrape.",
-                   f"count(agent_exporter_collector_success{{{SEEN}}} == 0) or vector(0)", steps=SOME_IS_BAD), 4, 4)
+                   f"count(agent_exporter_collector_success{{{SEEN}}} == 0) or vector(0)", steps=SOME_IS_BAD), 4, 5)
     board.add(stat("Oldest figures", "Age of the figures of the collector that succeeded longest ago. A scrape reads afresh, "
                    "so this is about the scrape interval.",
                    f"max({stale('instance, collector')})", unit="s", steps=((None, "green"), (120, "orange"), (600, "red")),
-                   decimals=0), 4, 4)
+                   decimals=0), 4, 5)
     board.add(stat("Events lost", "Forks and exits that the kernel could not hand over, in the time shown: counters of "
                    "short-lived children are too low by so many.",
                    f"round(sum(increase(agent_exporter_events_lost_total{{{SEEN}}}[$__range])))", steps=SOME_IS_ODD,
-                   sparkline=False), 4, 4)
+                   sparkline=False), 4, 5)
     board.add(stat("Agents folded", "Agents beyond an exporter's max_agents, shown as agent=\"other\".",
-                   f"sum(agent_exporter_agents_folded{{{SEEN}}})", steps=SOME_IS_ODD), 4, 4)
+                   f"sum(agent_exporter_agents_folded{{{SEEN}}})", steps=SOME_IS_ODD), 4, 5)
 
 
 def fleet(board):
@@ -64,28 +64,28 @@ def collectors(board):
                     legend_table=True), 12, 8)
     board.add(graph("Failing collectors", "Collectors that failed or were cut off. Empty while none does.",
                     [(f"sum by (collector) (agent_exporter_collector_success{{{SEEN}}} == bool 0) > 0", "{{collector}}")],
-                    "none", decimals=0), 8, 7)
+                    "none", decimals=0, no_value="No collector fails"), 8, 7)
     board.add(graph("Age of figures", "Seconds since each collector last succeeded, oldest exporter.",
                     [(stale("collector"), "{{collector}}")], "s"), 8, 7)
     board.add(graph("Lost and missed", "Events the kernel dropped, and descendants found by a walk that no event had told of, a "
                     "second.",
                     [(f"sum(rate(agent_exporter_events_lost_total{{{SEEN}}}[$__rate_interval]))", "events lost"),
                      (f"sum(rate(agent_exporter_tracking_disagreements_total{{{SEEN}}}[$__rate_interval]))",
-                      "found by a walk")], "cps"), 8, 7)
+                      "found by a walk")], PER_SECOND), 8, 7)
 
 
 def cost(board):
-    for title, about, expression, unit, decimals in (
+    for title, about, expression, unit in (
             ("CPU", "Cores the exporter keeps busy. The ten that use most.", "rate(process_cpu_seconds_total{%s}[$__rate_interval]%s)",
-             "percentunit", 2),
-            ("Memory", "Resident memory of the exporter. The ten that use most.", "process_resident_memory_bytes{%s}%s", "bytes", 1),
+             "percentunit"),
+            ("Memory", "Resident memory of the exporter. The ten that use most.", "process_resident_memory_bytes{%s}%s", "bytes"),
             ("Open files", "Descriptors of the exporter; from /proc alone it keeps one for each process. The ten that hold most.",
-             "process_open_fds{%s}%s", "short", 0)):
+             "process_open_fds{%s}%s", "short")):
         board.add(graph(title, about, [(f"{expression % (SEEN, '')} and topk(10, {expression % (SEEN, ' @ end()')})",
-                                        "{{instance}}")], unit, decimals=decimals), 8, 7)
+                                        "{{instance}}")], unit), 8, 7)
     board.add(graph("Scrapes", "Scrapes answered a second, by format.",
                     [(f"sum by (format) (rate(agent_exporter_scrapes_total{{{SEEN}}}[$__rate_interval]))", "{{format}}")],
-                    "reqps", decimals=2), 12, 7)
+                    "reqps"), 12, 7)
     board.add(graph("Samples", "Samples of a scrape. The ten with most.",
                     [(f"scrape_samples_scraped{{{SEEN}}} and topk(10, scrape_samples_scraped{{{SEEN}}} @ end())",
                       "{{instance}}")], "short"), 12, 7)

@@ -1,11 +1,12 @@
 """All agents on all hosts: who is down, who will hit a limit, whom to look at first."""
 
 from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, INSTANCES, JOB, NEUTRAL, NEVER, SOME_IS_BAD, SOME_IS_ODD, TIME_LEFT,
-                   Dashboard, annotation, column, graph, links_to, query_variable, stat, table, to_dashboard)
+                   Dashboard, annotation, column, graph, links_to, query_variable, stat, table, to_dashboard, values)
 
 HOSTS = 'job=~"$job",instance=~"$instance"'
 ALL = HOSTS + ',agent=~"$agent"'
 AGENTS = ALL + ',agent!="agent_exporter"'
+SEVERITY = values(critical=("critical", "red"), warning=("warning", "orange"))
 # Rules may have summed these labels away.
 FIRING = 'ALERTS{alertstate="firing",alertname=~"Agent.*",job=~"$job|",instance=~"$instance|",agent=~"$agent|"}'
 SERIES = "job, instance, agent, kind, slot, scope, resource"
@@ -41,29 +42,29 @@ def descendants(at):
 def headlines(board):
     board.add(stat("Hosts not answering",
                    "Targets of this job that did not answer the last scrape. Of the agents there nothing is known.",
-                   f"count(up{{{HOSTS}}} == 0) or vector(0)", steps=SOME_IS_BAD), 3, 4)
+                   f"count(up{{{HOSTS}}} == 0) or vector(0)", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("Agents running", "Agents with a live root process; the exporters themselves are not counted.",
-                   f"sum(agent_up{{{AGENTS}}})", steps=NEUTRAL), 3, 4)
+                   f"sum(agent_up{{{AGENTS}}})", steps=NEUTRAL), 3, 5)
     board.add(stat("Agents missing", "Named in a configuration and not running.",
-                   f"sum((1 - agent_up{{{AGENTS}}}) * agent_configured{{{AGENTS}}})", steps=SOME_IS_BAD), 3, 4)
+                   f"sum((1 - agent_up{{{AGENTS}}}) * agent_configured{{{AGENTS}}})", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("On the way to a limit",
                    "Agents whose descriptors, memory or tasks keep growing toward their limit, by the exporter's own "
                    "evidence. Empty until an exporter has looked for a while.",
                    f"count(count by (job, instance, agent) (agent_leak_seconds_to_limit{{{ALL}}} < Inf)) "
-                   f"or 0 * count(agent_leak_seconds_to_limit{{{ALL}}})", steps=SOME_IS_BAD), 3, 4)
+                   f"or 0 * count(agent_leak_seconds_to_limit{{{ALL}}})", steps=SOME_IS_BAD, nothing="no evidence yet"), 3, 5)
     board.add(stat("Soonest limit",
                    "Time until the first agent reaches a limit, if it goes on growing as it does. Empty until an "
                    "exporter has looked for a while.",
                    f"min(agent_leak_seconds_to_limit{{{ALL}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
-                   sparkline=False, decimals=1), 3, 4)
+                   sparkline=False, decimals=1, nothing="no evidence yet"), 3, 5)
     board.add(stat("Fullest limit", "How full the fullest limit of any agent is: open files, memory or tasks.",
                    f"max(agent_resource_used_ratio{{{ALL}}})", unit="percentunit", steps=FULL, low=0, high=1,
-                   decimals=0), 3, 4)
+                   decimals=0), 3, 5)
     board.add(stat("Alerts firing", "Alerts of agent_exporter's rules that fire now.",
-                   f"count({FIRING}) or vector(0)", steps=SOME_IS_BAD), 3, 4)
+                   f"count({FIRING}) or vector(0)", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("Restarts", "Agents whose root process was replaced by another, in the time shown.",
                    f"round(sum(increase(agent_restarts_total{{{AGENTS}}}[$__range])))", steps=SOME_IS_ODD,
-                   sparkline=False), 3, 4)
+                   sparkline=False), 3, 5)
 
 
 def tables(board):
@@ -100,7 +101,7 @@ def tables(board):
         "Alerts of agent_exporter's rules that fire now. The name leads to the rule, the agent to its dashboard. Empty "
         "while none fires.",
         [f"max by (alertname, severity, instance, agent, resource) ({FIRING})"],
-        [column("alertname", "Alert", url="/alerting/list?search=${__value.text}"), column("severity", "Severity", width=90),
+        [column("alertname", "Alert", url="/alerting/list?search=${__value.text}"), column("severity", "Severity", width=90, cell="color-text", mappings=[SEVERITY]),
          column("agent", "Agent", url=TO_AGENT), column("instance", "Host", url=TO_HOST),
          column("resource", "Resource", width=95), column("A", None)],
         "Severity", descending=False, nothing="No alert is firing"), 12, 7)
@@ -121,7 +122,7 @@ def trends(board):
                     [(ten_highest(memory), "{{agent}} {{instance}}")], "bytes", legend_table=True), 12, 8)
     board.add(graph("CPU of the ten busiest",
                     "Cores kept busy by an agent and all it started, children that lived for milliseconds included.",
-                    [(ten_highest(cpu), "{{agent}} {{instance}}")], "none", legend_table=True, decimals=2), 12, 8)
+                    [(ten_highest(cpu), "{{agent}} {{instance}}")], "none", legend_table=True), 12, 8)
     board.add(graph("Processes of the ten widest trees",
                     "Processes below each agent's root. A steady climb is a child pile-up.",
                     [(ten_highest(descendants), "{{agent}} {{instance}}")], "short", legend_table=True), 12, 8)

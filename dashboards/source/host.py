@@ -1,6 +1,6 @@
 """One host: memory and who holds it, pressure, what is left to fork."""
 
-from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, SOME_IS_BAD, Dashboard, annotation, column, graph, links_to,
+from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, PER_SECOND, SOME_IS_BAD, Dashboard, annotation, column, graph, links_to,
                    override, query_variable, stat, table, to_dashboard)
 
 HERE = 'job=~"$job",instance="$instance"'
@@ -29,23 +29,23 @@ def headlines(board):
     board.add(stat("Memory left", "Share of memory that programs can still get without swapping (MemAvailable).",
                    f"max(agent_host_memory_available_bytes{{{HERE}}} / agent_host_memory_total_bytes{{{HERE}}})",
                    unit="percentunit", steps=((None, "red"), (0.05, "orange"), (0.15, "green")), low=0, high=1,
-                   decimals=0), 4, 4)
+                   decimals=0), 4, 5)
     board.add(stat("Waiting for memory", "Share of time in which all tasks stood still for want of memory. Empty where the "
                    "kernel has no pressure stall information.",
                    f"max({waiting('full', 'memory')})", unit="percentunit",
-                   steps=((None, "green"), (0.01, "orange"), (0.1, "red")), low=0, decimals=1), 4, 4)
+                   steps=((None, "green"), (0.01, "orange"), (0.1, "red")), low=0, decimals=1), 4, 5)
     board.add(stat("Fork pressure", "Processes as a share of pid_max. Threads count against pid_max too: see what is left.",
                    f"max(agent_host_fork_pressure_ratio{{{HERE}}})", unit="percentunit", steps=FULL, low=0, high=1,
-                   decimals=2), 4, 4)
+                   decimals=2), 4, 5)
     board.add(stat("Tasks left", "Processes and threads that can still start under pid_max and threads-max.",
                    f'min(agent_host_fork_headroom_tasks{{{HERE},limit!="cgroup_pids"}})', unit="short",
-                   steps=((None, "red"), (500, "orange"), (2000, "green")), decimals=0), 4, 4)
+                   steps=((None, "red"), (500, "orange"), (2000, "green")), decimals=0), 4, 5)
     board.add(stat("File handles", "Open on the host, as a share of fs.file-max.",
                    f"max(agent_host_open_fds{{{HERE}}} / agent_host_max_fds{{{HERE}}})", unit="percentunit", steps=FULL,
-                   low=0, high=1, decimals=1), 4, 4)
+                   low=0, high=1, decimals=1), 4, 5)
     board.add(stat("OOM kills", "Processes that the kernel's OOM killer ended, in the time shown.",
                    f"round(sum(increase(agent_host_oom_kills_total{{{HERE}}}[$__range])))", steps=SOME_IS_BAD,
-                   sparkline=False), 4, 4)
+                   sparkline=False), 4, 5)
 
 
 def memory(board):
@@ -85,10 +85,9 @@ def forks(board):
                     overrides=[override("byRegexp", "/.*/", custom__scaleDistribution={"type": "log", "log": 10})]), 8, 8)
     board.add(graph("Started below agents", "Processes a second that agents and what they started began.",
                     [(f"sum by (agent) (rate(agent_descendants_started_total{{{AGENTS}}}[$__rate_interval]))",
-                      "{{agent}}")], "cps", stack=True), 8, 8)
+                      "{{agent}}")], PER_SECOND, stack=True), 8, 8)
     board.add(graph("Load", "Averages over 1, 5 and 15 minutes.",
-                    [(f"max(agent_host_load{minutes}{{{HERE}}})", f"{minutes} min") for minutes in (1, 5, 15)],
-                    decimals=2), 8, 7)
+                    [(f"max(agent_host_load{minutes}{{{HERE}}})", f"{minutes} min") for minutes in (1, 5, 15)]), 8, 7)
     board.add(graph("File handles", "Open on the host; fs.file-max is the limit.", [(f"max(agent_host_open_fds{{{HERE}}})", "open")], "short"), 8, 7)
     board.add(graph("OOM kills", "By the kernel's OOM killer: on the host, and of agents' processes (known with BPF events only).",
                     [(f"sum(increase(agent_host_oom_kills_total{{{HERE}}}[$__rate_interval]))", "host"),

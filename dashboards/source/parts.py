@@ -6,12 +6,13 @@ The form is Grafana's classic dashboard JSON, schemaVersion 42.
 
 TAG = "agent_exporter"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+PER_SECOND = "suffix: /s"
 # Where the colour changes, and with it what a person should do: nothing, look today, look now.
 FULL = ((None, "green"), (0.7, "orange"), (0.9, "red"))
 TIME_LEFT = ((None, "red"), (3600, "orange"), (86400, "green"))
 SOME_IS_BAD = ((None, "green"), (1, "red"))
 SOME_IS_ODD = ((None, "green"), (1, "orange"))
-NEUTRAL = ((None, "text"),)
+NEUTRAL = ((None, "blue"),)
 # agent_leak_seconds_to_limit is +Inf where nothing grows; ten years stand for "no end in sight" in a legible way.
 NEVER = {"type": "range", "options": {"from": 315360000, "to": None,
                                       "result": {"text": "none in sight", "color": "green", "index": 0}}}
@@ -58,18 +59,19 @@ def field_config(unit, steps, mappings=(), decimals=None, low=None, high=None, n
     return {"defaults": defaults, "overrides": list(overrides)}
 
 
-def stat(title, description, expression, unit="none", steps=NEUTRAL, sparkline=True, background=False, legend=None,
-         text="auto", **fields):
-    """One figure as of now, with its course below it."""
+def stat(title, description, expression, unit="none", steps=NEUTRAL, sparkline=True, legend=None, mappings=(),
+         nothing="no data", **fields):
+    """One figure as of now, with its course below it. `nothing` stands, uncoloured, where there is none."""
+    absent = {"type": "special", "options": {"match": "null", "result": {"text": nothing, "color": "text", "index": 9}}}
     return {
         "type": "stat", "title": title, "description": description,
         "targets": by_refid([{"expr": expression, "legendFormat": legend or title, "instant": not sparkline,
                               "range": sparkline}]),
-        "fieldConfig": field_config(unit, steps, **fields),
-        "options": {"colorMode": "background" if background else "value", "graphMode": "area" if sparkline else "none",
+        "fieldConfig": field_config(unit, steps, mappings=[*mappings, absent], **fields),
+        "options": {"colorMode": "value", "graphMode": "area" if sparkline else "none",
                     "justifyMode": "auto", "orientation": "auto", "percentChangeColorMode": "standard",
                     "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-                    "showPercentChange": False, "textMode": text, "wideLayout": True}}
+                    "showPercentChange": False, "textMode": "auto", "wideLayout": True}}
 
 
 def graph(title, description, targets, unit="none", stack=False, low=0, steps=None, legend_table=False, bars=False,
@@ -91,7 +93,8 @@ def graph(title, description, targets, unit="none", stack=False, low=0, steps=No
         "fieldConfig": field_config(unit, steps or ((None, "green"),), low=low, custom=custom,
                                     color={"mode": "palette-classic"}, overrides=overrides, **fields),
         "options": {"legend": {"calcs": calcs, "displayMode": "table" if legend_table else "list",
-                               "placement": "right" if legend_table else "bottom", "showLegend": True},
+                               "placement": "right" if legend_table else "bottom", "showLegend": True,
+                               **({"sortBy": "Last *", "sortDesc": True} if legend_table else {})},
                     "tooltip": {"hideZeros": False, "mode": "multi", "sort": "desc"}}}
 
 
@@ -156,14 +159,14 @@ def query_variable(name, label, query, many=True, every=".+", description=""):
     """A choice among a label's values; with many, several or all of them."""
     everything = {"selected": True, "text": ["All"], "value": ["$__all"]}
     return {"name": name, "label": label, "type": "query", "datasource": DATASOURCE, "description": description,
-            "definition": query, "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+            "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
             "refresh": 2, "regex": "", "sort": 1, "hide": 0, "multi": many, "includeAll": many, "options": [],
-            "current": everything if many else {}, **({"allValue": every} if many else {})}
+            **({"current": everything, "allValue": every} if many else {})}
 
 
 def datasource_variable():
     return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
-            "regex": "", "hide": 0, "multi": False, "includeAll": False, "options": [], "current": {}}
+            "regex": "", "hide": 0, "multi": False, "includeAll": False, "options": []}
 
 
 JOB = query_variable("job", "Job", "label_values(agent_exporter_build_info, job)")

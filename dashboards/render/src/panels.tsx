@@ -1,7 +1,7 @@
 // A panel as Grafana draws it, with Grafana's own components.
 
 import { type DataFrame, FieldType, type GrafanaTheme2, LoadingState, type TimeRange, applyFieldOverrides, getDisplayValueAlignmentFactors,
-  getFieldDisplayValues, transformDataFrame } from '@grafana/data';
+  getFieldDisplayName, getFieldDisplayValues, transformDataFrame } from '@grafana/data';
 import { BigValue, PanelChrome, TimeSeries } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { lastValueFrom } from 'rxjs';
@@ -19,10 +19,10 @@ export async function load(panel: any, view: View): Promise<DataFrame[]> {
   for (const target of panel.targets) {
     const query = view.variables.replace(target.expr);
     if (target.format === 'table') {
-      const frame = await rows(target, query);
+      const frame = await rows(target, query, to);
       frames.push(...(frame ? [frame] : []));
     } else {
-      frames.push(...(target.instant ? await figures(target, query) : await curves(target, query, from, to, view.step)));
+      frames.push(...(target.instant ? await figures(target, query, to) : await curves(target, query, from, to, view.step)));
     }
   }
   if (panel.type === 'table' && frames.length > 1) {
@@ -31,8 +31,16 @@ export async function load(panel: any, view: View): Promise<DataFrame[]> {
     }
   }
   frames = await lastValueFrom(transformDataFrame(panel.transformations ?? [], frames));
-  return applyFieldOverrides({ data: frames, fieldConfig: panel.fieldConfig, fieldConfigRegistry: properties,
+  frames = applyFieldOverrides({ data: frames, fieldConfig: panel.fieldConfig, fieldConfigRegistry: properties,
     replaceVariables: view.variables.replace, theme: view.theme, timeZone: 'utc' });
+  // A field keeps the first name it was asked for; the transformations have given it another.
+  for (const frame of frames) {
+    for (const field of frame.fields) {
+      field.state = { ...field.state, displayName: undefined };
+      getFieldDisplayName(field, frame, frames);
+    }
+  }
+  return frames;
 }
 
 function Stat({ panel, frames, view, width, height }: any) {

@@ -36,8 +36,8 @@ export async function curves(target: any, query: string, from: number, to: numbe
   });
 }
 
-export async function figures(target: any, query: string): Promise<DataFrame[]> {
-  const data = await ask('query', { query });
+export async function figures(target: any, query: string, at: number): Promise<DataFrame[]> {
+  const data = await ask('query', { query, time: `${at}` });
   return data.result.map((series: any) => createDataFrame({ refId: target.refId, fields: [
     { name: 'Time', type: FieldType.time, values: [series.value[0] * 1000], config: {} },
     { name: 'Value', type: FieldType.number, labels: series.metric, values: [number(series.value[1])],
@@ -46,8 +46,8 @@ export async function figures(target: any, query: string): Promise<DataFrame[]> 
 }
 
 // One frame per query: time, a column per label, the value.
-export async function rows(target: any, query: string): Promise<DataFrame | null> {
-  const data = await ask('query', { query });
+export async function rows(target: any, query: string, at: number): Promise<DataFrame | null> {
+  const data = await ask('query', { query, time: `${at}` });
   if (data.result.length === 0) {
     return null;
   }

@@ -22,8 +22,8 @@ export function initialise() {
   standardTransformersRegistry.setInit(() => ['mergeTransformer', 'organizeFieldsTransformer', 'sortByTransformer'].map(
     (name) => {
       const transformation = (standardTransformers as any)[name];
-      return { id: transformation.id, name: transformation.name, transformation, editor: () => null,
-        imageDark: '', imageLight: '' } as any;
+      return { id: transformation.id, name: transformation.name, transformation: async () => transformation,
+        editor: () => null, imageDark: '', imageLight: '' } as any;
     }));
   locationUtil.initialize({ config: { appSubUrl: '' } as any, getVariablesUrlParams: () => ({}),
     getTimeRangeForUrl: () => ({ from: 'now-6h', to: 'now' }) });

@@ -18,7 +18,7 @@ export class Variables {
       } else if (value === null && variable.includeAll) {
         value = variable.allValue;
       } else if (value === null) {
-        const [, selector, label] = /^label_values\((.*), (\w+)\)$/.exec(variable.definition)!;
+        const [, selector, label] = /^label_values\((.*), (\w+)\)$/.exec(variable.query.query)!;
         value = text = (await ask(`label/${label}/values`, { 'match[]': this.replace(selector) }))[0];
       }
       this.values[variable.name] = value!;

@@ -4,7 +4,7 @@
     AGENT_EXPORTER=build/dev/bin/agent_exporter dashboards/render/scene.py [--minutes N] [-- COMMAND…]
 
 Three exporters on this one machine, each with rules of its own, pass for three hosts; a fourth target does not answer.
-One agent leaks file descriptors in its child (10 a minute, of 1024), one grows by a megabyte a minute, one sits at 88 %
+One agent leaks file descriptors in its child (20 a minute, of 1024), one grows by a megabyte a minute, one sits at 88 %
 of its descriptors without growing, one restarts, one leaves orphans, one is configured and does not run. Runs COMMAND
 after N minutes with PROMETHEUS_URL set and then ends all it started; without a command it stays until interrupted.
 """
@@ -27,7 +27,7 @@ ACTOR = pathlib.Path(__file__).with_name("actor.py")
 # host -> [(agent, kind, [the actor's behaviours])]
 HOSTS = {
     "build-01": [
-        ("codex", "coder", ["leaking-child=6", "children=git:3", "memory=90"]),
+        ("codex", "coder", ["leaking-child=3", "children=git:3", "memory=90", "busy=0.08"]),
         ("claude", "coder", ["sawtooth=120:260", "children=git:2", "children=rg:2", "busy=0.15"]),
         ("github-runner", "ci", ["memory=60", "children=make:1", "children=cc1plus:3", "busy=0.1"]),
     ],
@@ -63,11 +63,11 @@ class Scene:
         self.processes.append(process)
         return process
 
-    def keep_running(self, command):
+    def keep_running(self, command, **options):
         """Starts command again whenever it ends, as a supervisor would."""
         def loop():
             while not self.stopping.is_set():
-                self.start(*command).wait()
+                self.start(*command, **options).wait()
                 self.stopping.wait(2)
         threading.Thread(target=loop, daemon=True).start()
 
@@ -85,22 +85,21 @@ class Scene:
         config = folder / "agents.yaml"
         config.write_text("builtin_profiles: false\nagents:\n" + "".join(rules))
         port = free_port()
-        # Where it keeps its state between runs, if this version keeps any.
         environment = {**os.environ, "STATE_DIRECTORY": str(folder)}
-        self.start(self.exporter, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}",
-                   "--collector.io", "--collector.scheduling", env=environment,
-                   stderr=open(folder / "exporter.log", "ab"))
+        self.keep_running([self.exporter, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}",
+                           "--collector.io", "--collector.scheduling"], env=environment,
+                          stderr=open(folder / "exporter.log", "ab"))
         self.targets[host] = port
 
     def start_prometheus(self):
-        """Its URL. The rules that come with the exporter are loaded if they are there."""
+        """Its URL; it evaluates the rules that come with the exporter."""
         groups = "".join(
             f"      - {{targets: ['127.0.0.1:{port}'], labels: {{instance: '{host}:10058'}}}}\n"
             for host, port in {**self.targets, "ci-04": free_port()}.items())
-        rules = pathlib.Path(__file__).parents[2] / "alerts/agent_exporter.rules.yml"
+        rules = pathlib.Path(__file__).resolve().parents[2] / "alerts/agent_exporter.rules.yml"
         (self.directory / "prometheus.yml").write_text(
             "global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 15s}\n"
-            f"rule_files: {[str(rules)] if rules.exists() else []}\n"
+            f"rule_files: ['{rules}']\n"
             f"scrape_configs:\n  - job_name: agents\n    static_configs:\n{groups}")
         port = free_port()
         log = open(self.directory / "prometheus.log", "wb")

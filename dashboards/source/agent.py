@@ -30,16 +30,15 @@ def headlines(board):
                    f"max(agent_resource_used_ratio{{{ONE}}})", unit="percentunit", steps=FULL, low=0, high=1,
                    decimals=0), 3, 5)
     board.add(stat("Time to a limit",
-                   "Until the first limit is reached, if what grows goes on growing. Empty until the exporter has looked "
-                   "for a while.",
+                   "Until the first limit is reached, if what grows goes on growing.",
                    f"min(agent_leak_seconds_to_limit{{{ONE}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
-                   sparkline=False, decimals=1, nothing="no evidence yet"), 3, 5)
+                   sparkline=False, decimals=1), 3, 5)
     board.add(stat("Memory", "Resident memory of the agent and all it started.",
                    f"sum(agent_self_resident_memory_bytes{{{ONE}}}) + sum(agent_descendants_resident_memory_bytes{{{ONE}}})",
                    unit="bytes"), 3, 5)
     board.add(stat("Cores busy", "CPU of the agent and all it started; 1 is one full core.",
                    f"sum(rate(agent_self_cpu_seconds_total{{{ONE}}}[$__rate_interval])) "
-                   f"+ sum(rate(agent_descendants_cpu_seconds_total{{{ONE}}}[$__rate_interval]))"), 3, 5)
+                   f"+ sum(rate(agent_descendants_cpu_seconds_total{{{ONE}}}[$__rate_interval]))", decimals=2), 3, 5)
     board.add(stat("Orphans", "Processes whose parent, part of this agent, has ended without them.",
                    f"sum(agent_orphans{{{ONE}}})", steps=SOME_IS_ODD), 3, 5)
     board.add(stat("Restarts", "Times a root process was replaced by another, in the time shown.",
@@ -111,7 +110,7 @@ def tree(board):
         [column("comm", "Command"), column("pid", "PID", width=90),
          column("A", "Memory", "bytes", cell="gauge", low=0, decimals=1), column("B", "Cores", "none", width=80, decimals=2),
          column("C", "Open files", "short", width=95, decimals=0)],
-        "Memory"), 8, 9)
+        "Memory"), 10, 9)
     board.add(graph("Processes below, by state", "Zombies that stay: somebody does not wait for its children. Blocked: waiting "
                     "for a disk.",
                     [(f"sum by (state) (agent_descendants{{{ONE}}})", "{{state}}"),
@@ -121,11 +120,11 @@ def tree(board):
                         ("zombie", "red"))),
                                override("byName", "orphans among them", custom__stacking={"mode": "none", "group": "A"},
                                         custom__fillOpacity=0, custom__lineWidth=2,
-                                        color={"mode": "fixed", "fixedColor": "yellow"})]), 8, 9)
+                                        color={"mode": "fixed", "fixedColor": "yellow"})]), 7, 9)
     board.add(graph("Started and ended", "Processes below the root per second, and how they ended (ok, error, signal, oom; "
                     "unknown without events). Children that live between two looks count only with events.",
                     [(f"sum(rate(agent_descendants_started_total{{{ONE}}}[$__rate_interval]))", "started"),
-                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], PER_SECOND), 8, 9)
+                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], PER_SECOND), 7, 9)
 
 
 def ends(board):

@@ -23,7 +23,7 @@ def headlines(board):
                    f"max({stale('instance, collector')})", unit="s", steps=((None, "green"), (120, "orange"), (600, "red")),
                    decimals=0), 4, 5)
     board.add(stat("Events lost", "Forks and exits that the kernel could not hand over, in the time shown: counters of "
-                   "short-lived children are too low by so many.",
+                   "short-lived children are too low by so many. Empty where nobody tells of events.",
                    f"round(sum(increase(agent_exporter_events_lost_total{{{SEEN}}}[$__range])))", steps=SOME_IS_ODD,
                    sparkline=False), 4, 5)
     board.add(stat("Agents folded", "Agents beyond an exporter's max_agents, shown as agent=\"other\".",
@@ -68,7 +68,7 @@ def collectors(board):
     board.add(graph("Age of figures", "Seconds since each collector last succeeded, oldest exporter.",
                     [(stale("collector"), "{{collector}}")], "s"), 8, 7)
     board.add(graph("Lost and missed", "Events the kernel dropped, and descendants found by a walk that no event had told of, a "
-                    "second.",
+                    "second. Empty where nobody tells of events.",
                     [(f"sum(rate(agent_exporter_events_lost_total{{{SEEN}}}[$__rate_interval]))", "events lost"),
                      (f"sum(rate(agent_exporter_tracking_disagreements_total{{{SEEN}}}[$__rate_interval]))",
                       "found by a walk")], PER_SECOND), 8, 7)

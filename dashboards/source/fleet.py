@@ -49,14 +49,13 @@ def headlines(board):
                    f"sum((1 - agent_up{{{AGENTS}}}) * agent_configured{{{AGENTS}}})", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("On the way to a limit",
                    "Agents whose descriptors, memory or tasks keep growing toward their limit, by the exporter's own "
-                   "evidence. Empty until an exporter has looked for a while.",
+                   "evidence.",
                    f"count(count by (job, instance, agent) (agent_leak_seconds_to_limit{{{ALL}}} < Inf)) "
-                   f"or 0 * count(agent_leak_seconds_to_limit{{{ALL}}})", steps=SOME_IS_BAD, nothing="no evidence yet"), 3, 5)
+                   f"or 0 * count(agent_leak_seconds_to_limit{{{ALL}}})", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("Soonest limit",
-                   "Time until the first agent reaches a limit, if it goes on growing as it does. Empty until an "
-                   "exporter has looked for a while.",
+                   "Time until the first agent reaches a limit, if it goes on growing as it does.",
                    f"min(agent_leak_seconds_to_limit{{{ALL}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
-                   sparkline=False, decimals=1, nothing="no evidence yet"), 3, 5)
+                   sparkline=False, decimals=1), 3, 5)
     board.add(stat("Fullest limit", "How full the fullest limit of any agent is: open files, memory or tasks.",
                    f"max(agent_resource_used_ratio{{{ALL}}})", unit="percentunit", steps=FULL, low=0, high=1,
                    decimals=0), 3, 5)

@@ -106,7 +106,8 @@ def column(field, header, unit=None, width=None, steps=None, cell=None, mappings
 
 
 def column_override(spec):
-    properties = {}
+    # Else a cell without a value would say what the whole table says when it has no rows.
+    properties = {"noValue": "–"}
     if spec["unit"]:
         properties["unit"] = spec["unit"]
     for key, name in (("decimals", "decimals"), ("low", "min"), ("high", "max"), ("width", "custom__width"),
@@ -125,7 +126,7 @@ def column_override(spec):
         properties["custom__cellOptions"] = options
     if spec["url"]:
         properties["links"] = [link(f"Open {spec['header'].lower()}", spec["url"])]
-    return override("byName", spec["header"], **properties) if properties else None
+    return override("byName", spec["header"], **properties)
 
 
 def table(title, description, expressions, columns, sort, descending=True, nothing="Nothing to show"):
@@ -150,7 +151,7 @@ def table(title, description, expressions, columns, sort, descending=True, nothi
                                                            "renameByName": rename}}],
         "fieldConfig": field_config("none", NEUTRAL, no_value=nothing,
                                     custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
-                                    overrides=[one for one in map(column_override, columns) if one]),
+                                    overrides=[column_override(one) for one in columns if one["header"]]),
         "options": {"cellHeight": "sm", "frameIndex": 0, "showHeader": True,
                     "sortBy": [{"displayName": sort, "desc": descending}]}}
 

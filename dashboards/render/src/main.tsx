@@ -47,7 +47,7 @@ async function main() {
   createRoot(document.getElementById('root')!).render(
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
-      <style>{`body { background: ${theme.colors.background.canvas}; color: ${theme.colors.text.primary}; overflow: hidden; height: auto; }
+      <style>{`body { background: ${theme.colors.background.canvas}; color: ${theme.colors.text.primary}; overflow: hidden; height: auto; margin: 0; }
         html, #root { height: auto; } *, *::before, *::after { animation: none !important; transition: none !important; }`}</style>
       <Header dashboard={dashboard} view={view} />
       <div style={{ position: 'relative', margin: '8px 12px 12px', height: bottom * (ROW + GAP) }}>

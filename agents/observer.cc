@@ -202,12 +202,14 @@ bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& 
   if (process.role == Role::kRoot && process.match) sample.reason = process.match->reason;
   sample.state = stat.state;
   sample.threads = stat.threads;
-  sample.cpu = stat.cpu;
   sample.children_cpu = stat.children_cpu;
   sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
                                                         static_cast<double>(options_.clock_ticks));
 
   Member& member = members_[stat.key];
+  // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.
+  if (stat.cpu.total_ns() > member.cpu.total_ns()) member.cpu = stat.cpu;
+  sample.cpu = member.cpu;
   if (tick) {
     const double wall = now.monotonic - member.tick_time;
     const int64_t used = member.tick_cpu ? stat.cpu.total_ns() - member.tick_cpu->total_ns() : 0;

@@ -66,6 +66,7 @@ class Observer {
  private:
   // What is remembered of a watched process between looks.
   struct Member {
+    CpuTimes cpu;                      // the most seen: what is read now may be of a coarser source
     std::optional<CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
     double tick_time = 0;
     double ratio = 0;

@@ -64,7 +64,7 @@ def limits(board):
         "Used"), 12, 8)
     board.add(graph("How full each limit is", "The dashed lines are 70 % and 90 %.",
                     [(f"max by (resource, scope) (agent_resource_used_ratio{{{ONE}}})", "{{resource}} {{scope}}")],
-                    "percentunit", steps=FULL, high=1, legend_table=True), 12, 8)
+                    "percentunit", steps=FULL, high=1, decimals=1, legend_table=True), 12, 8)
     drawn = "The limit is drawn from a third of it upwards."
     for resource, title, unit, about in (
             ("fds", "Open files against the limit", "short",
@@ -97,7 +97,7 @@ def use(board):
                     [(f'sum by (type) (agent_memory_bytes{{{ONE},scope="tree"}})', "{{type}}")], "bytes", stack=True), 8, 8)
     board.add(graph("CPU", "Cores kept busy. The tree's figure includes children that lived for milliseconds.",
                     [(rate("agent_self_cpu_seconds_total", "mode"), "self {{mode}}"),
-                     (rate("agent_descendants_cpu_seconds_total", "mode"), "tree {{mode}}")], stack=True), 8, 8)
+                     (rate("agent_descendants_cpu_seconds_total", "mode"), "tree {{mode}}")], stack=True, decimals=2, soft_max=0.1), 8, 8)
 
 
 def tree(board):
@@ -124,7 +124,7 @@ def tree(board):
     board.add(graph("Started and ended", "Processes below the root per second, and how they ended (ok, error, signal, oom; "
                     "unknown without events). Children that live between two looks count only with events.",
                     [(f"sum(rate(agent_descendants_started_total{{{ONE}}}[$__rate_interval]))", "started"),
-                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], PER_SECOND), 7, 9)
+                     (rate("agent_descendants_exited_total", "reason"), "ended: {{reason}}")], PER_SECOND, soft_max=1), 7, 9)
 
 
 def ends(board):
@@ -132,7 +132,7 @@ def ends(board):
                     "unknown. Empty until one has ended while the exporter looked.",
                     [(increase("agent_exits_total", "category"), "{{category}}"),
                      (f"sum(increase(agent_oom_kills_total{{{ONE}}}[$__rate_interval]))", "OOM kills in the tree")], "none",
-                    bars=True, stack=True, decimals=0), 8, 7)
+                    bars=True, stack=True, decimals=0, soft_max=1), 8, 7)
     board.add(stat("Last end", "When its root process last ended. Empty until one has ended while the exporter looked.",
                    f"max(agent_last_exit_timestamp_seconds{{{ONE}}}) * 1000", unit="dateTimeFromNow", sparkline=False, nothing="none seen"), 4, 7)
     board.add(stat("How full at its end", "How full each limit was when its root process last ended. Empty until one has "
@@ -141,10 +141,10 @@ def ends(board):
                    sparkline=False, legend="{{resource}}", decimals=0, low=0, high=1,
                    nothing="none seen"), 4, 7)
     board.add(graph("Major page faults", "Pages that had to come from a disk: the first sign of thrashing.",
-                    [(rate("agent_page_faults_total", "type", ',type="major"'), "{{type}}")], PER_SECOND), 8, 7)
+                    [(rate("agent_page_faults_total", "type", ',type="major"'), "{{type}}")], PER_SECOND, soft_max=1), 8, 7)
     board.add(graph("Storage", "Bytes the tree read from and wrote to storage. Empty unless the exporter runs with "
                     "--collector.io.",
-                    [(rate("agent_io_bytes_total", "direction", ',scope="tree"'), "{{direction}}")], "Bps"), 12, 7)
+                    [(rate("agent_io_bytes_total", "direction", ',scope="tree"'), "{{direction}}")], "binBps", soft_max=1024), 12, 7)
     board.add(graph("Context switches", "Many involuntary ones: it waits for a core. Empty unless the exporter runs with "
                     "--collector.scheduling.",
                     [(rate("agent_context_switches_total", "type"), "{{type}}")], PER_SECOND), 12, 7)

@@ -71,7 +71,7 @@ def collectors(board):
                     "second. Empty where nobody tells of events.",
                     [(f"sum(rate(agent_exporter_events_lost_total{{{SEEN}}}[$__rate_interval]))", "events lost"),
                      (f"sum(rate(agent_exporter_tracking_disagreements_total{{{SEEN}}}[$__rate_interval]))",
-                      "found by a walk")], PER_SECOND), 8, 7)
+                      "found by a walk")], PER_SECOND, soft_max=1), 8, 7)
 
 
 def cost(board):

@@ -115,13 +115,14 @@ def tables(board):
 def trends(board):
     board.add(graph("Fullest limits", "The ten limits that are fullest now; the dashed lines are 70 % and 90 %.",
                     [(ten_highest(fullest), "{{agent}} {{resource}} {{instance}}")], "percentunit", steps=FULL,
-                    legend_table=True, high=1), 12, 8)
+                    legend_table=True, high=1, decimals=1), 12, 8)
     board.add(graph("Memory of the ten largest",
                     "Resident memory of an agent and all it started. A page that several processes share counts in each.",
                     [(ten_highest(memory), "{{agent}} {{instance}}")], "bytes", legend_table=True), 12, 8)
     board.add(graph("CPU of the ten busiest",
                     "Cores kept busy by an agent and all it started, children that lived for milliseconds included.",
-                    [(ten_highest(cpu), "{{agent}} {{instance}}")], "none", legend_table=True), 12, 8)
+                    [(ten_highest(cpu), "{{agent}} {{instance}}")], "none", legend_table=True, decimals=2,
+                    soft_max=0.1), 12, 8)
     board.add(graph("Processes of the ten widest trees",
                     "Processes below each agent's root. A steady climb is a child pile-up.",
                     [(ten_highest(descendants), "{{agent}} {{instance}}")], "short", legend_table=True), 12, 8)

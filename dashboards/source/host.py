@@ -92,7 +92,7 @@ def forks(board):
     board.add(graph("OOM kills", "By the kernel's OOM killer: on the host, and of agents' processes (known with BPF events only).",
                     [(f"sum(increase(agent_host_oom_kills_total{{{HERE}}}[$__rate_interval]))", "host"),
                      (f"sum by (agent) (increase(agent_oom_kills_total{{{AGENTS}}}[$__rate_interval])) > 0", "{{agent}}")],
-                    bars=True, decimals=0), 8, 7)
+                    bars=True, decimals=0, soft_max=1), 8, 7)
 
 
 def dashboard():

@@ -75,8 +75,9 @@ def stat(title, description, expression, unit="none", steps=NEUTRAL, sparkline=T
 
 
 def graph(title, description, targets, unit="none", stack=False, low=0, steps=None, legend_table=False, bars=False,
-          overrides=(), **fields):
-    """Curves over time. targets: (expression, legend). With steps, dashed lines where the colour changes."""
+          soft_max=None, overrides=(), **fields):
+    """Curves over time. targets: (expression, legend). With steps, dashed lines where the colour changes; with soft_max,
+    an axis that goes up to there even where all is quiet."""
     custom = {"axisBorderShow": False, "axisCenteredZero": False, "axisColorMode": "text", "axisLabel": "",
               "axisPlacement": "auto", "barAlignment": 0, "drawStyle": "bars" if bars else "line",
               "fillOpacity": 80 if bars else 25 if stack else 8, "gradientMode": "none",
@@ -85,6 +86,8 @@ def graph(title, description, targets, unit="none", stack=False, low=0, steps=No
               "scaleDistribution": {"type": "linear"}, "showPoints": "never", "spanNulls": False,
               "stacking": {"group": "A", "mode": "normal" if stack else "none"},
               "thresholdsStyle": {"mode": "dashed" if steps else "off"}}
+    if soft_max is not None:
+        custom["axisSoftMax"] = soft_max
     calcs = ["lastNotNull", "max"] if legend_table else []
     return {
         "type": "timeseries", "title": title, "description": description,

@@ -73,6 +73,15 @@ class ObserverTest : public testing::Test {
   std::shared_ptr<const Observation> last_;
 };
 
+TEST_F(ObserverTest, CpuNeverFallsWhenACoarserSourceIsRead) {
+  source_.host.Run(10, 3'007'896'142);
+  EXPECT_EQ(Look(1, true).processes.at(0).cpu.total_ns(), 3'007'896'142);
+  source_.host.Run(10, -7'896'142);
+  EXPECT_EQ(Look(1, true).processes.at(0).cpu.total_ns(), 3'007'896'142);
+  source_.host.Run(10, 20'000'000);
+  EXPECT_EQ(Look(1, true).processes.at(0).cpu.total_ns(), 3'020'000'000);
+}
+
 TEST_F(ObserverTest, TheFirstTickIsZero) {
   source_.host.Run(10, 50 * kSecond);
   EXPECT_EQ(Look(1, true).processes.at(0).cpu_ratio, 0);

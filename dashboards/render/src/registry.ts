@@ -7,7 +7,7 @@ const STANDARD = ['displayName', 'unit', 'min', 'max', 'decimals', 'thresholds',
   'fieldMinMax', 'filterable'];
 const CUSTOM = ['align', 'width', 'cellOptions', 'inspect', 'hideFrom', 'drawStyle', 'lineInterpolation', 'lineWidth',
   'fillOpacity', 'gradientMode', 'lineStyle', 'spanNulls', 'insertNulls', 'showPoints', 'pointSize', 'stacking',
-  'barAlignment', 'axisPlacement', 'axisLabel', 'axisColorMode', 'axisBorderShow', 'axisCenteredZero', 'axisSoftMin',
+  'barAlignment', 'axisPlacement', 'axisLabel', 'axisColorMode', 'axisBorderShow', 'axisCenteredZero', 'axisSoftMin', 'axisSoftMax',
   'scaleDistribution', 'thresholdsStyle'];
 
 function property(path: string, isCustom: boolean): any {

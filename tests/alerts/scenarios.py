@@ -86,7 +86,7 @@ def leaks():
         climb = until(ramp(100, 120, low, limit), 200, 0.93 * limit)
         seen = evidence(115, 200, 220)
         yield (scenario("leak", climb, seen).quiet(110, "critical").quiet(110, "warning", ticket)
-               .fires(160, "critical").fires(165, "warning", ticket))
+               .fires(166, "critical").fires(166, "warning", ticket))
         # The same rise, given back every half hour; and a warm-up to the same height.
         teeth = [low + 0.3 * limit * (minute % 30) / 30 for minute in range(LENGTH + 1)]
         yield scenario("sawtooth", teeth, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
@@ -99,13 +99,13 @@ def leaks():
                .fires(165, "warning", ticket))
         yield (scenario("evidence-only", [low], evidence(115, 200, 220)).never_fires("critical")
                .fires(165, "warning", ticket))
-        yield (scenario("gap", gap(climb, 160), gap(seen, 160)).fires(158, "critical").fires(170, "critical")
-               .fires(185, "critical"))
+        yield (scenario("gap", gap(climb, 170), gap(seen, 170)).fires(168, "critical").fires(180, "critical")
+               .fires(190, "critical"))
         # A gap within what it is judged by: it fires nevertheless, before the limit.
         yield scenario("early-gap", gap(climb, 118, 4), gap(seen, 118, 4)).fires(175, "critical")
         # The agent restarts: what it leaked is gone, and so is the alert.
-        yield (scenario("restart", until(climb, 165, low), evidence(115, 165, 220), [0] * 165 + [250000])
-               .fires(160, "critical").quiet(190, "critical").quiet(290, "critical").quiet(190, "warning", ticket))
+        yield (scenario("restart", until(climb, 172, low), evidence(115, 172, 220), [0] * 172 + [250000])
+               .fires(170, "critical").quiet(194, "critical").quiet(290, "critical").quiet(194, "warning", ticket))
 
 
 def limits():

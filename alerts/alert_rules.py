@@ -66,19 +66,28 @@ class Alerts:
         }
         self.rules.append(rule)
 
-    def leak(self, name, severity, select, verdict, what, unit, seen_wider="", advice=""):
-        """One alert on a leak. `select`: the series' matchers; `seen_wider`: what to leave to another alert."""
+    def leak(self, name, severity, resource, scopes, verdict, what, unit, elsewhere="", advice=""):
+        """One alert on a leak of `resource`: in the first of `scopes` that shows it.
+
+        `elsewhere`: a scope that another alert looks after.
+        """
         leak = self.t.leak
         page = severity == "critical"
-        suffix = "B" if unit == SIZE else " {{ $labels.resource }}"
-        series = LEAK.format(verdict) + "{" + select + "}"
         within = leak.page_within if page else leak.ticket_within
-        expr = f"{series} < {within.seconds:g}"
-        if page:
-            # Both look at the same limit, so the nearer estimate of the two decides nothing alone.
-            expr += f"\nand {LEAK.format('floor')}{{{select}}} < {(within * 2).seconds:g}"
-        if seen_wider:
-            expr += f"\nunless ignoring (scope) {LEAK.format(verdict)}{{{seen_wider}}}"
+        conditions = []
+        for scope in scopes:
+            select = f'{{scope="{scope}", resource="{resource}"}}'
+            condition = f"{LEAK.format(verdict)}{select} < {within.seconds:g}"
+            if page:
+                # The floor's estimate is the rougher one: it need not be as near.
+                condition += f"\nand {LEAK.format('floor')}{select} < {(within * 2).seconds:g}"
+            if elsewhere:
+                condition += (f"\nunless ignoring (scope) {LEAK.format(verdict)}"
+                              f'{{scope="{elsewhere}", resource="{resource}"}} < {within.seconds:g}')
+            conditions.append(condition)
+            elsewhere = scope
+        expr = "\nor\n".join(conditions)
+        suffix = "B" if unit == SIZE else " {{ $labels.resource }}"
         self.add(
             name, severity, expr,
             f"{WHO} {what}: {{{{ $value | humanizeDuration }}}} to the limit",
@@ -92,25 +101,21 @@ class Alerts:
 
 
 def leak_alerts(alerts):
-    self_fds = 'scope="self", resource="fds"'
-    tree_fds = 'scope="tree", resource="fds"'
-    tree_pids = 'scope="tree", resource="pids"'
-    tree_memory = 'scope="tree", resource="memory"'
-    alerts.leak("AgentFdLeakFast", "critical", self_fds, "agreed", "leaks file descriptors", COUNT,
+    alerts.leak("AgentFdLeakFast", "critical", "fds", ["self"], "agreed", "leaks file descriptors", COUNT,
                 advice="At the limit open, accept and pipe fail with EMFILE.")
-    alerts.leak("AgentFdLeakSlow", "warning", self_fds, "suspected", "seems to leak file descriptors", COUNT,
+    alerts.leak("AgentFdLeakSlow", "warning", "fds", ["self"], "suspected", "seems to leak file descriptors", COUNT,
                 advice="Nobody needs to get up for this; it needs a fix or a planned restart before then.")
     for severity, verdict, what in (("critical", "agreed", "leaks file descriptors in a child"),
                                     ("warning", "suspected", "seems to leak file descriptors in a child")):
-        alerts.leak("AgentDescendantFdLeak", severity, tree_fds, verdict, what, COUNT, seen_wider=self_fds,
+        alerts.leak("AgentDescendantFdLeak", severity, "fds", ["tree"], verdict, what, COUNT, elsewhere="self",
                     advice="The agent's own figure does not show it: look at the process with the most open_fds.")
     for severity, verdict, what in (("critical", "agreed", "uses ever more memory"),
                                     ("warning", "suspected", "seems to use ever more memory")):
-        alerts.leak("AgentMemoryClimb", severity, tree_memory, verdict, what, SIZE,
+        alerts.leak("AgentMemoryClimb", severity, "memory", ["self", "tree"], verdict, what, SIZE,
                     advice="At the limit the kernel kills a process of the tree, or of the host.")
     for severity, verdict, what in (("critical", "agreed", "starts processes or threads that never end"),
                                     ("warning", "suspected", "seems to start processes or threads that never end")):
-        alerts.leak("AgentChildPileUp", severity, tree_pids, verdict, what, COUNT,
+        alerts.leak("AgentChildPileUp", severity, "pids", ["self", "tree"], verdict, what, COUNT,
                     advice="At the limit fork fails, for the agent or for the whole host.")
 
 

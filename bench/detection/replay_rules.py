@@ -60,6 +60,8 @@ def load(directory):
     """(about, used, limit, epoch, zombies, evidence) of each trace."""
     traces = np.memmap(directory / "traces.f64", dtype="<f8", mode="r")
     evidence = np.memmap(directory / "evidence.f64", dtype="<f8", mode="r")
+    if not len(evidence):
+        raise ValueError(f"{directory}/evidence.f64 is empty; run leak_replay first")
     offset = 0
     for line in open(directory / "traces.jsonl", encoding="utf-8"):
         about = json.loads(line)
@@ -121,8 +123,10 @@ class Prometheus:
         with tempfile.NamedTemporaryFile("w", suffix=".om", dir=self.directory) as file:
             file.write(text)
             file.flush()
-            subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=336h", "--quiet",
-                            file.name, self.directory / "data"], check=True, capture_output=True)
+            made = subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=336h",
+                                   "--quiet", file.name, self.directory / "data"], capture_output=True, text=True, check=False)
+            if made.returncode != 0:
+                raise RuntimeError(f"promtool takes no blocks of {text[:200]!r}...: {made.stderr}")
 
     def start(self):
         with socket.socket() as taken:
@@ -210,12 +214,14 @@ def replay(shard, groups, baselines):
     try:
         prometheus.add_blocks(openmetrics(shard))
         for stage in stages([rule for group in groups for rule in group["rules"] if "record" in rule]):
-            families = {}
+            series = {}  # what differs in the old name only, as of an `or`, is one
             for rule in stage:
                 for labels, samples in prometheus.query_range(rule["expr"], end, rule["step"] * 60):
                     labels = {**{k: v for k, v in labels.items() if k != "__name__"}, **rule.get("labels", {})}
-                    minutes, values = zip(*samples)
-                    families.setdefault(rule["record"], []).append(lines(rule["record"], labels, minutes, values))
+                    series.setdefault((rule["record"], tuple(sorted(labels.items()))), []).extend(samples)
+            families = {}
+            for (name, labels), samples in series.items():
+                families.setdefault(name, []).append(lines(name, dict(labels), *zip(*sorted(samples))))
             text = "".join(f"# TYPE {name} gauge\n{''.join(parts)}" for name, parts in families.items())
             if text:
                 prometheus.add_blocks(text + "# EOF\n")

@@ -85,6 +85,11 @@ def leaks():
         # Grows from minute 100 on and would reach the limit at minute 220; the leak ends at 200.
         climb = until(ramp(100, 120, low, limit), 200, 0.93 * limit)
         seen = evidence(115, 200, 220)
+        if of != "fds":
+            # The agent's own growth is its tree's as well: one alert, not two.
+            both = scenario("own", climb, seen)
+            both.series += resource(Scenario(both.name, page), "self", of, limit, climb, seen).series[:-1]
+            yield both.fires(166, "critical").fires(166, "warning", ticket)
         yield (scenario("leak", climb, seen).quiet(110, "critical").quiet(110, "warning", ticket)
                .fires(166, "critical").fires(166, "warning", ticket))
         # The same rise, given back every half hour; and a warm-up to the same height.

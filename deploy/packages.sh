@@ -19,7 +19,8 @@ names() {
       # Optional: without them the build leaves the BPF process source out.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;
     test)
-      printf '%s\n' curl libbenchmark-dev libgmock-dev libgtest-dev nodejs npm procps prometheus \
+      # chromium, nodejs, npm: the page's tests.
+      printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev nodejs npm procps prometheus \
         prometheus-alertmanager python3-prometheus-client python3-yaml screen tmux ;;
     lint)
       # One version on both releases, so that both give the same verdict.
@@ -33,7 +34,9 @@ names() {
 }
 
 is_installed() {
-  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]] && return
+  # A nodejs that is not Debian's may bring npm along and conflict with Debian's package of that name.
+  [[ $1 == npm ]] && command -v npm >/dev/null
 }
 
 missing() {

@@ -60,6 +60,7 @@ Json Sums(const AgentSample& agent, Pick pick) {
 Json Process(const ProcessSample& process, const Observation& observation) {
   Json row = {{"pid", process.key.pid},
               {"ppid", process.ppid},
+              {"session", process.session},
               {"comm", LabelValue(process.comm)},
               {"role", RoleName(process)},
               {"state", std::string(1, process.state)},

@@ -73,6 +73,7 @@ export function draw(canvas, kind, series, from, to, hours) {
     data: {
       datasets: series.map(one => ({
         label: one.label,
+        order: one.fill ? 1 : 0,  // the filled one behind
         data: one.points,
         borderColor: color(one.color),
         backgroundColor: one.fill ? color("--accent-wash") : "transparent",

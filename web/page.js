@@ -149,8 +149,8 @@ function renderNow(agent) {
   $("tiles").hidden = !agent.up;
   if (!agent.up) return;
   $("heroes").replaceChildren(
-    hero("CPU", "cpu", tree.cpu_usage_ratio, percentOf(tree.cpu_usage_ratio), "% of one core",
-      `${percent(self.cpu_usage_ratio)} by the agent itself`, points.map(({x, cpu}) => ({x, y: cpu}))),
+    hero("CPU", "cpu", tree.cpu_usage_ratio, percentOf(tree.cpu_usage_ratio), "%",
+      `of one core; ${percent(self.cpu_usage_ratio)} by the agent itself`, points.map(({x, cpu}) => ({x, y: cpu}))),
     hero("Memory", "memory", tree.resident_memory_bytes, memory.value, memory.unit,
       `${bytes(self.resident_memory_bytes)} by the agent itself`, points.map(({x, memory: y}) => ({x, y}))));
   const limited = history_.limited;

@@ -31,7 +31,7 @@ export function sessionsOf(agent, names = new Map()) {
     if (!names.has(pid) && processes.length < 2) continue;  // a lone process is a row of its own
     sessions.push({
       pid,
-      name: names.get(pid) ?? leader.comm,
+      name: (names.get(pid) ?? String(pid)) === String(pid) ? leader.comm : names.get(pid),
       leader,
       processes,
       cpu_usage_ratio: processes.reduce((total, process) => total + process.cpu_usage_ratio, 0),

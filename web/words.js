@@ -65,7 +65,7 @@ export function notes(agent, limited) {
   if (limited && limited.trips + limited.sentinel > 0) {
     const kinds = Object.entries(limited.byKind).filter(([kind, n]) => n > 0 && kind !== "recover")
       .map(([kind, n]) => `${kind} ${count(n)}`);
-    list.push(note("warn", "⏸", el("strong", {},
+    list.push(note("warn", "‖", el("strong", {},
       `It was rate limited ${plural(limited.trips + limited.sentinel, "time", "times")} today.`), kinds.join(" · ")));
   }
   if (agent.orphans.processes > 0) {
@@ -103,7 +103,7 @@ export function limits(agent) {
     const level = use.used_ratio >= FULL ? "bad" : use.used_ratio >= NEAR ? "warn" : "";
     list.push(el("li", {"data-resource": resource},
       el("div", {class: "line"}, el("b", {}, RESOURCES[resource].replace(/^./, c => c.toUpperCase())),
-        el("span", {}, `${percent(use.used_ratio)} used`)),
+        el("span", {}, use.used > 0 && use.used_ratio < 0.0005 ? "under 0.1 % used" : `${percent(use.used_ratio)} used`)),
       el("div", {class: `bar ${level}`, "aria-hidden": "true"}, el("span", {share: use.used_ratio})),
       el("p", {class: "more"}, `${amount(resource, use.used)} of ${amount(resource, use.limit)}, ${SOURCES[use.source]}`)));
   }

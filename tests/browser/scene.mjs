@@ -41,6 +41,7 @@ export class Scene {
     this.directory = mkdtempSync(join(tmpdir(), "agent_exporter_page_"));
     this.token = "a-token-for-the-browser-tests";
     this.children = [];
+    this.orphans = [];  // nobody else ends them
     writeFileSync(join(this.directory, "token"), `${this.token}\n`, {mode: 0o600});
     this.socket = join(this.directory, "tmux.sock");
   }
@@ -61,6 +62,12 @@ export class Scene {
     this.url = `http://127.0.0.1:${this.port}/`;
   }
 
+  async stopExporter() {
+    const ended = new Promise(resolve => this.exporter.once("exit", resolve));
+    this.exporter.kill();
+    await ended;
+  }
+
   pidfile(name) {
     return join(this.directory, `${encodeURIComponent(name)}.pid`);
   }
@@ -71,6 +78,7 @@ export class Scene {
       {stdio: ["pipe", "pipe", "inherit"], env: clean()});
     this.children.push(agent);
     const ready = lineOf(agent.stdout, /^ready/);
+    lineOf(agent.stdout, /^orphan (\d+)/).then(([, pid]) => this.orphans.push(Number(pid)), () => {});
     writeFileSync(this.pidfile(name), `${agent.pid}\n`);
     await ready;
     return agent.pid;
@@ -90,7 +98,13 @@ export class Scene {
       else child.kill();
       await ended;
     }
-    if (this.orphans) for (const pid of this.orphans) { try { process.kill(pid, "SIGKILL"); } catch { /* gone */ } }
+    for (const pid of this.orphans) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // gone already
+      }
+    }
     rmSync(this.directory, {recursive: true, force: true});
   }
 }

@@ -47,11 +47,11 @@ name, socket, *sessions = sys.argv[1:]
 children = []
 libc.prctl(PR_SET_NAME, name.encode())
 held = [open("/dev/null") for _ in range(40)]
-memory = bytearray(os.urandom(1 << 20) * 150)
 child("rust-analyzer", 96, busy=0.12)
 child("cargo", 24, busy=0.3)
 child("git", 4)
 child("dev-server", 12, orphan=True)
+memory = bytearray(os.urandom(1 << 20) * 150)  # after the forks: children share what is there before
 for session in sessions:
     subprocess.run(["tmux", "-S", socket, "-f", "/dev/null", "new-session", "-d", "-s", session, "-x", "80", "-y", "24",
                     "sh -c 'sleep 100000 & exec sleep 100000'"], check=True, stdin=subprocess.DEVNULL)

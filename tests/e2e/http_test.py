@@ -32,19 +32,36 @@ class HttpTest(harness.TestCase):
                 self.assertEqual(exporter.get(path).status, 200)
                 self.assertEqual(exporter.request("POST", path).status, 405)
 
-    def test_landing_page_links_work(self):
+    def test_page_links_and_files_are_there(self):
         exporter = self.start("--web.telemetry-path=/my<metrics>")
         page = exporter.get("/")
         self.assertEqual(page.status, 200)
         self.assertEqual(page.headers["Content-Type"], "text/html; charset=utf-8")
         self.assertNotIn("<metrics>", page.text)
-        links = re.findall(r'href="([^"]+)"', page.text)
-        self.assertEqual(len(links), 3)
-        for link in links:
+        self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
+        self.assertEqual(page.headers["X-Content-Type-Options"], "nosniff")
+        links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', page.text) if not link.startswith("data:")]
+        modules = re.findall(r'from "\./([^"]+)"', exporter.get("/page.js").text)
+        self.assertGreater(len(modules), 3)
+        self.assertEqual(len(links), 7)
+        for link in links + modules:
             with self.subTest(link):
-                target = link.replace("&lt;", "%3C").replace("&gt;", "%3E")
+                target = "/" + link.replace("&lt;", "%3C").replace("&gt;", "%3E").lstrip("/")
                 self.assertEqual(exporter.get(target).status, 200)
         self.assertEqual(exporter.get("/metrics").status, 404)
+
+    def test_a_file_that_did_not_change_is_not_sent_again(self):
+        exporter = self.start()
+        first = exporter.request("GET", "/chart.js", {"Accept-Encoding": "gzip"})
+        self.assertIn(b"Chart.js v", gzip.decompress(first.body))
+        again = exporter.request("GET", "/chart.js",
+                                 {"Accept-Encoding": "gzip", "If-None-Match": first.headers["ETag"]})
+        self.assertEqual((again.status, again.body), (304, b""))
+        self.assertIsNone(again.headers["Content-Length"])
+
+    def test_metrics_may_take_the_place_of_the_page(self):
+        exporter = self.start("--web.telemetry-path=/")
+        self.assert_value(exporter.scrape("/"), 1, "agent_up", agent=self.root.name)
 
     def test_only_whole_paths_and_reading_methods(self):
         exporter = self.start()

@@ -30,6 +30,7 @@ AgentSample Tree() {
   agent.kind = "coder";
   agent.processes[0].reason = std::make_shared<MatchReason>(
       MatchReason{.origin = "agents.yaml:3", .rule = "{comm}", .what = "comm is \"codex\""});
+  agent.processes[1].session = 60;
   agent.processes[2].direct_child = false;
   agent.processes[2].orphan = true;
   return agent;
@@ -63,6 +64,7 @@ TEST(AgentsJson, ProcessesSayWhatTheyAreAndRootsWhyTheyMatched) {
   EXPECT_EQ(processes[0]["matched"]["rule"], "{comm}");
   EXPECT_EQ(processes[0]["matched"]["what"], "comm is \"codex\"");
   EXPECT_EQ(processes[1]["role"], "child");
+  EXPECT_EQ(processes[1]["session"], 60);
   EXPECT_FALSE(processes[1].contains("matched"));
   EXPECT_EQ(processes[2]["role"], "orphan");
   EXPECT_EQ(processes[2]["pid"], 70);

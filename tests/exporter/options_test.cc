@@ -110,6 +110,7 @@ TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
   EXPECT_EQ(Parsed({"doctor"}).command, Command::kDoctor);
   EXPECT_TRUE(Parsed({"doctor", "--json"}).json);
+  EXPECT_EQ(Parsed({"open"}).command, Command::kOpen);
 }
 
 TEST(Options, AFlagMayFollowTheCommand) {

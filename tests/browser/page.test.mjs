@@ -1,0 +1,260 @@
+// The page as a person meets it. One scene for all: an exporter that watches an agent with children, an orphan
+// and tmux sessions, one of which has a hostile name.
+
+import assert from "node:assert/strict";
+import {after, before, test} from "node:test";
+
+import {assertAccessible, watch} from "./judge.mjs";
+import {launchBrowser, Scene, waitFor, PATIENCE} from "./scene.mjs";
+
+const HOSTILE = "<img src=x onerror=alert(1)>";
+const scene = new Scene();
+let browser;
+
+before(async () => {
+  browser = await launchBrowser();
+  await scene.startExporter({rules: [{name: "codex", kind: "coder"}, {name: "nightly"}]});
+  await scene.startAgent("codex", ["build", HOSTILE]);
+  await waitFor(async () => (await agent()).orphans.processes > 0, "the orphan");
+}, {timeout: PATIENCE});
+
+after(async () => {
+  await browser?.close();
+  await scene.stop();
+});
+
+const agent = async (name = "codex") => (await scene.get("agents")).agents.find(one => one.agent === name);
+
+// A page of a browser that knows nothing yet; closed, and judged, when `body` is done.
+async function visit(body, {link = true, url = scene.url, prepare = () => {}} = {}) {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(PATIENCE);
+  const page = await context.newPage();
+  const check = watch(page, url);
+  await prepare(page, context);
+  await page.goto(link ? `${url}#token=${scene.token}` : url);
+  try {
+    await body(page, context);
+    check();
+  } finally {
+    await context.close();
+  }
+}
+
+const text = (page, selector) => page.locator(selector).innerText();
+const shows = (page, words) => page.getByText(words).first().waitFor();
+
+test("asks for the token once, says when it is wrong, remembers and forgets it", async () => {
+  await visit(async page => {
+    await shows(page, "This page is for those who have the token");
+    assert.equal(await page.locator("#content").isVisible(), false);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "token");
+    await assertAccessible(page, "asking for the token");
+
+    await page.keyboard.type("not-this-one-not-this-one");
+    await page.keyboard.press("Enter");
+    await shows(page, "That token is not the right one");
+    await assertAccessible(page, "wrong token");
+
+    await page.locator("#token").fill(scene.token);
+    await page.keyboard.press("Enter");
+    await shows(page, "Right now");
+    await page.reload();
+    await shows(page, "Right now");
+
+    await page.getByRole("button", {name: "Forget the token"}).click();
+    await shows(page, "This page is for those who have the token");
+    await page.reload();
+    await shows(page, "This page is for those who have the token");
+  }, {link: false});
+});
+
+test("keeps the token for this tab alone when asked to", async () => {
+  await visit(async (page, context) => {
+    await page.locator("#token").fill(scene.token);
+    await page.getByLabel("Remember it in this browser").uncheck();
+    await page.getByRole("button", {name: "Show"}).click();
+    await shows(page, "Right now");
+    const other = await context.newPage();
+    await other.goto(scene.url);
+    await shows(other, "This page is for those who have the token");
+  }, {link: false});
+});
+
+test("takes the token from the link and out of the address", async () => {
+  await visit(async page => {
+    await shows(page, "Right now");
+    assert.equal(page.url(), scene.url);
+    await page.reload();
+    await shows(page, "Right now");
+  });
+});
+
+// In the words of the page: written here once more, so that a mistake there is seen.
+const inBytes = value => value >= 1023.5 * 2 ** 20 ? `${(value / 2 ** 30).toFixed(value < 10 * 2 ** 30 ? 1 : 0)} GiB`
+  : value >= 10 * 2 ** 20 ? `${(value / 2 ** 20).toFixed(0)} MiB`
+  : value >= 1023.5 * 2 ** 10 ? `${(value / 2 ** 20).toFixed(1)} MiB` : `${(value / 2 ** 10).toFixed(0)} KiB`;
+
+test("shows the figures of the API", async () => {
+  let answer;
+  await visit(async page => {
+    await shows(page, "Right now");
+    const {agents} = await waitFor(() => answer, "an answer");
+    const codex = agents.find(one => one.agent === "codex");
+    const exact = async selector => Number(await page.locator(`${selector} data`).getAttribute("value"));
+    assert.equal(await exact("[data-hero=cpu]"), codex.tree.cpu_usage_ratio);
+    assert.equal(await exact("[data-hero=memory]"), codex.tree.resident_memory_bytes);
+    assert.equal(await exact("[data-tile=processes]"), codex.tree.processes);
+    assert.equal(await exact("[data-tile=fds]"), codex.tree.open_fds);
+    assert.equal(await exact("[data-tile=orphans]"), codex.orphans.processes);
+    assert.equal((await text(page, "[data-hero=memory]")).replace(/\s+/g, ""),
+      inBytes(codex.tree.resident_memory_bytes).replace(" ", ""));
+    assert.match(await text(page, "#sentence"), new RegExp(
+      `^codex and the ${codex.tree.processes - codex.self.processes} processes it started are using .* % of one core ` +
+      `and ${inBytes(codex.tree.resident_memory_bytes)} of memory\\.$`));
+
+    const rows = codex.processes;
+    assert.ok(rows.length >= 9, "the whole scene is there");
+    for (const process of rows) {
+      const row = page.locator(`[data-row="pid-${process.pid}"]`);
+      assert.ok((await row.locator(".who").innerText()) === process.comm);
+      assert.equal(Number(await row.locator("[data-figure=memory]").getAttribute("value")), process.resident_memory_bytes);
+      assert.equal(await row.locator("[data-figure=memory]").innerText(), inBytes(process.resident_memory_bytes));
+      assert.equal(Number(await row.locator("[data-figure=cpu]").getAttribute("value")), process.cpu_usage_ratio);
+      assert.equal(Number(await row.locator("[data-figure=fds]").getAttribute("value")), process.open_fds);
+      assert.equal(await row.getByText("orphan", {exact: true}).count(), process.role === "orphan" ? 1 : 0);
+    }
+    const fds = codex.resources.filter(use => use.resource === "fds").sort((a, b) => b.used_ratio - a.used_ratio)[0];
+    assert.match(await text(page, "[data-resource=fds]"),
+      new RegExp(`${fds.used.toLocaleString("en")} of ${fds.limit.toLocaleString("en")}, the limit of the process itself`));
+    assert.match(await text(page, "#notes"), /outlived (its|their) parent/);
+    await page.getByText("Why these processes are watched").click();
+    const root = rows.find(process => process.role === "root");
+    assert.match(await text(page, "#why"), new RegExp(`codex, pid ${root.pid}: taken by .*config\\.yaml:\\d+`));
+    await assertAccessible(page, "live");
+  }, {
+    // One answer of the exporter, given again and again, so that what is shown stands still.
+    prepare: page => page.route("**/agents", async route => {
+      answer ??= await (await route.fetch()).json();
+      await route.fulfill({json: answer});
+    }),
+  });
+});
+
+test("follows what happens without a reload", async () => {
+  await visit(async page => {
+    await shows(page, "Right now");
+    await page.getByRole("button", {name: /nightly/}).click();
+    await shows(page, "nightly is not running.");
+    assert.match(await text(page, "#notes"), /the configuration names it/);
+    await assertAccessible(page, "an agent that is down");
+    const other = await scene.startAgent("nightly");
+    await shows(page, /nightly and the \d+ processes it started/);
+    await page.locator(`[data-row="pid-${other}"]`).waitFor();
+    scene.children.pop().stdin.end();
+    await shows(page, "nightly is not running.");
+  });
+});
+
+// What the ledger says of the session with the hostile name.
+async function nameSession(route) {
+  const {processes} = await agent();
+  const leader = processes.find(process => process.session === process.pid && process.comm !== "tmux: server");
+  const sources = [{source: `session:${HOSTILE}`, currentCpuPercent: 0, currentRssBytes: 1}];
+  const samples = [{ts: Date.now(), source: `session:${HOSTILE}`, pid: leader.pid, cpuPercent: 0, rssBytes: 1}];
+  await route.fulfill({json: {sources, samples, summary: {trips: 0, recovers: 0, sentinel: 0, total: 0}, byKind: {}}});
+}
+
+test("a hostile session name is text", async () => {
+  await visit(async page => {
+    await shows(page, `in session ${HOSTILE}`);
+    const row = page.locator("tr.session", {hasText: HOSTILE});
+    assert.equal(await row.locator(".who").innerText(), HOSTILE);
+    assert.equal(await page.locator("img").count(), 0);
+    // Its figures are those of the processes of that session.
+    const pid = Number((await row.getAttribute("data-row")).slice("session-".length));
+    const {processes} = await agent();
+    assert.equal(await row.locator(".more").first().innerText(),
+      `${processes.filter(process => process.session === pid).length} processes`);
+    await assertAccessible(page, "a hostile session name");
+  }, {prepare: page => page.route("**/resources/**", nameSession)});
+});
+
+test("without the ledger the live part goes on", async () => {
+  await visit(async page => {
+    await shows(page, "The history is not turned on yet.");
+    assert.match(await text(page, "[data-tile=limited]"), /^–$/);
+    assert.ok(await page.locator("#sentence").isVisible());
+    await assertAccessible(page, "ledger off");
+  }, {prepare: page => page.route("**/resources/**", route => route.fulfill({status: 503, body: "resource ledger unavailable\n"}))});
+});
+
+test("says how to name an agent where there is none, and when the exporter went away and came back", async () => {
+  const bare = new Scene();
+  try {
+    await bare.startExporter();
+    await visit(async page => {
+      await shows(page, "No agent is running here");
+      assert.match(await text(page, "#state pre"), /match: \{comm: my-agent\}/);
+      await assertAccessible(page, "no agent");
+
+      await bare.stopExporter();
+      await shows(page, "Not answering");
+      await assertAccessible(page, "gone");
+      await bare.startExporter({rules: [{name: "late"}], port: bare.port});
+      await bare.startAgent("late");
+      await shows(page, /late (and the \d+ processes it started are|is) using/);
+      await shows(page, "Live");
+
+      await bare.stopExporter();
+      await shows(page, "The exporter does not answer. What stands here is from");
+      assert.ok(await page.locator("#sentence").isVisible(), "the last figures stay");
+      await assertAccessible(page, "gone, with figures");
+      await page.reload().catch(() => {});  // nobody there to load it from
+    }, {url: bare.url});
+  } finally {
+    await bare.stop();
+  }
+});
+
+test("rests while nobody looks", async () => {
+  await visit(async page => {
+    await shows(page, "Live");
+    const hide = hidden => page.evaluate(value => {
+      Object.defineProperty(document, "hidden", {configurable: true, get: () => value});
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+    await hide(true);
+    await shows(page, "Paused while hidden");
+    let asked = 0;
+    page.on("request", request => { asked += request.url().endsWith("/agents") ? 1 : 0; });
+    await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 5000)));  // two polls and a half
+    assert.equal(asked, 0);
+    await hide(false);
+    await shows(page, "Live");
+    await waitFor(() => asked > 0, "a question to the exporter");
+  });
+});
+
+test("works from the keyboard", async () => {
+  await visit(async page => {
+    await shows(page, "Right now");
+    const focused = () => page.evaluate(() => document.activeElement.innerText || document.activeElement.value);
+    await page.keyboard.press("Tab");
+    assert.equal(await focused(), "Skip to the figures");
+    const seen = [];
+    for (let i = 0; i < 25 && seen.at(-1) !== "24"; ++i) {
+      await page.keyboard.press("Tab");
+      seen.push(await focused());
+      if (seen.at(-1) === "1") {
+        await page.keyboard.press("ArrowRight");
+        seen.push(await focused());
+      }
+    }
+    assert.ok(seen.some(name => /^nightly/.test(name)), "an agent can be reached");
+    assert.equal(seen.at(-1), "24", "and the time span");
+    await page.getByRole("button", {name: /nightly/}).focus();
+    await page.keyboard.press("Enter");
+    await shows(page, "nightly is not running.");
+  });
+});

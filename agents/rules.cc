@@ -128,15 +128,15 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
     std::string agent = LabelValue(rule.name.Expand(context, captures));
     if (agent.empty()) agent = LabelValue(facts.comm());
     if (agent.empty()) agent = "unnamed";  // prctl(PR_SET_NAME, "") is allowed
-    return Match{.agent = std::move(agent),
-                 .kind = LabelValue(rule.kind.Expand(context, captures)),
-                 .slot = LabelValue(rule.slot.Expand(context, captures)),
-                 .scope = impl_->rules[i].scope,
-                 .rule = i,
-                 .reason = std::make_shared<MatchReason>(
-                     MatchReason{.origin = impl_->rules[i].origin,
-                                 .rule = impl_->rules[i].name,
-                                 .what = AskAll(rule, context, &Condition::Why)})};
+    return Match{
+        .agent = std::move(agent),
+        .kind = LabelValue(rule.kind.Expand(context, captures)),
+        .slot = LabelValue(rule.slot.Expand(context, captures)),
+        .scope = impl_->rules[i].scope,
+        .rule = i,
+        .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
+                                                            .rule = impl_->rules[i].name,
+                                                            .what = AskAll(rule, context, &Condition::Why)})};
   }
   return std::nullopt;
 }

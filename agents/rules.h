@@ -57,7 +57,7 @@ struct Match {
   std::string kind;
   std::string slot;
   Scope scope = Scope::kTree;
-  size_t rule = 0;  // index into RuleSet::rules()
+  size_t rule = 0;                            // index into RuleSet::rules()
   std::shared_ptr<const MatchReason> reason;  // never null when RuleSet made it
 };
 

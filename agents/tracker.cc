@@ -194,8 +194,8 @@ void Tracker::MatchChanged(double now) {
     process->folded = false;
     if (process->stat.kernel_thread) continue;
     if (process->stat.key.pid == options_.self_pid) {
-      static const auto* const kItself = new std::shared_ptr<const MatchReason>(
-          new MatchReason{.origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
+      static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
+          .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
       process->match = Match{.agent = "agent_exporter", .reason = *kItself};
     } else {
       process->match = rules_.Find(*facts_(process->stat));

@@ -208,12 +208,11 @@ HttpHandler AgentsHandler(Sampler& sampler) {
     if (unknown != names.end()) {
       return HttpResponse{
           .status = 404,
-          .body = absl::StrCat("no agent is called \"", LabelValue(*unknown), "\"; there are: ",
-                               absl::StrJoin(observation->agents, ", ",
-                                             [](std::string* out, const AgentSample& agent) {
-                                               out->append(agent.name);
-                                             }),
-                               "\n")};
+          .body = absl::StrCat(
+              "no agent is called \"", LabelValue(*unknown), "\"; there are: ",
+              absl::StrJoin(observation->agents, ", ",
+                            [](std::string* out, const AgentSample& agent) { out->append(agent.name); }),
+              "\n")};
     }
     HttpResponse response{.content_type = "application/json", .body = AgentsJson(*observation, names)};
     response.headers["Vary"] = "Accept-Encoding";

@@ -1,4 +1,5 @@
-// GET /agents: the live tree of what is watched, why it is watched, and how near it is to its limits, as JSON.
+// GET /agents: the live tree of what is watched, why it is watched, and how near it is to its limits, as
+// JSON.
 //
 //   timestamp_seconds  when this was read, since the epoch
 //   exporter           {version, revision, process_source, process_events, events_lost, agents_folded,
@@ -11,8 +12,9 @@
 //
 // Units are in the names: bytes, seconds since the epoch or of duration, ratios (CPU: 1 is one full core).
 // A figure that could not be read has no key; a sum with an unreadable part neither. A zombie has neither
-// memory nor descriptors. A process' session is the pid of its leader (setsid(2)). seconds_to_limit is null where nothing says that the limit will be reached. Names
-// are made valid UTF-8; there are no command lines and no environments.
+// memory nor descriptors. A process' session is the pid of its leader (setsid(2)). seconds_to_limit is null
+// where nothing says that the limit will be reached. Names are made valid UTF-8; there are no command lines
+// and no environments.
 //
 // Thread safety: free functions. The handler's sampler must outlive it.
 

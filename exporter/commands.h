@@ -27,8 +27,8 @@ int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err)
 int RunDoctor(const Options& options, std::ostream& out, std::ostream& err);
 int RunOpen(const Options& options, std::ostream& out, std::ostream& err);
 
-// The link to the page with the token in its fragment. FailedPrecondition where these options serve no page or
-// do not tell its port.
+// The link to the page with the token in its fragment. FailedPrecondition where these options serve no page
+// or do not tell its port.
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token);
 
 // The table and the JSON of status, as functions of an observation.

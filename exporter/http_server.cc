@@ -55,9 +55,10 @@ HttpResponse PlainError(int status, std::string_view text) {
 }
 
 std::string Render(mg_connection* connection, const HttpResponse& response, bool with_body) {
-  std::string text = absl::StrCat(
-      "HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
-      "\r\nContent-Type: ", OneLine(response.content_type), "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
+  std::string text =
+      absl::StrCat("HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
+                   "\r\nContent-Type: ", OneLine(response.content_type),
+                   "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
   // A 304 has the length of what it stands for, or none (RFC 9110 section 8.6).
   if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", response.body.size(), "\r\n");
   bool cache_control = false;

@@ -1,5 +1,5 @@
-// `agent_exporter open`: the link to the page of the exporter that serves on this host, token and all. The token
-// stands in the fragment, which a browser keeps to itself.
+// `agent_exporter open`: the link to the page of the exporter that serves on this host, token and all. The
+// token stands in the fragment, which a browser keeps to itself.
 
 #include <fmt/format.h>
 

@@ -67,8 +67,8 @@ std::map<std::string, HttpHandler> PageRoutes(std::string_view telemetry_path) {
     asset->content_type = TypeOf(file.name);
     asset->text = std::string(file.text);
     if (file.name == "index.html") {
-      asset->text = absl::StrReplaceAll(
-          asset->text, {{"{{telemetry_path}}", Escape(telemetry_path)}, {"{{version}}", Escape(VersionLine())}});
+      asset->text = absl::StrReplaceAll(asset->text, {{"{{telemetry_path}}", Escape(telemetry_path)},
+                                                      {"{{version}}", Escape(VersionLine())}});
     }
     asset->zipped = Gzip(asset->text);
     asset->tag = TagOf(asset->text);

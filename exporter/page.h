@@ -1,5 +1,5 @@
-// The page at /: HTML, style, scripts and Chart.js out of the program itself. They hold no figures, so they are
-// served to anybody; what they show they fetch from the guarded routes with the token the reader gave.
+// The page at /: HTML, style, scripts and Chart.js out of the program itself. They hold no figures, so they
+// are served to anybody; what they show they fetch from the guarded routes with the token the reader gave.
 //
 // A strict Content-Security-Policy lets only these files run, and nothing inline: a hostile name that reached
 // the page as markup would still do nothing. Every file has an ETag, and gzip for those who take it.

@@ -54,7 +54,8 @@ TEST(Page, NothingInlineAndNothingFromElsewhere) {
 
 TEST(Page, EveryFileItAsksForIsThere) {
   const auto routes = PageRoutes("/metrics");
-  for (const char* path : {"/", "/page.css", "/page.js", "/chart.js"}) EXPECT_EQ(routes.count(path), 1u) << path;
+  for (const char* path : {"/", "/page.css", "/page.js", "/chart.js"})
+    EXPECT_EQ(routes.count(path), 1u) << path;
   EXPECT_THAT(Get("/chart.js").body, HasSubstr("Chart.js v"));
   EXPECT_EQ(Get("/page.js").content_type, "text/javascript; charset=utf-8");
   EXPECT_EQ(Get("/page.css").content_type, "text/css; charset=utf-8");

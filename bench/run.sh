@@ -4,6 +4,7 @@
 #
 #   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help names all)
 #   bench/run.sh kernel [--only FIGURE] [--rounds N]     BPF snapshots and events instead (root; about 12 minutes)
+#   bench/run.sh transcript     a 1 GiB Claude Code transcript beside a 4 MiB one instead (seconds)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/step.sh
@@ -12,6 +13,11 @@ script=bench/peers.py targets=(agent_exporter formats_bench spawn_processes bare
 if [[ ${1-} == kernel ]]; then
   shift
   script=bench/kernel_speed.py targets=(agent_exporter spawn_processes process_load snapshot_cpu)
+fi
+run=(/usr/bin/python3 -B "$script")
+if [[ ${1-} == transcript ]]; then
+  shift
+  run=(build/release/bin/transcript_bench) targets=(transcript_bench)
 fi
 
 STEP_LOG=build/bench.log
@@ -26,4 +32,4 @@ mkdir -p build
   step "Building" cmake --build build/release -j "$(build_jobs)" \
     --target "${targets[@]}"
 } >&2
-exec /usr/bin/python3 -B "$script" "$@"
+exec "${run[@]}" "$@"

@@ -24,6 +24,10 @@ if(AGENT_EXPORTER_SANITIZE)
   endif()
 endif()
 
+if(AGENT_EXPORTER_FUZZ)
+  target_compile_options(standard_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 add_library(standard_warnings INTERFACE)
 target_compile_options(standard_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion

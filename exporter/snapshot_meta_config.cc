@@ -37,7 +37,7 @@ absl::StatusOr<Source> ReadSource(const YAML::Node& node, std::string_view file)
 absl::Status CheckKeys(const YAML::Node& node, std::string_view file, Source source) {
   std::vector<std::string_view> known = {"agent", "source"};
   if (source != Source::kNone) known.push_back("interval");
-  if (source == Source::kClaudeCode) known.push_back("context_window");
+  if (source == Source::kClaudeCode) known.insert(known.end(), {"context_window", "config_dir"});
   if (source == Source::kFile) known.push_back("path");
   if (source == Source::kCommand) known.push_back("command");
   return CheckYamlKeys(node, file, known);
@@ -80,6 +80,13 @@ absl::StatusOr<MetaOptions> ReadEntry(const YAML::Node& node, std::string_view f
     const auto duration = YamlDuration(interval, file, "interval", kLeastInterval, kMostInterval);
     if (!duration.ok()) return duration.status();
     options.interval = *duration;
+  }
+  if (const YAML::Node directory = node["config_dir"]; directory.IsDefined()) {
+    auto path = YamlText(directory, file, "config_dir");
+    if (!path.ok() || !path->starts_with('/')) {
+      return YamlError(directory, file, "config_dir must be a path that starts with /");
+    }
+    options.config_dir = *std::move(path);
   }
   if (const YAML::Node window = node["context_window"]; window.IsDefined()) {
     if (!YAML::convert<uint64_t>::decode(window, options.context_window) || options.context_window < 1 ||

@@ -119,13 +119,24 @@ absl::StatusOr<ClaudeMeta::Place> ClaudeMeta::PlaceOf(const ProcessSample& proce
                .start_seconds = boot_time_ + static_cast<double>(process.key.start_ticks) / ticks};
 }
 
-absl::Status ClaudeMeta::FindNewest(const Place& place, std::optional<OpenFile>* best) {
+absl::StatusOr<Descriptor> ClaudeMeta::OpenProjects(const Place& place, const std::string& config_dir) {
+  if (!config_dir.empty()) {
+    const absl::StatusOr<Descriptor> directory = OpenDirectory(config_dir);
+    if (!directory.ok()) return directory.status();
+    return OpenSubdirectory(*directory, "projects");
+  }
   const std::optional<std::string> home = home_of_(place.uid);
   if (!home) return absl::NotFoundError("the process' user has no home");
   absl::StatusOr<Descriptor> directory = OpenDirectory(*home);
   for (const char* name : {".claude", "projects"}) {
     if (directory.ok()) directory = OpenSubdirectory(*directory, name);
   }
+  return directory;
+}
+
+absl::Status ClaudeMeta::FindNewest(const Place& place, const std::string& config_dir,
+                                    std::optional<OpenFile>* best) {
+  const absl::StatusOr<Descriptor> directory = OpenProjects(place, config_dir);
   if (!directory.ok()) return directory.status();
   for (const std::string& name : ClaudeProjectFolders(place.cwd)) {
     const absl::StatusOr<Descriptor> folder = OpenSubdirectory(*directory, name);
@@ -166,21 +177,22 @@ absl::StatusOr<ClaudeSession> ClaudeMeta::ReadOnce(const OpenFile& file) {
   return session;
 }
 
-absl::StatusOr<AgentMeta> ClaudeMeta::Read(const AgentSample& agent, uint64_t context_window) {
+absl::StatusOr<AgentMeta> ClaudeMeta::Read(const AgentSample& agent, const MetaOptions& options) {
   absl::Status first_error;
   std::optional<OpenFile> best;
   std::set<std::pair<uid_t, std::string>> seen;  // wrappers share their child's place
   for (const ProcessSample* process : Candidates(agent)) {
     const absl::StatusOr<Place> place = PlaceOf(*process);
     absl::Status status = place.status();
-    if (place.ok() && seen.emplace(place->uid, place->cwd).second) status = FindNewest(*place, &best);
+    if (place.ok() && seen.emplace(place->uid, place->cwd).second)
+      status = FindNewest(*place, options.config_dir, &best);
     if (!status.ok() && !absl::IsNotFound(status)) first_error.Update(status);
   }
   if (!best)
     return first_error.ok() ? absl::NotFoundError("no transcript since the process started") : first_error;
   const absl::StatusOr<ClaudeSession> session = ReadOnce(*best);
   if (!session.ok()) return session.status();
-  return ToMeta(*session, context_window);
+  return ToMeta(*session, options.context_window);
 }
 
 }  // namespace agent_exporter

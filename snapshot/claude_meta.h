@@ -29,6 +29,7 @@
 #include "kernel/unreadable.h"
 #include "snapshot/agent_meta.h"
 #include "snapshot/claude_transcript.h"
+#include "snapshot/meta.h"
 #include "snapshot/regular_file.h"
 
 namespace agent_exporter {
@@ -46,9 +47,9 @@ class ClaudeMeta {
   bool IsClaude(const AgentSample& agent);
 
   // Of the agent's processes that are Claude Code; of its roots where none is. Several: the transcript
-  // written last. `context_window` in tokens; context_pct is not told where the transcript counts more than
-  // that. NotFound: no transcript; else as OpenRegularFile and VisitLinesFromEnd.
-  absl::StatusOr<AgentMeta> Read(const AgentSample& agent, uint64_t context_window);
+  // written last. context_pct is not told where the transcript counts more tokens than the window. NotFound:
+  // no transcript; else as OpenRegularFile and VisitLinesFromEnd.
+  absl::StatusOr<AgentMeta> Read(const AgentSample& agent, const MetaOptions& options);
 
  private:
   struct Place;
@@ -56,7 +57,8 @@ class ClaudeMeta {
   std::vector<const ProcessSample*> Candidates(const AgentSample& agent);
   absl::StatusOr<Place> PlaceOf(const ProcessSample& process);
   // Replaces *best by the newest transcript of `place` if that is newer.
-  absl::Status FindNewest(const Place& place, std::optional<OpenFile>* best);
+  absl::StatusOr<Descriptor> OpenProjects(const Place& place, const std::string& config_dir);
+  absl::Status FindNewest(const Place& place, const std::string& config_dir, std::optional<OpenFile>* best);
   absl::StatusOr<ClaudeSession> ReadOnce(const OpenFile& file);
 
   struct Remembered {

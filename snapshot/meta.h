@@ -34,8 +34,9 @@ struct MetaOptions {
   Source source = Source::kNone;
   std::string path;  // kFile; {agent} in it stands for the name
   std::vector<std::string> command;
-  std::chrono::milliseconds interval{5000};  // read no more often than this
-  uint64_t context_window = kDefaultContextWindow;
+  std::chrono::milliseconds interval{5000};         // read no more often than this
+  uint64_t context_window = kDefaultContextWindow;  // kClaudeCode: tokens
+  std::string config_dir;  // kClaudeCode: what stands for ~/.claude (its CLAUDE_CONFIG_DIR); empty: that
 };
 
 // "claude-code", "file", "command", "none".

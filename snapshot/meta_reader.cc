@@ -42,7 +42,7 @@ MetaReader::MetaReader(std::vector<MetaOptions> options, std::string procfs, Log
 absl::StatusOr<AgentMeta> MetaReader::ReadNow(const MetaOptions& options, const AgentSample& agent) {
   switch (options.source) {
     case MetaOptions::Source::kClaudeCode:
-      return claude_.Read(agent, options.context_window);
+      return claude_.Read(agent, options);
     case MetaOptions::Source::kFile:
       return ReadMetaFile(options, agent);
     case MetaOptions::Source::kCommand:

@@ -19,7 +19,7 @@ absl::StatusOr<std::vector<MetaOptions>> Parse(const std::string& text) {
 
 TEST(MetaConfigTest, ReadsEverySource) {
   const auto meta = Parse(R"(
-- {agent: reviewer, source: claude-code, context_window: 1000000, interval: 2s}
+- {agent: reviewer, source: claude-code, context_window: 1000000, config_dir: /srv/claude, interval: 2s}
 - {agent: "worker-*", source: file, path: "/run/{agent}.json"}
 - {agent: builder, source: command, command: [/bin/status, --json]}
 - {agent: "*", source: none}
@@ -29,6 +29,7 @@ TEST(MetaConfigTest, ReadsEverySource) {
   EXPECT_EQ(meta->at(0).agent, "reviewer");
   EXPECT_EQ(meta->at(0).source, MetaOptions::Source::kClaudeCode);
   EXPECT_EQ(meta->at(0).context_window, 1'000'000u);
+  EXPECT_EQ(meta->at(0).config_dir, "/srv/claude");
   EXPECT_EQ(meta->at(0).interval, 2s);
   EXPECT_EQ(meta->at(1).source, MetaOptions::Source::kFile);
   EXPECT_EQ(meta->at(1).path, "/run/{agent}.json");
@@ -59,6 +60,8 @@ TEST(MetaConfigTest, MistakesAreNamed) {
        "f.yaml:1: unknown key \"command\"; known are agent, source, interval, path"},
       {"- {agent: a, source: claude-code, interval: 10ms}",
        "f.yaml:1: interval is \"10ms\"; it must be from 1000ms to 86400000ms"},
+      {"- {agent: a, source: claude-code, config_dir: ~/x}",
+       "f.yaml:1: config_dir must be a path that starts with /"},
       {"- {agent: a, source: claude-code, context_window: 0}",
        "f.yaml:1: context_window must be a whole number of tokens, for instance 1000000"},
       {"- {agent: a, source: claude-code, context_window: 1e6}",

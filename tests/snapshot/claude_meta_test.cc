@@ -31,9 +31,10 @@ class ClaudeMetaTest : public ::testing::Test {
     std::filesystem::last_write_time(
         Path(name), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(seconds_from_now));
   }
-  absl::StatusOr<AgentMeta> Read(uint64_t window = kWindow) { return meta_.Read(claude_.Agent(), window); }
+  absl::StatusOr<AgentMeta> Read(uint64_t window = kDefaultContextWindow) {
+    return meta_.Read(claude_.Agent(), {.context_window = window});
+  }
 
-  static constexpr uint64_t kWindow = 200'000;
   FakeTree tree_;
   FakeClaude claude_{tree_};
   RootedReader proc_{"/proc"};
@@ -87,6 +88,13 @@ TEST_F(ClaudeMetaTest, ReadsAgainWhatHasGrown) {
   EXPECT_EQ(Read()->model, "two");
 }
 
+TEST_F(ClaudeMetaTest, TheConfigurationMayNameAnotherPlace) {
+  Write("s1.jsonl", Answer({}));
+  std::filesystem::rename(claude_.home() + "/.claude", tree_.root() + "/elsewhere");
+  EXPECT_EQ(Read().status().code(), Code::kNotFound);
+  EXPECT_TRUE(meta_.Read(claude_.Agent(), {.config_dir = tree_.root() + "/elsewhere"}).ok());
+}
+
 TEST_F(ClaudeMetaTest, FollowsNoLinkAndWaitsForNoFifo) {
   tree_.Write("secret.jsonl", Answer({}));
   std::filesystem::create_symlink(tree_.root() + "/secret.jsonl", Path("link.jsonl"));
@@ -122,17 +130,17 @@ TEST_F(ClaudeMetaTest, KnowsClaudeByItsProcessWhateverTheAgentIsCalled) {
 TEST_F(ClaudeMetaTest, WithoutAClaudeTheRootsAreAsked) {
   Write("s1.jsonl", Answer({}));
   const FakeClaude wrapper(tree_, "wrapper");
-  EXPECT_TRUE(meta_.Read(wrapper.Agent("w"), kWindow).ok());
+  EXPECT_TRUE(meta_.Read(wrapper.Agent("w"), MetaOptions()).ok());
   // A descendant that is Claude Code goes before its wrapper.
   AgentSample both = wrapper.Agent("w");
   both.processes.push_back(claude_.Agent().processes[0]);
   both.processes[1].role = Role::kDescendant;
-  EXPECT_TRUE(meta_.Read(both, kWindow).ok());
+  EXPECT_TRUE(meta_.Read(both, MetaOptions()).ok());
 }
 
 TEST_F(ClaudeMetaTest, AUserWithoutHomeOrFolderHasNoTranscript) {
   ClaudeMeta homeless(proc_, [](uid_t) { return std::optional<std::string>(); });
-  EXPECT_EQ(homeless.Read(claude_.Agent(), kWindow).status().code(), Code::kNotFound);
+  EXPECT_EQ(homeless.Read(claude_.Agent(), MetaOptions()).status().code(), Code::kNotFound);
   std::filesystem::remove_all(claude_.home());
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
 }

@@ -1,0 +1,69 @@
+// Fuzz target: the transcript of a Claude Code session, which the agent writes and so controls, and the JSON
+// of agent_meta. The first two bytes choose how far back is read and how long a line may be.
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "agents/label_value.h"
+#include "kernel/descriptor.h"
+#include "snapshot/claude_transcript.h"
+#include "snapshot/meta.h"
+
+namespace agent_exporter {
+namespace {
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "claude_transcript_fuzz: %s\n", what);
+  std::abort();
+}
+
+// A name that may become a label: short and valid UTF-8, which LabelValue leaves as it is.
+void RequireName(const std::string& name) {
+  Require(name.size() <= 128 && LabelValue(name) == name, "a name is too long or not UTF-8");
+}
+
+void RequireSane(const ClaudeSession& session) {
+  for (const auto* name : {&session.model, &session.current_tool}) {
+    if (*name) RequireName(**name);
+  }
+  for (const std::string& action : session.recent_actions) RequireName(action);
+  Require(session.recent_actions.size() <= kMaxActions, "too many actions");
+  Require(!session.last_activity || session.last_activity->size() <= 40, "a time stamp is too long");
+  Require(session.context_tokens.value_or(0) <= 3'000'000'000, "impossibly many tokens");
+}
+
+void Fuzz(std::string_view data) {
+  if (data.size() < 2) return;
+  const TailLimits limits{.bytes = 16u << (static_cast<uint8_t>(data[0]) % 20),
+                          .line = size_t{16} << (static_cast<uint8_t>(data[1]) % 17)};
+  data.remove_prefix(2);
+  const Descriptor file(::memfd_create("transcript", MFD_CLOEXEC));
+  Require(::write(file.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()),
+          "no memory file");
+
+  for (const TailLimits& limit : {limits, TailLimits()}) {
+    const auto session = ReadClaudeTranscript(file.get(), data.size(), limit);
+    Require(session.ok(), "a file that does not change cannot be read");
+    RequireSane(*session);
+    // The same again: nothing depends on what was in memory.
+    Require(*ReadClaudeTranscript(file.get(), data.size(), limit) == *session, "two readings differ");
+  }
+  if (const auto meta = ParseAgentMeta(data); meta.ok()) {
+    if (meta->model) RequireName(*meta->model);
+    Require(meta->context_pct.value_or(0) >= 0 && meta->context_pct.value_or(0) <= 100, "no percentage");
+  }
+}
+
+}  // namespace
+}  // namespace agent_exporter
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  agent_exporter::Fuzz({reinterpret_cast<const char*>(data), size});
+  return 0;
+}

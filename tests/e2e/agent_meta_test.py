@@ -1,0 +1,99 @@
+"""What agents tell of themselves, from a transcript, a file and a command, as the running program shows it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+import harness
+
+
+def answer(model, tokens, tool=None):
+    """A line of a Claude Code transcript: an answer that may ask for a tool."""
+    content = [{"type": "text", "text": "not to be seen"}]
+    if tool:
+        content.append({"type": "tool_use", "id": "t1", "name": tool, "input": {"secret": "argument"}})
+    return json.dumps({"type": "assistant", "isSidechain": False, "timestamp": "2026-01-23T17:13:37.849Z",
+                       "message": {"id": model, "model": model, "content": content,
+                                   "usage": {"input_tokens": tokens, "cache_read_input_tokens": 0}}}) + "\n"
+
+
+class AgentMetaTest(harness.TestCase):
+    def claude(self):
+        """A process that is Claude Code by its name and arguments; returns the file its transcript goes to."""
+        work = pathlib.Path(self.directory, "work")
+        work.mkdir()
+        program = pathlib.Path(self.directory, "claude")
+        program.symlink_to("/bin/sleep")
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["claude", "100000"], executable=program, cwd=work)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        folder = "".join(c if c.isalnum() else "-" for c in str(work.resolve()))
+        return pathlib.Path(self.directory, "claude_config", "projects", folder, "session.jsonl")
+
+    def start(self, meta):
+        config = self.write("config.yaml", f"sample_interval: 200ms\nmeta:\n{meta}"
+                            "agents:\n  - {name: reviewer, match: {comm: claude, cmdline: '^claude 100000'}}\n"
+                            f"  - {{name: other, match: {{comm: {self.root.name}}}}}\n")
+        return self.exporter(f"--config.file={config}")
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.tree("wait")
+
+    def wait_for_value(self, exporter, value, metric, **labels):
+        sample = harness.key(metric, **labels)
+        harness.wait_for(lambda: exporter.scrape().get(sample) == value, f"{metric} {labels} {value}")
+
+    def test_a_claude_code_session(self):
+        transcript = self.claude()
+        exporter = self.start("  - {agent: reviewer, source: claude-code, interval: 1s, "
+                              f"config_dir: {self.directory}/claude_config}}\n")
+        absent = harness.key("agent_exporter_meta_reads_total", source="claude-code", result="absent")
+        harness.wait_for(lambda: exporter.scrape().get(absent, 0) > 0, "a look in vain")
+        for metric in ("agent_context_ratio", "agent_subagents", "agent_meta_info"):
+            self.assert_absent(exporter.scrape(), metric)
+        transcript.parent.mkdir(parents=True)
+        transcript.write_text(answer("claude-opus-4-5", 50_000))
+        self.wait_for_value(exporter, 0.25, "agent_context_ratio", agent="reviewer")
+        samples = exporter.scrape()
+        self.assert_value(samples, 0, "agent_subagents", agent="reviewer")
+        self.assert_value(samples, 1, "agent_meta_info", agent="reviewer", model="claude-opus-4-5")
+        self.assert_absent(samples, "agent_context_ratio", agent="other")
+        with transcript.open("a") as file:
+            file.write(answer("claude-haiku-4-5", 100_000, tool="Task"))
+        self.wait_for_value(exporter, 0.5, "agent_context_ratio", agent="reviewer")
+        samples = exporter.scrape()
+        self.assert_value(samples, 1, "agent_subagents", agent="reviewer")
+        self.assert_value(samples, 1, "agent_meta_info", agent="reviewer", model="claude-haiku-4-5")
+        self.assertEqual(harness.promtool_check(exporter.get().text), "")
+
+    def test_a_file(self):
+        path = self.write("meta.json", json.dumps({"context_pct": 43.5, "subagents": 2, "model": "m"}))
+        exporter = self.start(f"  - {{agent: other, source: file, path: {path}, interval: 1s}}\n")
+        self.wait_for_value(exporter, 0.435, "agent_context_ratio", agent="other")
+        self.assert_value(exporter.scrape(), 2, "agent_subagents", agent="other")
+        self.write("meta.json", "{")
+        harness.wait_for(lambda: not harness.matching(exporter.scrape(), "agent_context_ratio"), "no stale figure")
+        exporter.log.find("agent_meta of .*other.* cannot be read: .*meta.json: not a JSON object")
+
+    def test_a_command_that_hangs_delays_nothing(self):
+        # It hangs until the test lets it go, long after the scrapes that follow.
+        fifo, started = f"{self.directory}/fifo", f"{self.directory}/started"
+        os.mkfifo(fifo)
+        script = self.write("status", f"#!/bin/sh\ntouch {started}\nread line < {fifo}\n"
+                            "echo \"{\\\"model\\\": \\\"$AGENT_EXPORTER_AGENT $AGENT_EXPORTER_PIDS\\\"}\"\n")
+        os.chmod(script, 0o755)
+        exporter = self.start(f"  - {{agent: other, source: command, command: [{script}]}}\n")
+        harness.wait_for(lambda: os.path.exists(started), "the command")
+        for _ in range(3):
+            self.assert_absent(exporter.fresh(), "agent_meta_info")
+        with open(fifo, "w", encoding="ascii") as file:
+            file.write("go\n")
+        self.wait_for_value(exporter, 1, "agent_meta_info", agent="other", model=f"other {self.root.pid}")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -8,7 +8,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(CURL 7.85 REQUIRED)
 find_package(spdlog REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
 
 # RE2's and civetweb's Debian packages have no CMake package on both releases. (Debian 13's pkg-config takes half a minute
 # to expand re2's 150 Abseil requirements.)
@@ -20,6 +20,7 @@ function(agent_exporter_plain_library target library header)
   target_link_libraries(${target} INTERFACE ${${target}_LIBRARY})
 endfunction()
 agent_exporter_plain_library(civetweb_c civetweb civetweb.h)
+agent_exporter_plain_library(crypt_c crypt crypt.h)
 agent_exporter_plain_library(re2_cc re2 re2/re2.h)
 
 # yaml-cpp before 0.8 (Debian 12) exports a plain target name.

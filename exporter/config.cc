@@ -75,23 +75,6 @@ absl::Status ReadScalars(const YAML::Node& root, std::string_view file, Config* 
   return absl::OkStatus();
 }
 
-// With stdio and not a stream: a directory opens well and says what it is only when read, which a stream
-// throws.
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  std::string text;
-  char buffer[4096];
-  for (size_t got = 1; file != nullptr && got > 0; text.append(buffer, got)) {
-    got = std::fread(buffer, 1, sizeof buffer, file.get());
-  }
-  if (file != nullptr && std::ferror(file.get()) == 0) return text;
-  const int error = errno;
-  const std::string what =
-      fmt::format("cannot read the configuration file {}: {}", path, std::strerror(error));
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(what);
-  return error == ENOENT ? absl::NotFoundError(what) : absl::FailedPreconditionError(what);
-}
-
 absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   std::vector<Rule> rules;
   auto none = RuleSet::Make({});
@@ -137,9 +120,26 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
   }
 }
 
+// With stdio and not a stream: a directory opens well and says what it is only when read, which a stream
+// throws.
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  std::string text;
+  char buffer[4096];
+  for (size_t got = 1; file != nullptr && got > 0; text.append(buffer, got)) {
+    got = std::fread(buffer, 1, sizeof buffer, file.get());
+  }
+  if (file != nullptr && std::ferror(file.get()) == 0) return text;
+  const int error = errno;
+  const std::string what =
+      fmt::format("cannot read the configuration file {}: {}", path, std::strerror(error));
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(what);
+  return error == ENOENT ? absl::NotFoundError(what) : absl::FailedPreconditionError(what);
+}
+
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
   if (path.empty()) return DefaultConfig();
-  auto text = ReadFile(path);
+  auto text = ReadConfigFile(path);
   if (!text.ok()) return text.status();
   return ParseConfig(*text, path);
 }

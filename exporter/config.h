@@ -46,6 +46,9 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
 // Reads and parses `path`; an empty path gives the default.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
+// The text of a configuration file; errors as LoadConfig.
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
+
 // "500ms", "5s", "2m", "1h", "7d", at most 3650d; InvalidArgument otherwise.
 absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
 

@@ -158,6 +158,7 @@ struct HttpServer::Impl {
   static int BeginRequest(mg_connection* connection) noexcept;
   static int HttpError(mg_connection* connection, int status, const char* message) noexcept;
   static int LogMessage(const mg_connection* connection, const char* message) noexcept;
+  static int GiveTlsContext(void** context, void* self) noexcept;
 };
 
 HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_request_info& info) {
@@ -175,6 +176,14 @@ HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_reques
     return std::string(value == nullptr ? "" : value);
   };
 
+  try {
+    if (options.guard) {
+      if (std::optional<HttpResponse> refused = options.guard(request)) return *std::move(refused);
+    }
+  } catch (...) {
+    Log("the guard threw");
+    return PlainError(500, "internal error");
+  }
   const auto route = routes.find(request.path);
   if (route == routes.end()) return PlainError(404, "not found");
   if (request.method != "GET" && request.method != "HEAD") {
@@ -234,10 +243,17 @@ int HttpServer::Impl::LogMessage(const mg_connection* connection, const char* me
   return 1;  // civetweb is not to write it itself
 }
 
+// Asked for a context when the server starts, and whether it may be freed when it ends: it stays ours.
+int HttpServer::Impl::GiveTlsContext(void** context, void* self) noexcept {
+  *context = static_cast<const Impl*>(self)->options.tls->get();
+  return 1;
+}
+
 absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresses) {
-  const std::string listening_ports = absl::StrJoin(
-      addresses, ",",
-      [](std::string* out, const ListenAddress& address) { out->append(CivetwebPort(address)); });
+  const std::string listening_ports =
+      absl::StrJoin(addresses, ",", [this](std::string* out, const ListenAddress& address) {
+        absl::StrAppend(out, CivetwebPort(address), options.tls == nullptr ? "" : "s");
+      });
   const std::string threads = absl::StrCat(options.max_threads);
   const std::string timeout = absl::StrCat(options.request_timeout_ms);
   const std::string header_bytes = absl::StrCat(options.max_header_bytes);
@@ -264,6 +280,7 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
   callbacks.begin_request = &BeginRequest;
   callbacks.http_error = &HttpError;
   callbacks.log_message = &LogMessage;
+  if (options.tls != nullptr) callbacks.external_ssl_ctx = &GiveTlsContext;
   context = mg_start(&callbacks, this, settings);
   if (context != nullptr) return absl::OkStatus();
   if (absl::Status reason = TryListen(addresses); !reason.ok()) return reason;
@@ -287,6 +304,11 @@ absl::Status HttpServer::Start() {
   // Once for the process and never undone: a second server may still be running.
   static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
   static_cast<void>(features);
+  if (impl_->options.tls != nullptr) {
+    if (absl::Status status = LoadTlsStubs(); !status.ok()) return status;
+    static const bool has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
+    if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3; it serves no TLS here");
+  }
   std::vector<ListenAddress> addresses;
   for (const std::string& text : impl_->options.listen) {
     absl::StatusOr<ListenAddress> address = ParseListenAddress(text, mg_check_feature(MG_FEATURES_IPV6) != 0);

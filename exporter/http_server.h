@@ -19,12 +19,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "exporter/tls.h"
 
 namespace agent_exporter {
 
@@ -47,6 +49,8 @@ struct HttpResponse {
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+// What to answer instead of what was asked for; empty: nothing, go on.
+using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
 struct HttpOptions {
   // ":10058", "127.0.0.1:10058", "[::1]:10058", "localhost:10058"; port 0 takes a free one.
@@ -54,6 +58,10 @@ struct HttpOptions {
   int max_threads = 64;  // one connection holds one thread in civetweb
   int request_timeout_ms = 2000;
   int max_header_bytes = 8192;
+  // All addresses serve TLS with this context, or plain HTTP without one.
+  std::shared_ptr<TlsContext> tls;
+  // Asked before every request, whatever its path and method. Unset: all go on.
+  HttpGuard guard;
   // Told of handlers that threw and of what civetweb itself reports, one line each, from any thread. Unset:
   // stderr.
   std::function<void(std::string_view)> log;

@@ -48,6 +48,8 @@ void AddFlags(CLI::App& app, Options& options) {
          "Leave out the metrics about the exporter itself");
   Flag(app, "web.token-file", options.token_file,
        "File of the bearer token for all routes but the metrics; default: made in the state directory");
+  Flag(app, "web.config.file", options.web_config_file,
+       "TLS and passwords for all routes, in the form of Prometheus' exporters");
   Flag(app, "config.file", options.config_file, "Configuration file, YAML; without one, well-known agents");
   Switch(app, "collector.disable-defaults", options.disable_default_collectors,
          "Only collectors that are switched on by a flag");

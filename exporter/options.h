@@ -25,6 +25,7 @@ struct Options {
   bool disable_exporter_metrics = false;
   std::string token_file;  // empty: "token" in the state directory
   std::string config_file;
+  std::string web_config_file;
   std::map<std::string, bool> collectors;  // by name: switched on or off by a flag
   bool disable_default_collectors = false;
   std::string procfs = "/proc";

@@ -29,6 +29,8 @@
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
 #include "exporter/state_directory.h"
+#include "exporter/web_access.h"
+#include "exporter/web_config.h"
 
 namespace agent_exporter {
 namespace {
@@ -95,12 +97,13 @@ void LogWhatIsThere(const Observation& observation) {
   }
 }
 
-void LogAddresses(const Options& options, const HttpServer& server) {
+void LogAddresses(const Options& options, const HttpServer& server, bool tls) {
   for (size_t i = 0; i < server.ports().size() && i < options.listen.size(); ++i) {
     const size_t colon = options.listen[i].rfind(':');
     std::string host = options.listen[i].substr(0, colon == std::string::npos ? 0 : colon);
     if (host.empty()) host = "localhost";
-    spdlog::info("listening on http://{}:{}{}", host, server.ports()[i], options.telemetry_path);
+    spdlog::info("listening on {}://{}:{}{}", tls ? "https" : "http", host, server.ports()[i],
+                 options.telemetry_path);
   }
 }
 
@@ -126,17 +129,21 @@ absl::StatusOr<BearerToken> TokenFor(const Options& options, std::string* told) 
 }
 
 // A bad file is refused in one log line and what runs goes on.
-void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics) {
+void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics,
+            WebAccess& access) {
   auto config = LoadConfig(options.config_file);
-  metrics.SetReloadSuccessful(config.ok());
-  if (!config.ok()) {
-    spdlog::error("configuration not reloaded, the old one stays: {}",
-                  std::string(config.status().message()));
+  auto web_config = LoadWebConfig(options.web_config_file);
+  const absl::Status status = config.ok() ? web_config.status() : config.status();
+  metrics.SetReloadSuccessful(status.ok());
+  if (!status.ok()) {
+    spdlog::error("configuration not reloaded, the old one stays: {}", std::string(status.message()));
     return;
   }
+  access.SetUsers(std::move(web_config->users));
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
   sampler.SetRules(std::move(config->rules));
-  spdlog::info("configuration reloaded (rules and sample_interval; other settings at the next start)");
+  spdlog::info(
+      "configuration reloaded (rules, sample_interval and passwords; other settings at the next start)");
 }
 
 void AddRoutes(HttpServer& server, const Options& options, const BearerToken& token, MetricsHandler& metrics,
@@ -152,6 +159,12 @@ void AddRoutes(HttpServer& server, const Options& options, const BearerToken& to
     if (sampler.Latest() == nullptr) return HttpResponse{.status = 503, .body = "No observation yet.\n"};
     return HttpResponse{.body = "agent_exporter is ready.\n"};
   });
+}
+
+// Null without TLS.
+absl::StatusOr<std::shared_ptr<TlsContext>> MakeTls(const std::optional<TlsOptions>& options) {
+  if (!options) return std::shared_ptr<TlsContext>();
+  return TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
 }
 
 // The signals this command answers to, blocked in every thread so that only WaitForEnd takes them.
@@ -180,6 +193,11 @@ int RunServe(const Options& options, std::ostream& err) {
   std::string token_told;
   const absl::StatusOr<BearerToken> token = TokenFor(options, &token_told);
   if (!token.ok()) return Fail(token.status(), err);
+  auto web_config = LoadWebConfig(options.web_config_file);
+  if (!web_config.ok()) return Fail(web_config.status(), err);
+  WebAccess access(std::move(web_config->users), *token);
+  const auto tls = MakeTls(web_config->tls);
+  if (!tls.ok()) return Fail(tls.status(), err);
 
   const sigset_t signals = BlockSignals();
   auto watch = Watch::Make({.procfs = options.procfs,
@@ -205,14 +223,16 @@ int RunServe(const Options& options, std::ostream& err) {
   scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
-  HttpServer server({.listen = options.listen});
+  HttpServer server({.listen = options.listen, .tls = *tls, .guard = [&access](const HttpRequest& request) {
+                       return access.Refuse(request);
+                     }});
   AddRoutes(server, options, *token, metrics, sampler);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
 
   spdlog::info("{}", VersionLine());
   LogWhatIsThere(*sampler.Latest());
   spdlog::info("{}", token_told);
-  LogAddresses(options, server);  // the last line: who waits for it may count the others
+  LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) continue;
@@ -220,7 +240,7 @@ int RunServe(const Options& options, std::ostream& err) {
       spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
       break;
     }
-    Reload(options, events, sampler, metrics);
+    Reload(options, events, sampler, metrics, access);
   }
   server.Stop();
   sampler.Stop();

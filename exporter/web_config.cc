@@ -1,0 +1,172 @@
+#include "exporter/web_config.h"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <yaml-cpp/yaml.h>
+
+#include <utility>
+
+#include "agents/label_value.h"
+#include "agents/rules_yaml.h"
+#include "exporter/basic_auth.h"
+#include "exporter/config.h"
+#include "exporter/yaml_values.h"
+
+namespace agent_exporter {
+namespace {
+
+// Paths as exporter-toolkit takes them: from the folder of the file.
+std::string Resolve(const std::string& path, const std::string& file) {
+  const size_t slash = file.rfind('/');
+  if (path.starts_with('/') || slash == std::string::npos) return path;
+  return file.substr(0, slash + 1) + path;
+}
+
+absl::Status ReadPath(const YAML::Node& node, const std::string& file, const char* key, std::string* path) {
+  if (!node[key].IsDefined()) return absl::OkStatus();
+  auto text = YamlText(node[key], file, key);
+  if (!text.ok()) return text.status();
+  *path = Resolve(*text, file);
+  return absl::OkStatus();
+}
+
+template <typename Value>
+absl::Status ReadChoice(const YAML::Node& node, const std::string& file, const char* key,
+                        const std::vector<std::pair<std::string_view, Value>>& choices, Value* value) {
+  const YAML::Node chosen = node[key];
+  if (!chosen.IsDefined()) return absl::OkStatus();
+  std::string known;
+  for (const auto& [name, meaning] : choices) {
+    if (chosen.IsScalar() && chosen.Scalar() == name) {
+      *value = meaning;
+      return absl::OkStatus();
+    }
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
+  }
+  return YamlError(chosen, file, fmt::format("{} must be one of {}", key, known));
+}
+
+absl::Status CheckClientCa(const YAML::Node& node, const std::string& file, const TlsOptions& tls) {
+  const bool verified = tls.client_certificate == ClientCertificate::kVerified ||
+                        tls.client_certificate == ClientCertificate::kVerifiedIfGiven;
+  if (verified && tls.client_ca_file.empty()) {
+    return YamlError(node["client_auth_type"], file,
+                     "client_auth_type needs client_ca_file: to check against");
+  }
+  // Who gives a CA wants clients checked.
+  if (!verified && !tls.client_ca_file.empty()) {
+    return YamlError(node["client_ca_file"], file,
+                     "client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
+                     "VerifyClientCertIfGiven; set one of them");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TlsOptions> ReadTls(const YAML::Node& node, const std::string& file) {
+  if (!node.IsMap()) {
+    return YamlError(node, file, "tls_server_config must be a map; write cert_file: and key_file: below it");
+  }
+  if (absl::Status status = CheckYamlKeys(
+          node, file, {"cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version"});
+      !status.ok()) {
+    return status;
+  }
+  TlsOptions tls;
+  for (const auto& [key, path] : {std::pair<const char*, std::string*>{"cert_file", &tls.cert_file},
+                                  {"key_file", &tls.key_file},
+                                  {"client_ca_file", &tls.client_ca_file}}) {
+    if (absl::Status status = ReadPath(node, file, key, path); !status.ok()) return status;
+  }
+  if (tls.cert_file.empty() || tls.key_file.empty()) {
+    return YamlError(node, file, "tls_server_config needs both cert_file: and key_file:");
+  }
+  absl::Status status =
+      ReadChoice<ClientCertificate>(node, file, "client_auth_type",
+                                    {{"NoClientCert", ClientCertificate::kNone},
+                                     {"RequestClientCert", ClientCertificate::kRequested},
+                                     {"RequireAnyClientCert", ClientCertificate::kRequired},
+                                     {"RequireClientCert", ClientCertificate::kRequired},
+                                     {"VerifyClientCertIfGiven", ClientCertificate::kVerifiedIfGiven},
+                                     {"RequireAndVerifyClientCert", ClientCertificate::kVerified}},
+                                    &tls.client_certificate);
+  if (status.ok()) status = CheckClientCa(node, file, tls);
+  if (status.ok()) {
+    status = ReadChoice<int>(node, file, "min_version",
+                             {{"TLS10", TLS1_VERSION},
+                              {"TLS11", TLS1_1_VERSION},
+                              {"TLS12", TLS1_2_VERSION},
+                              {"TLS13", TLS1_3_VERSION}},
+                             &tls.min_version);
+  }
+  if (!status.ok()) return status;
+  return tls;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadUsers(const YAML::Node& node,
+                                                             const std::string& file) {
+  std::map<std::string, std::string> users;
+  if (!node.IsMap())
+    return YamlError(node, file, "basic_auth_users must be a map of names and bcrypt hashes");
+  for (const auto& entry : node) {
+    auto name = YamlText(entry.first, file, "a user's name");
+    if (!name.ok()) return name.status();
+    if (name->find(':') != std::string::npos) {
+      return YamlError(
+          entry.first, file,
+          fmt::format("user {} has a colon in its name, which HTTP cannot carry", Quoted(*name)));
+    }
+    if (!entry.second.IsScalar() || !IsBcryptHash(entry.second.Scalar())) {
+      return YamlError(
+          entry.second, file,
+          fmt::format("the password of user {} is no bcrypt hash; make one: htpasswd -nBC 10 \"\"",
+                      Quoted(*name)));
+    }
+    if (!users.emplace(*name, entry.second.Scalar()).second) {
+      return YamlError(entry.first, file, fmt::format("user {} is here twice; remove one", Quoted(*name)));
+    }
+  }
+  return users;
+}
+
+absl::StatusOr<WebConfig> FromYaml(const YAML::Node& root, const std::string& file) {
+  WebConfig config;
+  if (!root.IsDefined() || root.IsNull()) return config;
+  if (!root.IsMap()) {
+    return YamlError(root, file, "the file must be a map with tls_server_config: or basic_auth_users:");
+  }
+  if (absl::Status status = CheckYamlKeys(root, file, {"tls_server_config", "basic_auth_users"});
+      !status.ok()) {
+    return status;
+  }
+  if (const YAML::Node tls = root["tls_server_config"]; tls.IsDefined() && !tls.IsNull()) {
+    auto options = ReadTls(tls, file);
+    if (!options.ok()) return options.status();
+    config.tls = *std::move(options);
+  }
+  if (const YAML::Node node = root["basic_auth_users"]; node.IsDefined() && !node.IsNull()) {
+    auto users = ReadUsers(node, file);
+    if (!users.ok()) return users.status();
+    config.users = *std::move(users);
+  }
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::string& file) {
+  try {
+    return FromYaml(YAML::Load(std::string(text)), file);
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
+                                                  file, error.mark.line + 1, error.msg));
+  }
+}
+
+absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path) {
+  if (path.empty()) return WebConfig();
+  auto text = ReadConfigFile(path);
+  if (!text.ok()) return text.status();
+  return ParseWebConfig(*text, path);
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,46 @@
+// The file of --web.config.file, in the form of Prometheus' exporters (exporter-toolkit): TLS, and who may
+// ask.
+//
+//   tls_server_config:
+//     cert_file: server.crt           # PEM; with the chain, if there is one
+//     key_file: server.key
+//     client_auth_type: RequireAndVerifyClientCert   # default NoClientCert
+//     client_ca_file: ca.crt
+//     min_version: TLS12              # TLS10, TLS11, TLS12 (default) or TLS13
+//   basic_auth_users:
+//     prometheus: $2y$10$...          # bcrypt
+//
+// Paths are relative to the file's own folder. Keys of exporter-toolkit that are not here are errors, not
+// passed over: who writes one relies on it.
+//
+// Thread safety: free functions; WebConfig is a value.
+// Errors: InvalidArgument "file:line: what is wrong; what to do"; as LoadConfig for a file that cannot be
+// read.
+
+#ifndef AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_
+#define AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "exporter/tls.h"
+
+namespace agent_exporter {
+
+struct WebConfig {
+  std::optional<TlsOptions> tls;             // empty: plain HTTP
+  std::map<std::string, std::string> users;  // name: bcrypt hash; empty: nobody is asked
+};
+
+// `file` names the text in messages and is where relative paths start.
+absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::string& file);
+
+// Reads and parses `path`; an empty path gives plain HTTP for everybody.
+absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_

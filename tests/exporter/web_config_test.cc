@@ -1,0 +1,99 @@
+#include "exporter/web_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <string>
+
+namespace agent_exporter {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+constexpr char kHash[] = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+
+absl::StatusOr<WebConfig> Parse(const std::string& text) { return ParseWebConfig(text, "/etc/web.yml"); }
+
+TEST(WebConfigTest, ReadsWhatExporterToolkitWrites) {
+  const auto config = Parse(
+      "tls_server_config:\n  cert_file: server.crt\n  key_file: /keys/server.key\n"
+      "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"
+      "  min_version: TLS13\n"
+      "basic_auth_users:\n  ann: " +
+      std::string(kHash) + "\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->tls->cert_file, "/etc/server.crt");
+  EXPECT_EQ(config->tls->key_file, "/keys/server.key");
+  EXPECT_EQ(config->tls->client_certificate, ClientCertificate::kVerified);
+  EXPECT_EQ(config->tls->client_ca_file, "/etc/ca.crt");
+  EXPECT_EQ(config->tls->min_version, TLS1_3_VERSION);
+  EXPECT_THAT(config->users, ElementsAre(Pair("ann", kHash)));
+}
+
+TEST(WebConfigTest, NothingIsPlainHttpForEverybody) {
+  for (const char* text : {"", "{}", "tls_server_config:\nbasic_auth_users:\n"}) {
+    const auto config = Parse(text);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_FALSE(config->tls);
+    EXPECT_TRUE(config->users.empty());
+  }
+  EXPECT_FALSE(LoadWebConfig("")->tls);
+  EXPECT_EQ(LoadWebConfig("/nowhere/web.yml").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(WebConfigTest, EveryClientAuthTypeIsKnown) {
+  const std::pair<const char*, ClientCertificate> types[] = {
+      {"NoClientCert", ClientCertificate::kNone},
+      {"RequestClientCert", ClientCertificate::kRequested},
+      {"RequireAnyClientCert", ClientCertificate::kRequired},
+      {"VerifyClientCertIfGiven, client_ca_file: /c", ClientCertificate::kVerifiedIfGiven},
+      {"RequireAndVerifyClientCert, client_ca_file: /c", ClientCertificate::kVerified}};
+  for (const auto& [text, type] : types) {
+    const auto config =
+        Parse("tls_server_config: {cert_file: c, key_file: k, client_auth_type: " + std::string(text) + "}");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->tls->client_certificate, type) << text;
+  }
+}
+
+TEST(WebConfigTest, MistakesAreNamed) {
+  const std::string tls = "tls_server_config: {cert_file: c, key_file: k";
+  const std::pair<std::string, std::string> cases[] = {
+      {"x", "/etc/web.yml:1: the file must be a map with tls_server_config: or basic_auth_users:"},
+      {"a: [",
+       "/etc/web.yml:1: not valid YAML: end of sequence flow not found; check indentation and quotes"},
+      {"\nhttp_server_config: {}",
+       "/etc/web.yml:2: unknown key \"http_server_config\"; did you mean tls_server_config?"},
+      {"tls_server_config: x",
+       "/etc/web.yml:1: tls_server_config must be a map; write cert_file: and key_file: below it"},
+      {"tls_server_config: {cert_file: c}",
+       "/etc/web.yml:1: tls_server_config needs both cert_file: and key_file:"},
+      {tls + ", cipher_suites: [x]}",
+       "/etc/web.yml:1: unknown key \"cipher_suites\"; known are cert_file, key_file, client_auth_type, "
+       "client_ca_file, min_version"},
+      {tls + ", client_auth_type: Maybe}",
+       "/etc/web.yml:1: client_auth_type must be one of NoClientCert, RequestClientCert, "
+       "RequireAnyClientCert, "
+       "RequireClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"},
+      {tls + ", min_version: SSL30}",
+       "/etc/web.yml:1: min_version must be one of TLS10, TLS11, TLS12, TLS13"},
+      {tls + ", client_auth_type: RequireAndVerifyClientCert}",
+       "/etc/web.yml:1: client_auth_type needs client_ca_file: to check against"},
+      {tls + ", client_ca_file: c}",
+       "/etc/web.yml:1: client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
+       "VerifyClientCertIfGiven; set one of them"},
+      {"basic_auth_users: [a]", "/etc/web.yml:1: basic_auth_users must be a map of names and bcrypt hashes"},
+      {"basic_auth_users: {ann: secret}",
+       "/etc/web.yml:1: the password of user \"ann\" is no bcrypt hash; make one: htpasswd -nBC 10 \"\""},
+      {"basic_auth_users: {\"a:b\": " + std::string(kHash) + "}",
+       "/etc/web.yml:1: user \"a:b\" has a colon in its name, which HTTP cannot carry"},
+      {"basic_auth_users:\n  a: " + std::string(kHash) + "\n  a: " + kHash,
+       "/etc/web.yml:3: user \"a\" is here twice; remove one"},
+  };
+  for (const auto& [text, message] : cases) EXPECT_EQ(Parse(text).status().message(), message) << text;
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -9,6 +9,7 @@
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
 #include "exporter/state_directory.h"
+#include "exporter/web_config.h"
 
 namespace agent_exporter {
 namespace {
@@ -44,7 +45,9 @@ absl::StatusOr<std::string> PageLink(const Options& options, std::string_view to
         "port 0 is another one at every start; the log of serve names it: give it with --web.listen-address");
   }
   if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "localhost";
-  return fmt::format("http://{}:{}/#token={}", host, port, token);
+  const auto web_config = LoadWebConfig(options.web_config_file);
+  if (!web_config.ok()) return web_config.status();
+  return fmt::format("{}://{}:{}/#token={}", web_config->tls ? "https" : "http", host, port, token);
 }
 
 int RunOpen(const Options& options, std::ostream& out, std::ostream& err) {

@@ -37,6 +37,15 @@ TEST(PageLink, SaysWhatToDoWhereThereIsNone) {
   EXPECT_THAT(std::string(PageLink(options, "t").status().message()), HasSubstr("--web.telemetry-path"));
 }
 
+TEST(PageLink, KnowsTlsByTheWebConfiguration) {
+  Options options;
+  options.web_config_file = testing::TempDir() + "/open_test_web.yml";
+  std::ofstream(options.web_config_file) << "tls_server_config: {cert_file: c, key_file: k}\n";
+  EXPECT_EQ(*PageLink(options, "t"), "https://localhost:10058/#token=t");
+  std::ofstream(options.web_config_file) << "tls_server_config: {cert_file: c}\n";
+  EXPECT_THAT(std::string(PageLink(options, "t").status().message()), HasSubstr("needs both cert_file"));
+}
+
 TEST(RunOpen, ReadsTheTokenFile) {
   const std::string path = testing::TempDir() + "/open_test_token";
   std::ofstream(path) << "0123456789abcdef0123\n";

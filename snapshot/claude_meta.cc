@@ -98,14 +98,18 @@ bool ClaudeMeta::IsClaude(const AgentSample& agent) {
   });
 }
 
+// Descendants are looked at only below a root that is none itself: they may be many, and short-lived.
 std::vector<const ProcessSample*> ClaudeMeta::Candidates(const AgentSample& agent) {
   std::vector<const ProcessSample*> roots, claudes;
-  for (const ProcessSample& process : agent.processes) {
-    if (process.state == 'Z') continue;
-    if (process.role == Role::kRoot) roots.push_back(&process);
-    if (IsClaude(process)) claudes.push_back(&process);
+  for (const Role role : {Role::kRoot, Role::kDescendant}) {
+    for (const ProcessSample& process : agent.processes) {
+      if (process.role != role || process.state == 'Z') continue;
+      if (role == Role::kRoot) roots.push_back(&process);
+      if (IsClaude(process)) claudes.push_back(&process);
+    }
+    if (!claudes.empty()) return claudes;
   }
-  return claudes.empty() ? roots : claudes;
+  return roots;
 }
 
 absl::StatusOr<ClaudeMeta::Place> ClaudeMeta::PlaceOf(const ProcessSample& process) {

@@ -145,8 +145,8 @@ TEST_F(ClaudeMetaTest, AUserWithoutHomeOrFolderHasNoTranscript) {
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
 }
 
-TEST(HomeFromUserDatabaseTest, KnowsRootAndNobodyElse) {
-  EXPECT_EQ(HomeFromUserDatabase(0), "/root");
+TEST(HomeFromUserDatabaseTest, KnowsUsersAndNobodyElse) {
+  EXPECT_THAT(HomeFromUserDatabase(0).value_or(""), ::testing::StartsWith("/"));
   EXPECT_EQ(HomeFromUserDatabase(3'999'999'999), std::nullopt);
 }
 

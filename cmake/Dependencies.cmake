@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 find_package(CURL 7.85 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
+find_package(SQLite3 REQUIRED)
 
 # RE2's and civetweb's Debian packages have no CMake package on both releases. (Debian 13's pkg-config takes half a minute
 # to expand re2's 150 Abseil requirements.)

@@ -14,8 +14,8 @@ names() {
   case $1 in
     build)
       printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev libcrypt-dev libcurl4-openssl-dev \
-        libjs-chart.js libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev \
-        prometheus-cpp-dev zlib1g-dev ;;
+        libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev ninja-build \
+        nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev ;;
     bpf)
       # Optional: without them the build leaves the BPF process source out.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;

@@ -1,0 +1,267 @@
+#include "ledger/keeper.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "agents/label_value.h"
+#include "ledger/schema.h"
+
+namespace agent_exporter {
+namespace {
+
+// How often figures are taken from the observations between ticks: what a process used since, and left to
+// nobody, is lost when it ends.
+constexpr double kMeasureSeconds = 5;
+constexpr double kPanesSeconds = 5;
+constexpr double kClockSlackSeconds = 60;
+constexpr double kSteadySeconds = 600;
+constexpr int kPruneBatches = 10;
+constexpr size_t kMaxUnwritten = 1000;
+constexpr int64_t kFutureSlackMillis = 24 * kMillisPerHour;
+
+int64_t Millis(double seconds) { return std::llround(seconds * 1000); }
+
+const char* Reason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return "locked";
+    case absl::StatusCode::kResourceExhausted:
+      return "full";
+    case absl::StatusCode::kDataLoss:
+      return "damaged";
+    case absl::StatusCode::kFailedPrecondition:
+      return "refused";
+    default:
+      return "other";
+  }
+}
+
+uint64_t FileBytes(const std::string& path) {
+  uint64_t bytes = 0;
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat about = {};
+    if (stat((path + suffix).c_str(), &about) == 0) bytes += static_cast<uint64_t>(about.st_size);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LedgerKeeper>> LedgerKeeper::Make(LedgerOptions options) {
+  auto keeper = std::unique_ptr<LedgerKeeper>(new LedgerKeeper(std::move(options)));
+  for (const RateLimitLog& log : keeper->options_.logs) {
+    auto patterns = RateLimitPatterns::Make(log.patterns);
+    if (!patterns.ok()) return patterns.status();
+    keeper->logs_.push_back({log.agent, *std::move(patterns), LogFollower(log.path)});
+  }
+  return keeper;
+}
+
+void LedgerKeeper::Log(bool is_error, const std::string& line) const {
+  if (options_.log) options_.log(is_error, line);
+}
+
+void LedgerKeeper::Observe(const Observation& observation) {
+  const double now = observation.monotonic_seconds;
+  NoteClock(observation.wall_seconds, now);
+  // The sampler's ticks are not quite even; one that comes a little early is the one that was meant.
+  const auto interval_of = [&](bool sessions) {
+    const double seconds =
+        std::chrono::duration<double>(sessions ? options_.sample_interval : options_.idle_sample_interval)
+            .count();
+    return seconds - std::min(0.5, seconds * 0.02);
+  };
+  const bool due = !ticked_ || now - *ticked_ >= interval_of(meter_.has_sessions());
+  if (!due && measured_ && now - *measured_ < kMeasureSeconds) return;
+  measured_ = now;
+  UpdatePanes(observation, due);
+  meter_.Observe(observation, panes_);
+  stats_.live = meter_.live();
+  if (due || now - *ticked_ >= interval_of(meter_.has_sessions())) Tick(observation);
+}
+
+void LedgerKeeper::UpdatePanes(const Observation& observation, bool tick) {
+  if (!options_.list_panes) return;
+  std::vector<pid_t> servers, candidates;
+  for (const AgentSample& agent : observation.agents) {
+    for (const ProcessSample& process : agent.processes) {
+      if (process.comm.starts_with("tmux: server")) servers.push_back(process.key.pid);
+    }
+  }
+  if (servers.empty()) {
+    panes_.clear();
+    pane_candidates_.clear();
+    return;
+  }
+  for (const AgentSample& agent : observation.agents) {
+    for (const ProcessSample& process : agent.processes) {
+      if (std::find(servers.begin(), servers.end(), process.ppid) != servers.end()) {
+        candidates.push_back(process.key.pid);
+      }
+    }
+  }
+  std::sort(candidates.begin(), candidates.end());
+  const double now = observation.monotonic_seconds;
+  const bool changed = candidates != pane_candidates_ && now - panes_listed_ >= kPanesSeconds;
+  if (!tick && !changed) return;
+  panes_listed_ = now;
+  pane_candidates_ = std::move(candidates);
+  auto panes = options_.list_panes();
+  if (!panes.ok()) {
+    Log(true, absl::StrCat("the panes of tmux cannot be listed, sessions go by their leaders: ",
+                           panes.status().message()));
+    panes_.clear();
+    return;
+  }
+  panes_ = *std::move(panes);
+  for (auto& [pid, session] : panes_) session = LabelValue(session);
+}
+
+void LedgerKeeper::NoteClock(double wall, double monotonic) {
+  const double offset = wall - monotonic;
+  if (clock_offset_ && std::abs(offset - *clock_offset_) > kClockSlackSeconds) {
+    prune_after_ = monotonic + kSteadySeconds;
+    Log(false, absl::StrCat("the clock jumped by ", std::llround(offset - *clock_offset_),
+                            " s; nothing is removed from the ledger for the next 10 minutes"));
+    clock_offset_ = offset;
+  }
+  if (!clock_offset_) clock_offset_ = offset;
+}
+
+void LedgerKeeper::Tick(const Observation& observation) {
+  const double wall = observation.wall_seconds;
+  ticked_ = observation.monotonic_seconds;
+  const std::vector<SourceSample> samples = meter_.TakeTick();
+  const auto interval = meter_.has_sessions() ? options_.sample_interval : options_.idle_sample_interval;
+  const int64_t ts = Millis(wall);
+  // Until the next tick, and a little more for one that is late.
+  const int64_t fresh_until = ts + interval.count() * 2 + 30'000;
+  const absl::Status status =
+      Write(wall, [&](LedgerWriter& writer) { return writer.WriteTick(ts, fresh_until, samples); });
+  if (!status.ok()) return;
+  ++stats_.writes;
+  stats_.last_write = wall;
+  Prune(wall, observation.monotonic_seconds);
+  stats_.file_bytes = FileBytes(options_.path);
+}
+
+void LedgerKeeper::Prune(double wall, double monotonic) {
+  if (monotonic < prune_after_) return;
+  const int64_t now = Millis(wall);
+  const auto before = [now](std::chrono::hours retention) {
+    return now - std::chrono::duration_cast<std::chrono::milliseconds>(retention).count();
+  };
+  const LedgerWriter::Cutoffs cutoffs{.samples = before(options_.retention),
+                                      .events = before(options_.rate_limit_retention),
+                                      .future = now + kFutureSlackMillis};
+  for (int batch = 0; batch < kPruneBatches; ++batch) {
+    bool more = false;
+    const absl::Status status = Write(wall, [&](LedgerWriter& writer) {
+      const auto pruned = writer.Prune(cutoffs);
+      if (pruned.ok()) more = *pruned;
+      return pruned.status();
+    });
+    if (!status.ok() || !more) return;
+  }
+}
+
+absl::Status LedgerKeeper::EnsureOpen(double wall) {
+  if (writer_ != nullptr && !writer_->Moved()) return absl::OkStatus();
+  if (writer_ != nullptr) {
+    Log(true, absl::StrCat(options_.path, " is gone; a new ledger is begun"));
+    counted_before_ = stats_.events.value_or(RateLimitTotals());
+  }
+  writer_.reset();  // closed before the same file may be opened again
+  auto opened = LedgerWriter::Open(options_.path, options_.busy_timeout, true);
+  if (!opened.ok()) return opened.status();
+  writer_ = *std::move(opened);
+  totals_stale_ = true;
+  data_version_.reset();
+  // Everything is past its time: either the exporter was off for long, or the clock is wrong.
+  const auto newest = writer_->NewestSample();
+  const auto retention = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention).count();
+  if (newest.ok() && *newest && clock_offset_ && **newest < Millis(wall) - retention) {
+    prune_after_ = std::max(prune_after_, wall - *clock_offset_ + kSteadySeconds);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LedgerKeeper::Write(double wall, const std::function<absl::Status(LedgerWriter&)>& write) {
+  absl::Status status;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    status = EnsureOpen(wall);
+    if (status.ok()) status = write(*writer_);
+    if (status.ok()) {
+      NoteSuccess();
+      return status;
+    }
+    NoteFailure(status);
+    // A busy file and a full disk pass; anything else is best begun anew.
+    if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) writer_.reset();
+    if (!absl::IsDataLoss(status)) return status;
+    const auto aside = SetAside(options_.path, wall);
+    if (!aside.ok()) {
+      Log(true, std::string(aside.status().message()));
+      return status;
+    }
+    ++stats_.set_aside;
+    counted_before_ = stats_.events.value_or(RateLimitTotals());
+    Log(true, absl::StrCat("the ledger ", options_.path, " is damaged (", status.message(),
+                           "); it was set aside as ", *aside, " and a new one is begun"));
+  }
+  return status;
+}
+
+void LedgerKeeper::NoteFailure(const absl::Status& status) {
+  const std::string reason = Reason(status);
+  ++stats_.errors[reason];
+  stats_.open = false;
+  if (failing_ == reason) return;
+  failing_ = reason;
+  if (absl::IsDataLoss(status)) return;  // told of where it is set aside
+  Log(true, absl::StrCat("the ledger ", options_.path,
+                         " cannot be written, metrics go on without it: ", status.message()));
+}
+
+void LedgerKeeper::NoteSuccess() {
+  stats_.open = true;
+  if (failing_.empty()) return;
+  failing_.clear();
+  Log(false, absl::StrCat("the ledger ", options_.path, " is written again"));
+}
+
+void LedgerKeeper::Attend(double wall) {
+  const int64_t now = Millis(wall);
+  for (FollowedLog& log : logs_) {
+    log.follower.Poll([&](std::string_view line) {
+      const std::string_view kind = log.patterns.KindOf(line);
+      if (kind.empty() || unwritten_.size() >= kMaxUnwritten) return;
+      unwritten_.push_back({.agent = log.agent, .source = "log", .kind = std::string(kind), .ts = now});
+    });
+  }
+  if (!unwritten_.empty()) {
+    const absl::Status status =
+        Write(wall, [this](LedgerWriter& writer) { return writer.AddEvents(unwritten_).status(); });
+    if (status.ok()) {
+      unwritten_.clear();
+      totals_stale_ = true;
+    }
+  }
+  if (writer_ == nullptr || writer_->Moved()) return;  // the next tick opens it
+  const auto version = writer_->DataVersion();
+  if (version.ok() && data_version_ != *version) {
+    data_version_ = *version;
+    totals_stale_ = true;
+  }
+  if (!totals_stale_) return;
+  auto totals = writer_->Totals();
+  if (!totals.ok()) return NoteFailure(totals.status());
+  totals_stale_ = false;
+  for (const auto& [key, total] : counted_before_) (*totals)[key] += total;
+  stats_.events = *std::move(totals);
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,59 @@
+// What the ledger answers. Reading never waits for the writer (WAL), and a query that takes too long is
+// ended.
+//
+// Ownership: keeps up to four connections open, made as they are needed.
+// Thread safety: any number of threads; more than four at once take turns.
+// Errors: as ledger/sqlite.h; whichever it is, the ledger cannot be read now.
+
+#ifndef AGENT_EXPORTER_LEDGER_READER_H_
+#define AGENT_EXPORTER_LEDGER_READER_H_
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ledger/records.h"
+#include "ledger/sqlite.h"
+
+namespace agent_exporter {
+
+// From `since` to `now`, both included; an empty agent or source means all.
+struct LedgerWindow {
+  std::string agent;
+  std::string source;
+  int64_t since = 0;
+  int64_t now = 0;
+};
+
+class LedgerReader {
+ public:
+  explicit LedgerReader(std::string path) : path_(std::move(path)) {}
+  LedgerReader(const LedgerReader&) = delete;
+  LedgerReader& operator=(const LedgerReader&) = delete;
+
+  absl::StatusOr<Summary> Summarize(const LedgerWindow& window);
+  // Newest first, from `after` on.
+  absl::StatusOr<SamplePage> Samples(const LedgerWindow& window, std::optional<SampleCursor> after,
+                                     int limit);
+  absl::StatusOr<RateLimits> Events(const LedgerWindow& window);
+  // Every agent with a sample that was not pruned, sorted.
+  absl::StatusOr<std::vector<std::string>> Agents();
+
+ private:
+  absl::Status WithDatabase(const std::function<absl::Status(Database&)>& query);
+
+  const std::string path_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<Database> idle_;
+  int in_use_ = 0;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_LEDGER_READER_H_

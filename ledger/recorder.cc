@@ -1,0 +1,63 @@
+#include "ledger/recorder.h"
+
+#include <chrono>
+#include <utility>
+
+namespace agent_exporter {
+namespace {
+
+// How soon an event that somebody else wrote, or a line in a log, shows in the counters.
+constexpr std::chrono::seconds kAttendEvery{1};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LedgerRecorder>> LedgerRecorder::Make(LedgerOptions options, Clock clock) {
+  auto keeper = LedgerKeeper::Make(std::move(options));
+  if (!keeper.ok()) return keeper.status();
+  return std::unique_ptr<LedgerRecorder>(new LedgerRecorder(*std::move(keeper), std::move(clock)));
+}
+
+LedgerRecorder::~LedgerRecorder() { Stop(); }
+
+void LedgerRecorder::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void LedgerRecorder::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LedgerRecorder::Offer(std::shared_ptr<const Observation> observation) {
+  {
+    const std::lock_guard lock(mutex_);
+    offered_ = std::move(observation);
+  }
+  wake_.notify_all();
+}
+
+LedgerStats LedgerRecorder::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void LedgerRecorder::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait_for(lock, kAttendEvery, [this] { return stopping_ || offered_ != nullptr; });
+    if (stopping_) break;
+    const std::shared_ptr<const Observation> observation = std::exchange(offered_, nullptr);
+    lock.unlock();
+    if (observation != nullptr) keeper_->Observe(*observation);
+    keeper_->Attend(clock_().wall);
+    LedgerStats stats = keeper_->stats();
+    lock.lock();
+    stats_ = std::move(stats);
+  }
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,108 @@
+// What the ledger takes in and gives out. Plain values.
+//
+// Times are milliseconds since the epoch, as the routes show them; an empty optional was not known.
+
+#ifndef AGENT_EXPORTER_LEDGER_RECORDS_H_
+#define AGENT_EXPORTER_LEDGER_RECORDS_H_
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace agent_exporter {
+
+// The names of an agent's sources; sessions are "session:" and their id.
+inline constexpr std::string_view kServerSource = "agent-server";
+inline constexpr std::string_view kAggregateSource = "aggregate";
+inline constexpr std::string_view kSessionPrefix = "session:";
+
+// One source's figures of one tick. Negative or NaN figures are stored as 0.
+struct SourceSample {
+  std::string agent;
+  std::string source;
+  std::optional<pid_t> pid;  // of its root, pane or session leader; an aggregate has none
+  double cpu_percent = 0;    // of one core
+  std::optional<int64_t> rss_bytes;
+  std::optional<int64_t> heap_used_bytes;
+};
+
+// A sample as it was stored, and when.
+struct StoredSample : SourceSample {
+  int64_t ts = 0;
+};
+
+// A source by its agent and name.
+using SourceKey = std::pair<std::string, std::string>;
+using SourceKeys = std::set<SourceKey>;
+
+inline constexpr std::array<std::string_view, 5> kRateLimitKinds = {"trip", "recover", "529", "throttle",
+                                                                    "quota"};
+
+struct RateLimitEvent {
+  std::string agent;
+  std::string source;  // who saw it: "breaker", "log"
+  std::string kind;    // one of kRateLimitKinds
+  int64_t ts = 0;
+  // Tells apart what happened in one millisecond. Empty: the next one free, so the event is new by
+  // definition.
+  std::optional<int64_t> seq;
+};
+
+// Events ever, by agent and kind.
+using RateLimitTotals = std::map<std::pair<std::string, std::string>, int64_t>;
+
+struct SourceSummary {
+  std::string agent;
+  std::string source;
+  // Of the last tick; empty for a source that was not in it or that ended since.
+  std::optional<double> current_cpu_percent;
+  std::optional<int64_t> current_rss_bytes;
+  std::optional<int64_t> current_heap_used_bytes;
+  double average_cpu_percent = 0;
+  double peak_cpu_percent = 0;
+  std::optional<double> average_rss_bytes;
+  std::optional<int64_t> peak_rss_bytes;
+  int64_t samples = 0;
+  int64_t newest_ts = 0;
+};
+
+struct Summary {
+  std::vector<SourceSummary> sources;  // by agent and source
+  int64_t samples = 0;
+};
+
+// A place in the samples, newest first.
+struct SampleCursor {
+  int64_t ts = 0;
+  int64_t source_id = 0;
+};
+
+struct SamplePage {
+  std::vector<StoredSample> samples;  // newest first
+  std::optional<SampleCursor> next;   // empty: that was the last page
+};
+
+struct StoredEvent {
+  std::string id;  // source:ts:seq
+  std::string agent;
+  std::string source;
+  std::string kind;
+  int64_t ts = 0;
+};
+
+struct RateLimits {
+  std::map<std::string, int64_t> by_kind;
+  std::vector<StoredEvent> events;  // newest first, the newest 1,000
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_LEDGER_RECORDS_H_

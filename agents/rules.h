@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,11 @@ struct Rule {
   std::vector<std::string> user;     // names or numeric ids
   std::vector<std::string> cgroup;   // exact path or an ancestor's, as in /proc/<pid>/cgroup
   std::vector<std::string> unit;     // the innermost systemd unit, "name.service" or without its suffix
+
+  // The agent's own log file, in which rate limits show; and expressions instead of the default ones, by kind
+  // (ledger/rate_limit_log.h).
+  std::string rate_limit_log;
+  std::map<std::string, std::string> rate_limit_patterns;
 
   // "agents.yaml:12" or "built-in profile codex": for explain and for error texts.
   std::string origin;

@@ -11,13 +11,14 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "agents/nearest_word.h"
+#include "re2/re2.h"
 
 namespace agent_exporter {
 namespace {
 
 const std::vector<std::string_view>& RuleKeys() {
-  static const auto* const kKeys =
-      new std::vector<std::string_view>{"name", "match", "kind", "slot", "scope"};
+  static const auto* const kKeys = new std::vector<std::string_view>{
+      "name", "match", "kind", "slot", "scope", "rate_limit_log", "rate_limit_patterns"};
   return *kKeys;
 }
 
@@ -109,6 +110,39 @@ absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
       absl::StrCat("scope is ", Quoted(*word), "; write tree (the process and all below it) or process"));
 }
 
+absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule* rule) {
+  const YAML::Node log = node["rate_limit_log"], patterns = node["rate_limit_patterns"];
+  if (log.IsDefined()) {
+    absl::StatusOr<std::string> path = ReadWord(log, file, "rate_limit_log");
+    if (!path.ok()) return path.status();
+    if (path->front() != '/') return Error(log, file, "rate_limit_log must be an absolute path");
+    if (rule->name.find('{') != std::string::npos) {
+      return Error(log, file, "rate_limit_log belongs to one agent; give this rule a name without {}");
+    }
+    rule->rate_limit_log = *std::move(path);
+  }
+  if (!patterns.IsDefined()) return absl::OkStatus();
+  if (!log.IsDefined()) return Error(patterns, file, "rate_limit_patterns needs rate_limit_log beside it");
+  if (!patterns.IsMap()) {
+    return Error(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
+  }
+  if (absl::Status status = CheckYamlKeys(patterns, file, {"529", "throttle", "quota"}); !status.ok()) {
+    return status;
+  }
+  for (const auto& entry : patterns) {
+    const std::string& kind = entry.first.Scalar();
+    absl::StatusOr<std::string> pattern = ReadWord(entry.second, file, kind);
+    if (!pattern.ok()) return pattern.status();
+    if (const RE2 compiled(*pattern, RE2::Quiet); !compiled.ok()) {
+      return Error(entry.second, file,
+                   absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
+                                "; write it as RE2 knows it"));
+    }
+    rule->rate_limit_patterns[kind] = *std::move(pattern);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   if (!node.IsMap()) {
     return Error(node, file,
@@ -142,6 +176,7 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
         node, file,
         "an agent has no name; add name: (only a match with exactly one comm or script names itself)");
   }
+  if (absl::Status status = ReadRateLimits(node, file, &rule); !status.ok()) return status;
   return rule;
 }
 

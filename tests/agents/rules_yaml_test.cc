@@ -100,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"agents:\n- name: a\n  matches: {comm: a}",
                   "agents.yaml:3: unknown key \"matches\"; did you mean match?"},
         ErrorCase{"agents:\n- name: a\n  colour: red\n  match: {comm: a}",
-                  "agents.yaml:3: unknown key \"colour\"; known are name, match, kind, slot, scope"},
+                  "agents.yaml:3: unknown key \"colour\"; known are name, match, kind, slot, scope, "
+                  "rate_limit_log, rate_limit_patterns"},
         ErrorCase{"agents:\n- name: a\n  match: {com: a}",
                   "agents.yaml:3: unknown key \"com\"; did you mean comm?"},
         ErrorCase{"agents:\n- name: a\n  name: b\n  match: {comm: a}",
@@ -131,6 +132,17 @@ INSTANTIATE_TEST_SUITE_P(
             "agents:\n- match: {comm: [a, b]}",
             "agents.yaml:2: an agent has no name; add name: (only a match with exactly one comm or script "
             "names itself)"},
+        ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_log: a.log",
+                  "agents.yaml:3: rate_limit_log must be an absolute path"},
+        ErrorCase{"agents:\n- name: '{comm}'\n  match: {comm: a}\n  rate_limit_log: /a.log",
+                  "agents.yaml:4: rate_limit_log belongs to one agent; give this rule a name without {}"},
+        ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_patterns: {quota: x}",
+                  "agents.yaml:3: rate_limit_patterns needs rate_limit_log beside it"},
+        ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_log: /a\n  rate_limit_patterns: [x]",
+                  "agents.yaml:4: rate_limit_patterns must be a map such as {throttle: 'slow down'}"},
+        ErrorCase{
+            "agents:\n- match: {comm: a}\n  rate_limit_log: /a\n  rate_limit_patterns:\n    quota: '('",
+            "agents.yaml:5: the expression for quota is not valid: missing ): (; write it as RE2 knows it"},
         ErrorCase{"agents:\n- name: a\n  scope: self\n  match: {comm: a}",
                   "agents.yaml:3: scope is \"self\"; write tree (the process and all below it) or process"}));
 

@@ -30,6 +30,7 @@ int RunOpen(const Options& options, std::ostream& out, std::ostream& err);
 // The link to the page with the token in its fragment. FailedPrecondition where these options serve no page
 // or do not tell its port.
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token);
+int RunEvent(const Options& options, std::ostream& out, std::ostream& err);
 
 // The table and the JSON of status, as functions of an observation.
 std::string StatusTable(const Observation& observation);

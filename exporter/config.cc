@@ -85,7 +85,7 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
       return BadValue(root, file, "the file must be a map; it starts with a key such as agents:");
     absl::Status status = CheckYamlKeys(root, file,
                                         {"agents", "builtin_profiles", "sample_interval", "max_agents",
-                                         "forget_after", "collector_timeout", "meta"});
+                                         "forget_after", "collector_timeout", "ledger", "meta"});
     if (!status.ok()) return status;
     if (const YAML::Node agents = root["agents"]; agents && !agents.IsNull()) {
       auto own = RulesFromYaml(agents, file);
@@ -96,6 +96,8 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
     if (!meta.ok()) return meta.status();
     config.meta = *std::move(meta);
     status = ReadScalars(root, file, &config);
+    if (!status.ok()) return status;
+    status = ReadLedgerConfig(root["ledger"], file, &config.ledger);
     if (!status.ok()) return status;
   }
   if (config.builtin_profiles) {

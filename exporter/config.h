@@ -2,6 +2,7 @@
 //
 //   agents: […]               # match rules, agents/rules_yaml.h
 //   builtin_profiles: true    # the rules for well-known agents after one's own
+//   ledger: {…}               # exporter/ledger_config.h
 //   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else
 //   5s max_agents: 200           # more names than that fold into agent="other" forget_after: 1h          #
 //   how long a discovered agent shows agent_up 0 after its last process went collector_timeout: 2s     # a
@@ -23,6 +24,7 @@
 
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
+#include "exporter/ledger_config.h"
 #include "snapshot/meta.h"
 
 namespace agent_exporter {
@@ -35,6 +37,7 @@ struct Config {
   std::chrono::seconds forget_after{3600};
   std::chrono::milliseconds collector_timeout{2000};
   std::vector<MetaOptions> meta;
+  LedgerConfig ledger;
 };
 
 // What runs without a file: the built-in profiles and the defaults above.

@@ -33,6 +33,8 @@ int Run(int argc, char** argv) {
       return RunDoctor(options, std::cout, std::cerr);
     case Command::kOpen:
       return RunOpen(options, std::cout, std::cerr);
+    case Command::kEvent:
+      return RunEvent(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -51,6 +51,9 @@ void AddFlags(CLI::App& app, Options& options) {
   Flag(app, "web.config.file", options.web_config_file,
        "TLS and passwords for all routes, in the form of Prometheus' exporters");
   Flag(app, "config.file", options.config_file, "Configuration file, YAML; without one, well-known agents");
+  Switch(app, "no-ledger", options.no_ledger, "Keep no history: no ledger file, no /resources routes");
+  Flag(app, "ledger.path", options.ledger_path,
+       "The ledger's file; default: resource-ledger.db in the state directory");
   Switch(app, "collector.disable-defaults", options.disable_default_collectors,
          "Only collectors that are switched on by a flag");
   Flag(app, "path.procfs", options.procfs, "Where procfs is mounted")->capture_default_str();
@@ -117,6 +120,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
       "doctor", "Say what works for this user on this host, and what to do about the rest");
   doctor->add_flag("--json", options.json, "Print JSON instead");
   CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter that serves here");
+  CLI::App* event = AddEventCommand(app, options.event);
   AddFlags(app, options);
   AddCollectorFlags(app, options);
 
@@ -148,6 +152,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (check->parsed()) options.command = Command::kCheckConfig;
   if (doctor->parsed()) options.command = Command::kDoctor;
   if (open->parsed()) options.command = Command::kOpen;
+  if (event->parsed()) options.command = Command::kEvent;
   if (serve->parsed()) options.command = Command::kServe;
   return options;
 }

@@ -12,9 +12,11 @@
 #include <variant>
 #include <vector>
 
+#include "exporter/event_command.h"
+
 namespace agent_exporter {
 
-enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor, kOpen };
+enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor, kOpen, kEvent };
 
 struct Options {
   Command command = Command::kServe;
@@ -26,6 +28,8 @@ struct Options {
   std::string token_file;  // empty: "token" in the state directory
   std::string config_file;
   std::string web_config_file;
+  bool no_ledger = false;
+  std::string ledger_path;                 // empty: the configuration's
   std::map<std::string, bool> collectors;  // by name: switched on or off by a flag
   bool disable_default_collectors = false;
   std::string procfs = "/proc";
@@ -39,6 +43,7 @@ struct Options {
   std::string agent;       // traits
   int pid = 0;             // explain
   std::string check_file;  // check-config
+  EventOptions event;
 };
 
 // What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is

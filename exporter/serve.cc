@@ -21,6 +21,7 @@
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
 #include "exporter/http_server.h"
+#include "exporter/ledger_service.h"
 #include "exporter/logging.h"
 #include "exporter/meta_collectable.h"
 #include "exporter/metrics_handler.h"
@@ -199,6 +200,8 @@ int RunServe(const Options& options, std::ostream& err) {
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Fail(tls.status(), err);
 
+  const std::unique_ptr<LedgerService> ledger =
+      LedgerService::Make(options, config->ledger, config->rules.rules());
   const sigset_t signals = BlockSignals();
   auto watch = Watch::Make({.procfs = options.procfs,
                             .sysfs = options.sysfs,
@@ -214,8 +217,6 @@ int RunServe(const Options& options, std::ostream& err) {
   const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
       std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
   sampler.AddListener([meta](const auto& observation) { meta->Offer(observation); });
-  if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
-
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
@@ -227,11 +228,16 @@ int RunServe(const Options& options, std::ostream& err) {
                        return access.Refuse(request);
                      }});
   AddRoutes(server, options, *token, metrics, sampler);
+  ledger->Connect(sampler, scraper, !options.disable_exporter_metrics);
+  ledger->AddRoutes(server, *token);
+  if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
 
   spdlog::info("{}", VersionLine());
   LogWhatIsThere(*sampler.Latest());
   spdlog::info("{}", token_told);
+  spdlog::info("{}", ledger->told());
+  ledger->Start();
   LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
   while (true) {
     int number = 0;
@@ -244,6 +250,7 @@ int RunServe(const Options& options, std::ostream& err) {
   }
   server.Stop();
   sampler.Stop();
+  ledger->Stop();
   return 0;
 }
 

@@ -184,6 +184,7 @@ class Exporter:
             self.process.wait()
         self.log.join()
         self.process.stderr.close()
+        self.state.cleanup()
 
 
 def parse(text, openmetrics=False):

@@ -95,6 +95,11 @@ class ReadmeTest(harness.TestCase):
         exporter = self.exporter("--collector.io", "--collector.scheduling",
                                  f"--config.file={self.config_for(root.name)}")
         root.tell("change")  # ends a child, so there are exits to count
+        event = harness.run("event", "rate-limit", "--agent=codex", "--source=breaker", "--kind=trip",
+                            f"--ledger.path={exporter.state.name}/resource-ledger.db")
+        self.assertEqual(event.returncode, 0, event.stderr)
+        counted = harness.key("agent_rate_limit_events_total", agent="codex", kind="trip")
+        harness.wait_for(lambda: exporter.scrape().get(counted), "the event")
         there = {name for one in (exporter, nothing) for name, _ in one.fresh()}
         if ("agent_exporter_process_events_info", (("events", "none"),)) in exporter.fresh():
             there.add("agent_exporter_events_lost_total")  # only where there are events

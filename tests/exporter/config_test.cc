@@ -84,6 +84,40 @@ TEST(Config, WrongShapesAreRefusedWhereTheyStand) {
   EXPECT_THAT(Error("builtin_profiles: [true]\n"), HasSubstr("true or false"));
 }
 
+TEST(Config, LedgerSection) {
+  const auto config = ParseConfig(
+      "ledger:\n  enabled: false\n  sample_interval: 10s\n  idle_sample_interval: 1h\n  retention_days: 3\n"
+      "  rate_limit_retention_days: 90\n  path: /srv/ledger.db\n",
+      "agents.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->ledger.enabled);
+  EXPECT_EQ(config->ledger.sample_interval, std::chrono::seconds(10));
+  EXPECT_EQ(config->ledger.idle_sample_interval, std::chrono::hours(1));
+  EXPECT_EQ(config->ledger.retention_days, 3);
+  EXPECT_EQ(config->ledger.rate_limit_retention_days, 90);
+  EXPECT_EQ(config->ledger.path, "/srv/ledger.db");
+  const auto slow = ParseConfig("ledger: {sample_interval: 10m}\n", "agents.yaml");
+  ASSERT_TRUE(slow.ok()) << slow.status();
+  EXPECT_EQ(slow->ledger.idle_sample_interval, std::chrono::minutes(10)) << "never faster while idle";
+  EXPECT_TRUE(ParseConfig("ledger:\n", "agents.yaml")->ledger.enabled);
+}
+
+TEST(Config, LedgerMistakesAreRefusedWhereTheyStand) {
+  EXPECT_THAT(Error("ledger: yes please\n"), AllOf(StartsWith("agents.yaml:1:"), HasSubstr("map")));
+  EXPECT_THAT(Error("ledger:\n  retention_dais: 3\n"),
+              AllOf(StartsWith("agents.yaml:2:"), HasSubstr("retention_days?")));
+  EXPECT_THAT(Error("ledger: {enabled: perhaps}\n"), HasSubstr("true or false"));
+  EXPECT_THAT(Error("ledger: {sample_interval: 10}\n"), HasSubstr("such as 5s"));
+  EXPECT_THAT(Error("ledger: {sample_interval: 900ms}\n"), HasSubstr("at least 1s"));
+  EXPECT_THAT(Error("ledger: {sample_interval: 10m, idle_sample_interval: 5m}\n"),
+              HasSubstr("at least as long"));
+  for (const char* days : {"0", "-1", "4000", "seven", "1.5", "[7]"}) {
+    EXPECT_THAT(Error(std::string("ledger: {retention_days: ") + days + "}\n"), HasSubstr("from 1 to 3650"))
+        << days;
+  }
+  EXPECT_THAT(Error("ledger: {path: ledger.db}\n"), HasSubstr("absolute path"));
+}
+
 TEST(Config, DurationsThatCannotBe) {
   EXPECT_THAT(Error("sample_interval: 5\n"), AllOf(StartsWith("agents.yaml:1:"), HasSubstr("such as 5s")));
   EXPECT_THAT(Error("sample_interval: 99ms\n"),

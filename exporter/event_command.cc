@@ -1,0 +1,83 @@
+#include "exporter/event_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <vector>
+
+#include "agents/label_value.h"
+#include "exporter/commands.h"
+#include "exporter/config.h"
+#include "exporter/ledger_service.h"
+#include "ledger/writer.h"
+
+namespace agent_exporter {
+namespace {
+
+// The source is a part of the event's id, whose parts are told apart by colons.
+std::string CheckSource(const std::string& source) {
+  const bool plain = std::all_of(source.begin(), source.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+  return plain && !source.empty() && source.size() <= 64
+             ? ""
+             : "write 1 to 64 letters, digits, dots, dashes, underscores";
+}
+
+}  // namespace
+
+CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
+  CLI::App* event = app.add_subcommand("event", "Tell the ledger of something that happened");
+  event->require_subcommand(1);
+  CLI::App* rate_limit = event->add_subcommand("rate-limit", "An agent ran into a rate limit, or out of it");
+  rate_limit->add_option("--agent", options.agent, "Which agent")->required();
+  rate_limit->add_option("--source", options.source, "Who tells it, such as breaker")
+      ->required()
+      ->check(CheckSource);
+  rate_limit->add_option("--kind", options.kind, "trip, recover, 529, throttle or quota")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>(kRateLimitKinds.begin(), kRateLimitKinds.end())));
+  rate_limit
+      ->add_option("--seq", options.seq,
+                   "Number within the millisecond; an event of the same source, time and number is told once")
+      ->check(CLI::NonNegativeNumber);
+  rate_limit->add_option("--ts", options.ts, "When, in ms since the epoch; default: now")
+      ->check(CLI::PositiveNumber);
+  return event;
+}
+
+int RunEvent(const Options& options, std::ostream& out, std::ostream& err) {
+  auto config = LoadConfig(options.config_file);
+  if (!config.ok()) return Fail(config.status(), err);
+  const auto path = LedgerPath(options, config->ledger);
+  if (!path.ok()) return Fail(path.status(), err);
+  const EventOptions& event = options.event;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  // Patient: many may tell at once, and each waits for those before it.
+  auto writer = LedgerWriter::Open(*path, std::chrono::seconds(20), false);
+  absl::StatusOr<int> added = 0;
+  if (!writer.ok()) {
+    added = writer.status();
+  } else {
+    const RateLimitEvent told{.agent = LabelValue(event.agent),
+                              .source = event.source,
+                              .kind = event.kind,
+                              .ts = event.ts.value_or(now.count()),
+                              .seq = event.seq};
+    added = (*writer)->AddEvents({&told, 1});
+  }
+  if (!added.ok()) {
+    return Fail(absl::Status(added.status().code(), fmt::format("cannot write to the ledger {}: {}", *path,
+                                                                std::string(added.status().message()))),
+                err);
+  }
+  out << (*added == 1 ? "recorded in " : "already recorded in ") << *path << "\n";
+  return 0;
+}
+
+}  // namespace agent_exporter

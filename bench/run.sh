@@ -5,6 +5,7 @@
 #   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help names all)
 #   bench/run.sh kernel [--only FIGURE] [--rounds N]     BPF snapshots and events instead (root; about 12 minutes)
 #   bench/run.sh transcript     a 1 GiB Claude Code transcript beside a 4 MiB one instead (seconds)
+#   bench/run.sh ledger         the ledger at a million rows instead (a minute)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/step.sh
@@ -18,6 +19,9 @@ run=(/usr/bin/python3 -B "$script")
 if [[ ${1-} == transcript ]]; then
   shift
   run=(build/release/bin/transcript_bench) targets=(transcript_bench)
+elif [[ ${1-} == ledger ]]; then
+  shift
+  run=(build/release/bin/ledger_bench) targets=(ledger_bench)
 fi
 
 STEP_LOG=build/bench.log

@@ -125,6 +125,21 @@ TEST_F(KeeperTest, PrunesEachTick) {
               ElementsAre("172800", "259200", "345600", "432000", "518400", "604800", "691200", "777600"));
 }
 
+TEST_F(KeeperTest, ATickPrunesManyBatches) {
+  {
+    auto db = OpenLedger(path_, milliseconds(100), false);
+    ASSERT_TRUE(db.ok()) << db.status();
+    ASSERT_TRUE(db->Run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) "
+                        "INSERT INTO samples SELECT i, 1, 1, 1, 1, 1 FROM n")
+                    .ok());
+    // Not all is old, so it is not the clock that is wrong.
+    ASSERT_TRUE(db->Run("INSERT INTO samples VALUES (1699999999000, 1, 1, 1, 1, 1)").ok());
+  }
+  const auto keeper = Keeper();
+  After(*keeper, 0);
+  EXPECT_THAT(Ticks(), ElementsAre("-1", "0"));
+}
+
 TEST_F(KeeperTest, AClockThatJumpsAheadTakesNothingAway) {
   const auto keeper = Keeper();
   After(*keeper, 0);

@@ -231,6 +231,28 @@ TEST_F(HttpServerTest, AThrowingHandlerIsA500AndOneLogLine) {
               ElementsAre("the handler of /throws threw: two lines", "the handler of /throws-int threw"));
 }
 
+TEST_F(HttpServerTest, TheGuardIsAskedBeforeEveryRequest) {
+  HttpOptions options = Options();
+  options.guard = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+    if (request.header("X-Key") == "throw") throw std::runtime_error("no");
+    if (request.header("X-Key") == "right") return std::nullopt;
+    return HttpResponse{.status = 401, .body = "who are you?\n"};
+  };
+  HttpServer guarded(options);
+  guarded.AddRoute("/x", [](const HttpRequest&) { return HttpResponse{.body = "x\n"}; });
+  ASSERT_TRUE(guarded.Start().ok());
+  const int port = guarded.ports().at(0);
+  const auto ask = [port](const std::string& target, const std::string& header) {
+    return Exchange(port, target + " HTTP/1.1\r\nHost: x\r\n" + header + "\r\n");
+  };
+  for (const char* target : {"GET /x", "HEAD /x", "GET /nothing", "POST /x"}) {
+    EXPECT_THAT(ask(target, ""), StartsWith("HTTP/1.1 401 ")) << target;
+  }
+  EXPECT_THAT(ask("GET /x", "X-Key: right\r\n"), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("x\n")));
+  EXPECT_THAT(ask("GET /nothing", "X-Key: right\r\n"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(ask("GET /x", "X-Key: throw\r\n"), StartsWith("HTTP/1.1 500 "));
+}
+
 TEST_F(HttpServerTest, HandlersHeadersAreSentOnOneLineEach) {
   server_.AddRoute("/page", [](const HttpRequest&) {
     HttpResponse response;

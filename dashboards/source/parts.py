@@ -104,6 +104,8 @@ def graph(title, description, targets, unit="none", stack=False, low=0, steps=No
 def column(field, header, unit=None, width=None, steps=None, cell=None, mappings=(), url=None, decimals=None,
            low=None, high=None, align=None):
     """A column of a table: a label, or "A" for the value of query A. cell: gauge, color-text or color-background."""
+    if unit is None and len(field) > 1:
+        unit = "string"  # else a label that reads as a number, such as a revision 7824e13, is shown as one
     return {"field": field, "header": header, "unit": unit, "width": width, "steps": steps, "cell": cell,
             "mappings": mappings, "url": url, "decimals": decimals, "low": low, "high": high, "align": align}
 

@@ -8,7 +8,7 @@
 namespace agent_exporter {
 namespace {
 
-constexpr double kCrossCheckSeconds = 60;
+constexpr size_t kCommBytes = 15;  // what the kernel keeps of a name
 
 uint64_t TicksSinceBoot(const Observer::Options& options) {
   return static_cast<uint64_t>(options.clock().boottime * static_cast<double>(options.clock_ticks));
@@ -98,6 +98,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
   observation->self_pid = options_.self_pid;
   observation->host = host_reader_.Read();
   observation->host.processes = CountProcesses();
+  observation->host.named_processes = named_processes_;
   observation->agents_folded = tracker_.folded();
 
   absl::flat_hash_map<const AgentGroup*, std::vector<const TrackedProcess*>> by_group;
@@ -135,7 +136,7 @@ absl::Status Observer::Look(const ClockReading& now) {
   if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
   tracker_.ApplyEvents(happened_);
   const uint64_t lost = events_->lost();
-  const bool cross_check = now.monotonic - last_walk_ >= kCrossCheckSeconds;
+  const bool cross_check = now.monotonic - last_walk_ >= options_.cross_check_seconds;
   if (want_walk_ || cross_check || lost != lost_at_walk_) {
     want_walk_ = false;
     lost_at_walk_ = lost;
@@ -155,6 +156,7 @@ absl::Status Observer::WalkAll(const ClockReading& now) {
     links_beside_processes_ = info.st_nlink - rows_.size();
   }
   last_walk_ = now.monotonic;
+  CountNamed();  // before the tracker moves the rows away
   tracker_.Update(rows_, Walk::kFull, now, [this](const TrackedProcess& gone) { Forget(gone); });
   return absl::OkStatus();
 }
@@ -180,6 +182,17 @@ uint64_t Observer::CountProcesses() {
     return walked_processes_;
   }
   return info.st_nlink - links_beside_processes_;
+}
+
+void Observer::CountNamed() {
+  named_processes_.clear();
+  for (const std::string& name : options_.count_names) {
+    uint64_t& count = named_processes_[name];
+    const std::string comm = name.substr(0, kCommBytes);
+    for (const ProcessStat& row : rows_) {
+      if (row.comm == comm && row.state != 'Z' && !row.kernel_thread) ++count;
+    }
+  }
 }
 
 void Observer::Forget(const TrackedProcess& gone) {

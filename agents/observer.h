@@ -7,8 +7,10 @@
 #ifndef AGENT_EXPORTER_AGENTS_OBSERVER_H_
 #define AGENT_EXPORTER_AGENTS_OBSERVER_H_
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -37,6 +39,8 @@ class Observer {
     size_t max_agents = 200;
     double forget_after_seconds = 3600;
     UsageFields fields;
+    std::vector<std::string> count_names;  // whose live processes on the whole host to count
+    double cross_check_seconds = 60;       // with events: the longest time between two walks of all processes
     Clock clock = SystemClock;
   };
 
@@ -44,7 +48,7 @@ class Observer {
   //
   // Without events every look walks all processes. With events it reads the watched ones only; all are walked
   // at the start, after an agent was found (what it had started before), after lost events, and as a
-  // cross-check every 60 s.
+  // cross-check every 60 s. What is counted by name is as old as the last such walk.
   Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
            const RootedReader& proc, const RootedReader& cgroup_root, Unreadable& unreadable);
 
@@ -78,6 +82,7 @@ class Observer {
   absl::Status WalkAll(const ClockReading& now);
   absl::Status TellOfNewMembers(const ClockReading& now);
   uint64_t CountProcesses();
+  void CountNamed();
   void Forget(const TrackedProcess& gone);
   // False when the process went meanwhile.
   bool SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
@@ -100,6 +105,7 @@ class Observer {
   absl::flat_hash_map<ProcessKey, Member> members_;
   bool want_walk_ = true;
   uint64_t walked_processes_ = 0;
+  std::map<std::string, uint64_t> named_processes_;
   double last_walk_ = 0;
   uint64_t lost_at_walk_ = 0;
   uint64_t disagreements_ = 0;

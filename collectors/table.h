@@ -21,6 +21,7 @@
   ROW(load,          true,  kNothing,         "load averages")                                                        \
   ROW(pressure,      true,  kNothing,         "pressure stall information")                                           \
   ROW(host_fds,      true,  kNothing,         "the host's open file handles")                                         \
+  ROW(named_processes, true, kNothing,        "the host's processes of the names that the configuration counts")      \
   ROW(exporter,      true,  kNothing,         "the exporter itself: source, unreadable files, process_* figures")
 // clang-format on
 

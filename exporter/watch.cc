@@ -106,6 +106,8 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                              .max_agents = config.max_agents,
                              .forget_after_seconds = static_cast<double>(config.forget_after.count()),
                              .fields = options.fields,
+                             .count_names = options.count_names,
+                             .cross_check_seconds = options.cross_check_seconds,
                              .clock = options.clock};
   watch->observer_ =
       std::make_unique<Observer>(std::move(observer), std::move(config.rules), *watch->source_,

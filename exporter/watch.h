@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agents/observer.h"
@@ -27,6 +28,8 @@ struct WatchOptions {
   UsageFields fields;
   Clock clock = SystemClock;
   pid_t self_pid = 0;
+  std::vector<std::string> count_names;  // as Observer::Options
+  double cross_check_seconds = 60;
 };
 
 class Watch {

@@ -39,6 +39,8 @@ struct HostSample {
   std::optional<HostLoad> load;
   HostPressure pressure;
   std::optional<uint64_t> processes;  // thread groups; filled in by whoever counted them
+  // Live processes by the names (comm) that somebody asked for; filled in by whoever walked all, as of then.
+  std::map<std::string, uint64_t> named_processes;
   std::optional<uint64_t> pid_max;
   std::optional<uint64_t> threads_max;
   std::optional<uint64_t> open_fds;  // allocated file handles less the free ones: /proc/sys/fs/file-nr

@@ -82,6 +82,23 @@ TEST_F(ObserverTest, CpuNeverFallsWhenACoarserSourceIsRead) {
   EXPECT_EQ(Look(1, true).processes.at(0).cpu.total_ns(), 3'020'000'000);
 }
 
+TEST_F(ObserverTest, CountsTheNamesThatWereAskedForOnTheWholeHost) {
+  source_.host.Add(20, 1, "node");
+  source_.host.Add(21, 10, "node");
+  source_.host.Add(22, 1, "nodejs");
+  source_.host.Add(23, 1, "a-very-long-nam");
+  source_.host.Add(24, 1, "node");
+  source_.host.Exit(24);
+  Observer observer(
+      {.count_names = {"node", "bun", "a-very-long-name"}, .clock = [] { return ClockReading{}; }},
+      *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, nullptr, proc_, cgroups_, unreadable_);
+  const auto observation = observer.Observe(true);
+  ASSERT_TRUE(observation.ok()) << observation.status();
+  EXPECT_THAT((*observation)->host.named_processes,
+              testing::ElementsAre(testing::Pair("a-very-long-name", 1), testing::Pair("bun", 0),
+                                   testing::Pair("node", 2)));
+}
+
 TEST_F(ObserverTest, TheFirstTickIsZero) {
   source_.host.Run(10, 50 * kSecond);
   EXPECT_EQ(Look(1, true).processes.at(0).cpu_ratio, 0);

@@ -1,0 +1,17 @@
+// Live processes of the whole host by exact name, for the names that the configuration lists.
+
+#include "agents/label_value.h"
+#include "collectors/family.h"
+
+namespace agent_exporter::collectors {
+
+Families named_processes(const Observation& observation) {
+  Family count = Family::Gauge("agent_host_named_processes",
+                               "Live processes on the host with this name (comm), as of the last full walk.");
+  for (const auto& [name, live] : observation.host.named_processes) {
+    count.Add({{"name", LabelValue(name)}}, live);
+  }
+  return Collected(count);
+}
+
+}  // namespace agent_exporter::collectors

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <exception>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "snapshot/snapshot_json.h"
@@ -91,6 +92,7 @@ void SnapshotTicker::Look(const Observation& observation) {
     last_sidecars_ = now;
     LookAtAllSidecars(observation);
   }
+  if (options_.meta && !std::exchange(may_start_, true)) return;
   const double interval = std::chrono::duration<double>(options_.snapshot.interval).count();
   if (IsDue(last_round_, now, interval)) {
     last_round_ = now;

@@ -57,7 +57,9 @@ class SnapshotTicker {
     SnapshotOptions snapshot;
     ProbeOptions probes;  // cancel_fd is set here
     std::string procfs;
-    MetaSource meta;  // may be empty
+    // May be empty. With one the first round waits for the second observation: what agents tell of
+    // themselves is read after the first, and its coming would pass for a change.
+    MetaSource meta;
     std::vector<DiffListener> on_diff;
     // Told in one line of what begins to fail and of its end, from the ticker's thread.
     std::function<void(const std::string&)> log;
@@ -99,6 +101,7 @@ class SnapshotTicker {
   RootedReader proc_;
   Descriptor cancel_;  // an eventfd
   SnapshotStore store_;
+  bool may_start_ = false;                            // the thread's
   std::optional<double> last_round_, last_sidecars_;  // monotonic; the thread's
   std::set<std::string> failing_;                     // the thread's
 

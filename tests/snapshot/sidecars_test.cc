@@ -1,0 +1,111 @@
+#include "snapshot/sidecars.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "kernel/process_threads.h"
+#include "tests/collectors/observation_builder.h"
+#include "tests/kernel/child_process.h"
+#include "tests/kernel/fake_tree.h"
+
+namespace agent_exporter {
+namespace {
+
+// Fields that are compared.
+struct Seen {
+  std::optional<pid_t> pid;
+  bool alive = false;
+  friend bool operator==(const Seen&, const Seen&) = default;
+};
+
+class SidecarsTest : public ::testing::Test {
+ protected:
+  Seen Look(SidecarOptions options) {
+    options.name = "helper";
+    const std::vector<Sidecar> sidecars = LookAtSidecars({options}, observation_, processes_, proc_);
+    EXPECT_EQ(sidecars.size(), 1u);
+    EXPECT_EQ(sidecars[0].name, "helper");
+    EXPECT_EQ(sidecars[0].is_thread, !options.thread.empty());
+    return {sidecars[0].pid, sidecars[0].alive};
+  }
+
+  FakeTree tree_;
+  RootedReader proc_{"/proc"};
+  Observation observation_;
+  std::vector<ProcessSample> processes_;
+};
+
+TEST_F(SidecarsTest, ByPid) {
+  ChildProcess child;
+  const pid_t pid = child.pid();
+  EXPECT_EQ(Look({.pid = pid}), (Seen{pid, true}));
+  child.KillAndReap();
+  EXPECT_EQ(Look({.pid = pid}), (Seen{pid, false}));
+}
+
+TEST_F(SidecarsTest, AnotherUsersProcessIsAlive) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to look as another user";
+  const ChildProcess child;
+  EXPECT_EQ(RunAs(65534, [&] { return IsAlive(child.pid()) ? 0 : 1; }), 0);
+  EXPECT_FALSE(IsAlive(0));   // would be our own group
+  EXPECT_FALSE(IsAlive(-1));  // would be everybody
+}
+
+TEST_F(SidecarsTest, ByPidfile) {
+  const ChildProcess child;
+  const std::string path = tree_.root() + "/helper.pid";
+  EXPECT_EQ(Look({.pidfile = path}), (Seen{std::nullopt, false}));
+  for (const std::string& text :
+       {std::to_string(child.pid()), " " + std::to_string(child.pid()) + "\nmore\n"}) {
+    tree_.Write("helper.pid", text);
+    EXPECT_EQ(Look({.pidfile = path}), (Seen{child.pid(), true})) << text;
+  }
+  for (const char* text : {"", "\n", "0\n", "-1\n", "abc", "12x", "99999999999999999999"}) {
+    tree_.Write("helper.pid", text);
+    EXPECT_EQ(Look({.pidfile = path}), (Seen{std::nullopt, false})) << text;
+  }
+  EXPECT_EQ(Look({.pidfile = tree_.root()}), (Seen{std::nullopt, false}));  // a directory
+}
+
+TEST_F(SidecarsTest, ByMatchRule) {
+  const ChildProcess child;
+  ProcessSample root = MakeProcess(child.pid(), Role::kRoot), below = MakeProcess(1, Role::kDescendant);
+  observation_ = MakeObservation({MakeAgent("proxy", {below, root})});
+  EXPECT_EQ(Look({.agent = "proxy"}), (Seen{child.pid(), true}));
+  EXPECT_EQ(Look({.agent = "other"}), (Seen{std::nullopt, false}));
+  observation_ = MakeObservation({MakeAgent("proxy", {MakeProcess(child.pid(), Role::kRoot, 'Z')})});
+  EXPECT_EQ(Look({.agent = "proxy"}), (Seen{std::nullopt, false}));
+}
+
+TEST_F(SidecarsTest, ByNameInTheAgentsTree) {
+  const ChildProcess older, newer;
+  processes_ = {MakeProcess(older.pid(), Role::kDescendant), MakeProcess(newer.pid(), Role::kDescendant)};
+  processes_[1].key.start_ticks += 5;
+  EXPECT_EQ(Look({.comm = "git"}), (Seen{newer.pid(), true}));
+  EXPECT_EQ(Look({.comm = "gi"}), (Seen{std::nullopt, false}));
+}
+
+TEST_F(SidecarsTest, ThreadByName) {
+  const ChildProcess child([] {
+    std::thread([] {
+      ::pthread_setname_np(::pthread_self(), "telemetry");
+      while (true) ::pause();
+    }).detach();
+    const RootedReader proc("/proc");
+    while (!FindThread(proc, ::getpid(), "telemetry").value_or(std::nullopt)) ::usleep(1000);
+  });
+  const pid_t tid = *FindThread(proc_, child.pid(), "telemetry").value_or(-1);
+  EXPECT_NE(tid, child.pid());
+  EXPECT_EQ(Look({.pid = child.pid(), .thread = "telemetry"}), (Seen{tid, true}));
+  EXPECT_EQ(Look({.pid = child.pid(), .thread = "nobody"}), (Seen{std::nullopt, false}));
+  // Alone: of the agent's own root.
+  processes_ = {MakeProcess(child.pid(), Role::kRoot)};
+  EXPECT_EQ(Look({.thread = "telemetry"}), (Seen{tid, true}));
+}
+
+}  // namespace
+}  // namespace agent_exporter

@@ -24,6 +24,7 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
 int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err);
+int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err);
 int RunDoctor(const Options& options, std::ostream& out, std::ostream& err);
 int RunOpen(const Options& options, std::ostream& out, std::ostream& err);
 

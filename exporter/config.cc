@@ -85,7 +85,7 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
       return BadValue(root, file, "the file must be a map; it starts with a key such as agents:");
     absl::Status status = CheckYamlKeys(root, file,
                                         {"agents", "builtin_profiles", "sample_interval", "max_agents",
-                                         "forget_after", "collector_timeout", "ledger", "meta"});
+                                         "forget_after", "collector_timeout", "ledger", "meta", "snapshot"});
     if (!status.ok()) return status;
     if (const YAML::Node agents = root["agents"]; agents && !agents.IsNull()) {
       auto own = RulesFromYaml(agents, file);
@@ -99,6 +99,11 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
     if (!status.ok()) return status;
     status = ReadLedgerConfig(root["ledger"], file, &config.ledger);
     if (!status.ok()) return status;
+    if (const YAML::Node node = root["snapshot"]; node.IsDefined()) {
+      auto snapshot = SnapshotFromYaml(node, file);
+      if (!snapshot.ok()) return snapshot.status();
+      config.snapshot = *std::move(snapshot);
+    }
   }
   if (config.builtin_profiles) {
     for (Rule& rule : BuiltInRules()) rules.push_back(std::move(rule));

@@ -1,6 +1,7 @@
 // The configuration file.
 //
 //   agents: […]               # match rules, agents/rules_yaml.h
+//   snapshot: {…}             # exporter/snapshot_config.h
 //   builtin_profiles: true    # the rules for well-known agents after one's own
 //   ledger: {…}               # exporter/ledger_config.h
 //   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else
@@ -25,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
 #include "exporter/ledger_config.h"
+#include "exporter/snapshot_config.h"
 #include "snapshot/meta.h"
 
 namespace agent_exporter {
@@ -38,6 +40,7 @@ struct Config {
   std::chrono::milliseconds collector_timeout{2000};
   std::vector<MetaOptions> meta;
   LedgerConfig ledger;
+  std::optional<SnapshotConfig> snapshot;  // the daemon takes snapshots where there is one
 };
 
 // What runs without a file: the built-in profiles and the defaults above.

@@ -35,6 +35,8 @@ int Run(int argc, char** argv) {
       return RunOpen(options, std::cout, std::cerr);
     case Command::kEvent:
       return RunEvent(options, std::cout, std::cerr);
+    case Command::kSnapshot:
+      return RunSnapshot(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -122,6 +122,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter that serves here");
   CLI::App* event = AddEventCommand(app, options.event);
   AddFlags(app, options);
+  CLI::App* snapshot = AddSnapshotCommand(app, options.snapshot);
   AddCollectorFlags(app, options);
 
   try {
@@ -153,6 +154,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (doctor->parsed()) options.command = Command::kDoctor;
   if (open->parsed()) options.command = Command::kOpen;
   if (event->parsed()) options.command = Command::kEvent;
+  if (snapshot->parsed()) options.command = Command::kSnapshot;
   if (serve->parsed()) options.command = Command::kServe;
   return options;
 }

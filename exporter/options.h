@@ -13,10 +13,21 @@
 #include <vector>
 
 #include "exporter/event_command.h"
+#include "exporter/snapshot_command.h"
 
 namespace agent_exporter {
 
-enum class Command { kServe, kStatus, kTraits, kExplain, kCheckConfig, kDoctor, kOpen, kEvent };
+enum class Command {
+  kServe,
+  kStatus,
+  kTraits,
+  kExplain,
+  kCheckConfig,
+  kDoctor,
+  kOpen,
+  kEvent,
+  kSnapshot,
+};
 
 struct Options {
   Command command = Command::kServe;
@@ -44,6 +55,7 @@ struct Options {
   int pid = 0;             // explain
   std::string check_file;  // check-config
   EventOptions event;
+  SnapshotCommandOptions snapshot;
 };
 
 // What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is

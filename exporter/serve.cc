@@ -29,6 +29,7 @@
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
+#include "exporter/snapshot_service.h"
 #include "exporter/state_directory.h"
 #include "exporter/web_access.h"
 #include "exporter/web_config.h"
@@ -46,6 +47,13 @@ constexpr milliseconds kPatience{5000};
 // With events a look costs what is watched, not what the host runs, so it can be had more often.
 milliseconds SampleInterval(std::optional<milliseconds> configured, bool events) {
   return configured.value_or(milliseconds(events ? 1000 : 5000));
+}
+
+// What is counted by name must be no older than a snapshot that shows it.
+double CrossCheckSeconds(const std::optional<SnapshotConfig>& snapshot) {
+  constexpr double kUsual = 60;
+  return snapshot ? std::min(kUsual, std::chrono::duration<double>(snapshot->options.interval).count())
+                  : kUsual;
 }
 
 bool IsLowPort(const std::string& address) {
@@ -190,6 +198,7 @@ int RunServe(const Options& options, std::ostream& err) {
   const milliseconds collector_timeout = config->collector_timeout;
   std::vector<MetaOptions> meta_options = std::move(config->meta);
   const std::set<std::string> enabled = EnabledCollectors(options);
+  const std::optional<SnapshotConfig> snapshot = config->snapshot;
 
   std::string token_told;
   const absl::StatusOr<BearerToken> token = TokenFor(options, &token_told);
@@ -208,7 +217,9 @@ int RunServe(const Options& options, std::ostream& err) {
                             .source = options.process_source,
                             .events = options.process_events,
                             .fields = FieldsFor(enabled),
-                            .self_pid = getpid()},
+                            .self_pid = getpid(),
+                            .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
+                            .cross_check_seconds = CrossCheckSeconds(snapshot)},
                            *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
   GiveUpPrivileges(options);  // before the first thread starts
@@ -217,11 +228,15 @@ int RunServe(const Options& options, std::ostream& err) {
   const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
       std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
   sampler.AddListener([meta](const auto& observation) { meta->Offer(observation); });
+  SnapshotService snapshots(snapshot, options.snapshot.dir, options.procfs,
+                            [meta](const AgentSample& agent) { return meta->Latest(agent); });
+  snapshots.Follow(sampler);
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
   }
   scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
+  snapshots.AddMetrics(scraper);
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
   HttpServer server({.listen = options.listen, .tls = *tls, .guard = [&access](const HttpRequest& request) {
@@ -230,6 +245,7 @@ int RunServe(const Options& options, std::ostream& err) {
   AddRoutes(server, options, *token, metrics, sampler);
   ledger->Connect(sampler, scraper, !options.disable_exporter_metrics);
   ledger->AddRoutes(server, *token);
+  snapshots.AddRoute(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
 
@@ -251,6 +267,7 @@ int RunServe(const Options& options, std::ostream& err) {
   server.Stop();
   sampler.Stop();
   ledger->Stop();
+  snapshots.Stop();
   return 0;
 }
 

@@ -121,6 +121,11 @@ void HookPool::Notify(const std::string& agent, const json& diff, const json& sn
   changed_.notify_all();
 }
 
+void HookPool::WaitUntilIdle() const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || jobs_.empty(); });
+}
+
 std::map<std::pair<std::string, std::string>, uint64_t> HookPool::Counts() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return counts_;

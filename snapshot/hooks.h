@@ -66,6 +66,9 @@ class HookPool {
   // returns at once.
   void Notify(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot);
 
+  // Until every change that was told so far was dealt with: a command that ends may not leave them behind.
+  void WaitUntilIdle() const;
+
   // Runs by (hook, result): ok, failed, timeout, dropped; every pair there can be, from 0.
   std::map<std::pair<std::string, std::string>, uint64_t> Counts() const;
 
@@ -87,7 +90,7 @@ class HookPool {
   const Descriptor cancel_;  // an eventfd, readable once this ends
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable std::condition_variable changed_;
   bool stopping_ = false;
   std::list<Job> jobs_;  // running and waiting, oldest first
   std::map<std::pair<std::string, std::string>, uint64_t> counts_;

@@ -1,0 +1,31 @@
+// The snapshots' metrics, from what the ticker last found: no scrape ever runs a program or reads a file for
+// them.
+//
+// Ownership: shares the ticker. Thread safety: Collect may be called from any number of threads.
+
+#ifndef AGENT_EXPORTER_EXPORTER_SNAPSHOT_COLLECTABLE_H_
+#define AGENT_EXPORTER_EXPORTER_SNAPSHOT_COLLECTABLE_H_
+
+#include <memory>
+#include <utility>
+
+#include "collectors/collector.h"
+#include "prometheus/collectable.h"
+#include "snapshot/ticker.h"
+
+namespace agent_exporter {
+
+Families SnapshotFamilies(const SnapshotFigures& figures);
+
+class SnapshotCollectable : public prometheus::Collectable {
+ public:
+  explicit SnapshotCollectable(std::shared_ptr<const SnapshotTicker> ticker) : ticker_(std::move(ticker)) {}
+  Families Collect() const override { return SnapshotFamilies(ticker_->figures()); }
+
+ private:
+  std::shared_ptr<const SnapshotTicker> ticker_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_SNAPSHOT_COLLECTABLE_H_

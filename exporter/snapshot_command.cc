@@ -1,0 +1,149 @@
+// `agent_exporter snapshot`: one snapshot of one agent, now.
+
+#include "exporter/snapshot_command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "exporter/commands.h"
+#include "exporter/help_formatter.h"
+#include "exporter/snapshot_config.h"
+#include "snapshot/hooks.h"
+#include "snapshot/meta_reader.h"
+#include "snapshot/snapshot_json.h"
+#include "snapshot/store.h"
+
+namespace agent_exporter {
+namespace {
+
+void Warn(const std::string& line, std::ostream& err) {
+  err << "agent_exporter: warning: " << line << std::endl;
+}
+
+std::optional<AgentMeta> ReadMeta(const Observation& observation, const std::string& name,
+                                  MetaReader& reader) {
+  for (const AgentSample& agent : observation.agents) {
+    if (agent.name != name) continue;
+    if (auto meta = reader.Read(agent)) return meta;
+  }
+  return std::nullopt;
+}
+
+// The exporter whose daemon takes snapshots into this directory: who wrote the last one, if it still runs.
+std::optional<pid_t> FindDaemon(const SnapshotStore& store, const std::string& agent, ProcessSource& source) {
+  const auto latest = store.ReadLatest(agent);
+  if (!latest.ok()) return std::nullopt;
+  const auto json = nlohmann::json::parse(*latest, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json::json_pointer where("/pids/container_daemon");
+  if (!json.is_object() || !json.contains(where) || !json[where].is_number_integer()) return std::nullopt;
+  const pid_t pid = json[where].get<pid_t>();
+  // A pid alone may be a stranger's by now; one that is called as we are is taken for it.
+  const auto found = source.ReadOne({.pid = pid}), self = source.ReadOne({.pid = ::getpid()});
+  return found.ok() && self.ok() && found->comm == self->comm ? std::optional(pid) : std::nullopt;
+}
+
+SnapshotAgent ConfiguredAgent(const SnapshotOptions& options, const SnapshotCommandOptions& command) {
+  SnapshotAgent agent{.name = command.agent};
+  for (const SnapshotAgent& configured : options.agents) {
+    if (configured.name == command.agent) agent = configured;
+  }
+  if (!command.session.empty()) agent.session = command.session;
+  return agent;
+}
+
+// A snapshot of nobody is one of the host alone; more likely the name is misspelt.
+void WarnOfUnknown(const Observation& observation, const std::string& name, std::ostream& err) {
+  std::vector<std::string> names;
+  for (const AgentSample& agent : observation.agents) names.push_back(agent.name);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  Warn(fmt::format("no agent called {} runs or is configured ({}); the snapshot is of the host alone", name,
+                   names.empty() ? "none is known" : "known: " + absl::StrJoin(names, ", ")),
+       err);
+}
+
+absl::StatusOr<StoredSnapshot> TakeSnapshot(const Options& options, std::ostream& err) {
+  auto config = LoadConfig(options.config_file);
+  if (!config.ok()) return config.status();
+  SnapshotOptions snapshot = config->snapshot ? config->snapshot->options : SnapshotOptions();
+  const std::vector<HookOptions> hooks =
+      config->snapshot ? config->snapshot->hooks : std::vector<HookOptions>();
+  MetaReader meta(config->meta, options.procfs, [&err](const std::string& line) { Warn(line, err); });
+  auto watch = Watch::Make({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+  if (!watch.ok()) return watch.status();
+  const auto observed = (*watch)->observer().Observe(true);
+  if (!observed.ok()) return observed.status();
+  const Observation& observation = **observed;
+  WarnOfUnknown(observation, options.snapshot.agent, err);
+
+  const RootedReader proc(options.procfs);
+  const ProbeResults probes = RunProbes({});
+  for (const std::string& failure : probes.failures) Warn(failure, err);
+  const SnapshotAgent agent = ConfiguredAgent(snapshot, options.snapshot);
+  const AgentSample merged = MergedAgent(observation, agent.name);
+  const std::string& flag =
+      options.snapshot.short_dir.empty() ? options.snapshot.dir : options.snapshot.short_dir;
+  const SnapshotStore store({.dir = SnapshotDir(flag, snapshot.dir)});
+  auto stored = store.Write(
+      agent.name,
+      MakeSnapshot({.observation = observation,
+                    .agent = merged,
+                    .session = agent.session,
+                    .probes = probes,
+                    .names = snapshot.names,
+                    .sidecars = LookAtSidecars(agent.sidecars, observation, merged.processes, proc),
+                    .meta = ReadMeta(observation, agent.name, meta),
+                    .daemon = FindDaemon(store, agent.name, (*watch)->source()),
+                    .host = HostName()}),
+      options.snapshot.no_diff ? std::nullopt : std::optional(snapshot.diff));
+  if (stored.ok() && stored->diff) {
+    // The daemon, if there is one, compares with this snapshot next: only we can tell of the change.
+    HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
+    pool.Notify(agent.name, *stored->diff, stored->snapshot);
+    pool.WaitUntilIdle();
+  }
+  return stored;
+}
+
+}  // namespace
+
+CLI::App* AddSnapshotCommand(CLI::App& app, SnapshotCommandOptions& options) {
+  app.add_option("--snapshot.dir", options.dir, "Where snapshots are kept; ~ is your home")
+      ->envname(EnvironmentName("snapshot.dir"));
+  CLI::App* command = app.add_subcommand("snapshot", "Write a snapshot of the host for one agent");
+  command->add_option("--agent", options.agent, "Which agent")->required();
+  command->add_option("--session", options.session, "The tmux session it runs in");
+  command->add_option("--dir", options.short_dir, "Short for --snapshot.dir");
+  command->add_flag("--no-diff", options.no_diff, "Do not compare with the snapshot before");
+  command->add_flag("--print", options.print, "Print the snapshot too");
+  return command;
+}
+
+int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err) {
+  if (options.snapshot.agent.empty())
+    return Fail(absl::InvalidArgumentError("--agent is empty; name an agent, see agent_exporter status"),
+                err);
+  const auto stored = TakeSnapshot(options, err);
+  if (!stored.ok()) return Fail(stored.status(), err);
+  if (options.snapshot.print) {
+    out << SnapshotText(stored->snapshot);
+    return 0;
+  }
+  const auto& fields = stored->snapshot["diff_fields"];
+  out << fmt::format("{} written, {} changed\n", stored->path,
+                     fields.empty()       ? "nothing"
+                     : fields.size() == 1 ? "1 field"
+                                          : fmt::format("{} fields", fields.size()));
+  return 0;
+}
+
+}  // namespace agent_exporter

@@ -64,6 +64,7 @@ function byteStep(max) {
 export function draw(canvas, kind, series, from, to, hours) {
   charts.get(canvas)?.destroy();
   const show = kind === "cpu" ? value => percent(value / 100) : bytes;
+  const tick = kind === "cpu" ? value => `${Number(value.toFixed(1))} %` : bytes;
   const max = Math.max(0, ...series.flatMap(one => one.points.map(point => point.y ?? 0)));
   const top = kind === "cpu" ? Math.max(10, max * 1.1) : Math.max(1, max * 1.1);
   const grid = color("--line");
@@ -103,7 +104,7 @@ export function draw(canvas, kind, series, from, to, hours) {
           min: 0, max: kind === "cpu" ? undefined : Math.ceil(top / byteStep(top)) * byteStep(top),
           suggestedMax: kind === "cpu" ? top : undefined,
           grid: {color: grid, borderColor: "transparent", drawTicks: false},
-          ticks: {color: text, padding: 8, maxTicksLimit: 5, font: {size: 11}, callback: show,
+          ticks: {color: text, padding: 8, maxTicksLimit: 5, font: {size: 11}, callback: tick,
                   stepSize: kind === "cpu" ? undefined : byteStep(top)},
         },
       },

@@ -2,6 +2,7 @@
 // that could not be read.
 
 const NONE = "–";
+const SPACE = "\u00a0";  // a figure and its unit stay on one line
 const number = new Intl.NumberFormat("en");
 
 export function count(value) {
@@ -26,7 +27,7 @@ export function bytesParts(value) {
 
 export function bytes(value) {
   const parts = bytesParts(value);
-  return parts.unit ? `${parts.value} ${parts.unit}` : parts.value;
+  return parts.unit ? `${parts.value}${SPACE}${parts.unit}` : parts.value;
 }
 
 // A CPU ratio (1 is one full core) in per cent.
@@ -37,27 +38,27 @@ export function percentOf(ratio) {
 }
 
 export function percent(ratio) {
-  return `${percentOf(ratio)} %`;
+  return `${percentOf(ratio)}${SPACE}%`;
 }
 
 // "1 h 10 min", "3 d 4 h", "45 s": the two largest units.
 export function duration(seconds) {
   if (seconds === undefined || seconds === null) return NONE;
   const s = Math.max(0, Math.round(seconds));
-  const two = (a, unitA, b, unitB) => (b ? `${a} ${unitA} ${b} ${unitB}` : `${a} ${unitA}`);
-  if (s < 60) return `${s} s`;
+  const two = (a, unitA, b, unitB) => [a, unitA, ...(b ? [b, unitB] : [])].join(SPACE);
+  if (s < 60) return `${s}${SPACE}s`;
   if (s < 600) return two(Math.floor(s / 60), "min", s % 60, "s");
-  if (s < 3600) return `${Math.round(s / 60)} min`;
+  if (s < 3600) return `${Math.round(s / 60)}${SPACE}min`;
   const minutes = Math.round(s / 60);
   if (minutes < 24 * 60) return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
   const hours = Math.round(s / 3600);
   return two(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-// A rate in the unit of time in which it is at least one, or nearly: "12 open files a minute".
-export function rate(perSecond, amount) {
+// A rate in the first unit of time in which it comes to `least`, or nearly: "12 open files a minute".
+export function rate(perSecond, least, amount) {
   for (const [seconds, name] of [[60, "a minute"], [3600, "an hour"], [86400, "a day"]]) {
-    if (perSecond * seconds >= 0.95 || seconds === 86400) return `${amount(perSecond * seconds)} ${name}`;
+    if (perSecond * seconds >= 0.95 * least || seconds === 86400) return `${amount(perSecond * seconds)} ${name}`;
   }
   return "";
 }

@@ -3,6 +3,7 @@
 import {bytes, count, duration, el, figure, percent, plural} from "./format.js";
 
 const MOST_ROWS = 12;
+const MOST_IN_SESSION = 4;
 const sum = (processes, key) => {
   let total = 0;
   for (const process of processes) {
@@ -13,7 +14,8 @@ const sum = (processes, key) => {
   return total;
 };
 
-const weight = process => (process.resident_memory_bytes ?? 0) / (64 << 20) + process.cpu_usage_ratio;
+// A core counts as much as 64 MiB.
+const weight = process => (process.resident_memory_bytes ?? 0) / (64 * 2 ** 20) + process.cpu_usage_ratio;
 
 // Sessions: the trees of processes below the agent that lead a session of their own (a tmux pane's shell, a
 // terminal, a daemon), largest first. `names` says what a session is called, by the pid of its leader.
@@ -39,8 +41,10 @@ export function sessionsOf(agent, names = new Map()) {
       open_fds: sum(processes, "open_fds"),
     });
   }
-  return sessions.sort((a, b) => weight(b) - weight(a));
+  return sessions.sort(byWeight);
 }
+
+const byWeight = (a, b) => weight(b) - weight(a);
 
 const STATES = {Z: "zombie", T: "stopped", t: "traced", D: "waiting for disk"};
 
@@ -64,33 +68,33 @@ function row(kind, who, more, figures, of, extra) {
       memory !== undefined && of > 0
         ? el("span", {class: "share", "aria-hidden": "true"}, el("span", {share: memory / of})) : ""),
     el("td", {class: "n wide"}, figure(fds, count(fds), {"data-figure": "fds"})),
-    el("td", {class: "n wide"}, figure(age, duration(age))));
+    el("td", {class: "n wide"}, age === undefined ? "" : figure(age, duration(age))));
 }
 
 export function partsTable(agent, names) {
   const all = agent.tree?.resident_memory_bytes ?? 0;
   const sessions = sessionsOf(agent, names);
-  const inSession = new Map(sessions.flatMap(session => session.processes.map(process => [process, session])));
+  const inSession = new Set(sessions.flatMap(session => session.processes));
   const roots = agent.processes.filter(process => process.role === "root");
-  const rest = agent.processes.filter(process => process.role !== "root").sort((a, b) => weight(b) - weight(a));
   const body = [];
 
   for (const root of roots) {
     body.push(row("self", root.comm, `the agent itself · pid ${root.pid}`, root, all,
       {row: `pid-${root.pid}`, tags: [el("span", {class: "tag accent"}, "agent"), ...tags(root)]}));
   }
+  const processRow = (kind, process) => row(kind, process.comm, `pid ${process.pid}`, process, all,
+    {row: `pid-${process.pid}`, tags: tags(process)});
+  const rest = agent.processes.filter(process => process.role !== "root" && !inSession.has(process)).sort(byWeight);
   for (const session of sessions) {
     body.push(row("session", session.name, plural(session.processes.length, "process", "processes"),
       {...session, age_seconds: session.leader.age_seconds}, all,
       {row: `session-${session.pid}`, tags: [el("span", {class: "tag accent"}, "session")]}));
+    const inside = [...session.processes].sort(byWeight);
+    for (const process of inside.slice(0, MOST_IN_SESSION)) body.push(processRow("in", process));
+    const hidden = inside.length - MOST_IN_SESSION;
+    if (hidden > 0) body.push(el("tr", {class: "in"}, el("td", {class: "name", colspan: 5}, `and ${count(hidden)} more`)));
   }
-  const shown = rest.slice(0, MOST_ROWS);
-  for (const process of shown) {
-    const session = inSession.get(process);
-    const more = [`pid ${process.pid}`, session ? `in session ${session.name}` : ""].filter(Boolean).join(" · ");
-    body.push(row(session ? "in" : "child", process.comm, more, process, all,
-      {row: `pid-${process.pid}`, tags: tags(process)}));
-  }
+  for (const process of rest.slice(0, MOST_ROWS)) body.push(processRow("child", process));
   const others = rest.slice(MOST_ROWS);
   if (others.length > 0) {
     body.push(row("others", plural(others.length, "smaller process", "smaller processes"), "", {

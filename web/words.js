@@ -15,8 +15,8 @@ const FULL = 0.9;
 const amount = (resource, value) => resource === "memory" ? bytes(value) : count(Math.round(value));
 
 function gains(resource, perSecond) {
-  if (resource === "memory") return rate(perSecond, value => `${bytes(value)} of memory`);
-  return rate(perSecond, value => `${count(value < 10 ? Number(value.toFixed(1)) : Math.round(value))} ` +
+  if (resource === "memory") return rate(perSecond, 2 ** 20, value => `${bytes(value)} of memory`);
+  return rate(perSecond, 1, value => `${count(value < 10 ? Number(value.toFixed(1)) : Math.round(value))} ` +
     (resource === "fds" ? "open files" : "processes or threads"));
 }
 
@@ -62,6 +62,7 @@ export function notes(agent, limited) {
       el("strong", {}, `${percent(use.used_ratio)} of the ${RESOURCES[use.resource]} it may have are in use.`),
       `${amount(use.resource, use.used)} of ${amount(use.resource, use.limit)}: ${SOURCES[use.source]}.`));
   }
+  const tight = list.length > 0;
   if (limited && limited.trips + limited.sentinel > 0) {
     const kinds = Object.entries(limited.byKind).filter(([kind, n]) => n > 0 && kind !== "recover")
       .map(([kind, n]) => `${kind} ${count(n)}`);
@@ -87,9 +88,8 @@ export function notes(agent, limited) {
     list.push(note("", "↻", el("strong", {}, `It was restarted ${plural(agent.restarts, "time", "times")}.`),
       "Since the exporter started."));
   }
-  if (!list.some(item => item.className === "warn" || item.className === "bad")) {
-    list.unshift(note("good", "✓", el("strong", {}, "Nothing to worry about."),
-      "Nothing keeps growing, and no limit is near."));
+  if (!tight) {
+    list.unshift(note("good", "✓", el("strong", {}, "Nothing keeps growing, and no limit is near.")));
   }
   return list;
 }

@@ -41,7 +41,10 @@ async function visit(body, {link = true, url = scene.url, prepare = () => {}} = 
   }
 }
 
-const text = (page, selector) => page.locator(selector).innerText();
+// As a reader sees it: a space that does not break is a space.
+const plain = string => string.replace(/\s+/g, " ").trim();
+const textOf = async locator => plain(await locator.innerText());
+const text = (page, selector) => textOf(page.locator(selector));
 const shows = (page, words) => page.getByText(words).first().waitFor();
 
 test("asks for the token once, says when it is wrong, remembers and forgets it", async () => {
@@ -117,9 +120,9 @@ test("shows the figures of the API", async () => {
     assert.ok(rows.length >= 9, "the whole scene is there");
     for (const process of rows) {
       const row = page.locator(`[data-row="pid-${process.pid}"]`);
-      assert.ok((await row.locator(".who").innerText()) === process.comm);
+      assert.equal(await textOf(row.locator(".who")), process.comm);
       assert.equal(Number(await row.locator("[data-figure=memory]").getAttribute("value")), process.resident_memory_bytes);
-      assert.equal(await row.locator("[data-figure=memory]").innerText(), inBytes(process.resident_memory_bytes));
+      assert.equal(await textOf(row.locator("[data-figure=memory]")), inBytes(process.resident_memory_bytes));
       assert.equal(Number(await row.locator("[data-figure=cpu]").getAttribute("value")), process.cpu_usage_ratio);
       assert.equal(Number(await row.locator("[data-figure=fds]").getAttribute("value")), process.open_fds);
       assert.equal(await row.getByText("orphan", {exact: true}).count(), process.role === "orphan" ? 1 : 0);
@@ -167,17 +170,76 @@ async function nameSession(route) {
 
 test("a hostile session name is text", async () => {
   await visit(async page => {
-    await shows(page, `in session ${HOSTILE}`);
-    const row = page.locator("tr.session", {hasText: HOSTILE});
-    assert.equal(await row.locator(".who").innerText(), HOSTILE);
+        const row = page.locator("tr.session", {hasText: HOSTILE});
+    assert.equal(await textOf(row.locator(".who")), HOSTILE);
     assert.equal(await page.locator("img").count(), 0);
     // Its figures are those of the processes of that session.
     const pid = Number((await row.getAttribute("data-row")).slice("session-".length));
     const {processes} = await agent();
-    assert.equal(await row.locator(".more").first().innerText(),
-      `${processes.filter(process => process.session === pid).length} processes`);
+    const inside = processes.filter(process => process.session === pid);
+    assert.equal(inside.length, 2, "the pane's shell and its child");
+    assert.match(await textOf(row.locator(".more").first()), /^2 processes/);
+    const {value} = await row.locator("[data-figure=fds]").evaluate(node => ({value: node.value}));
+    assert.equal(Number(value), inside.reduce((sum, process) => sum + process.open_fds, 0));
+    assert.equal(await page.locator("img").count(), 0);
     await assertAccessible(page, "a hostile session name");
   }, {prepare: page => page.route("**/resources/**", nameSession)});
+});
+
+test("tells of leaks and rate limits in words", async () => {
+  await visit(async page => {
+    await shows(page, "codex gains 12 open files a minute; at this rate its limit of 1,024 is reached in 1 h 10 min.");
+    await shows(page, "Seen over the last 40 min.");
+    await shows(page, "codex and what it started gain 10 MiB of memory an hour");
+    await shows(page, "91 % of the open files it may have are in use.");
+    await shows(page, "It was rate limited 3 times today.");
+    await shows(page, "trip 2 · 529 1");
+    assert.equal(await text(page, "[data-tile=limited]"), "3");
+    assert.doesNotMatch(await text(page, "#notes"), /Nothing keeps growing/);
+    await assertAccessible(page, "a leak");
+  }, {prepare: async page => {
+    // Evidence takes hours to gather: the exporter's answer with some added.
+    await page.route("**/agents", async route => {
+      const answer = await (await route.fetch()).json();
+      const codex = answer.agents.find(one => one.agent === "codex");
+      const fds = codex.resources.filter(use => use.resource === "fds");
+      for (const use of fds) Object.assign(use, {used: 932, limit: 1024, used_ratio: 0.91});
+      const leak = (scope, resource, perSecond, left, span) =>
+        ({scope, resource, growth_per_second: perSecond, seconds_to_limit: left, evidence_span_seconds: span});
+      codex.leaks = [leak("self", "fds", 0.2, 4200, 2400), leak("tree", "fds", 0.2, 4300, 2400),
+                     leak("tree", "memory", 10 * 2 ** 20 / 3600, 9e5, 7200), leak("tree", "pids", 0, null, 0)];
+      await route.fulfill({json: answer});
+    });
+    await page.route("**/resources/**", route => route.fulfill({json: {
+      sources: [], samples: [], nextCursor: null, byKind: {trip: 2, recover: 1, 529: 1},
+      summary: {trips: 2, tripsPerHour: 0.1, recovers: 1, sentinel: 1, total: 4}}}));
+  }});
+});
+
+test("draws the history of an hour, a day and a week, page by page", async () => {
+  const asked = [];
+  await visit(async page => {
+    await shows(page, "20 % on average, 90 % at most");
+    await shows(page, "200 MiB on average, 256 MiB at most");
+    assert.match(await page.locator("#cpu-chart").getAttribute("aria-label"), /^CPU: 20\s% on average, 90\s% at most \(\d\d:\d\d\)$/);
+    await assertAccessible(page, "history");
+    const first = await page.locator("#cpu-chart").screenshot();
+    await page.getByLabel("7 days").check();
+    await waitFor(() => asked.some(query => query.get("cursor") === "2"), "the third page of a week");
+    await shows(page, /at most \(\w+,? \d+ \w+, \d\d:\d\d\)/);
+    assert.notDeepEqual(await page.locator("#cpu-chart").screenshot(), first, "the curve is another one");
+  }, {prepare: page => page.route("**/resources/**", route => {
+    const query = new URL(route.request().url()).searchParams;
+    if (query.has("limit")) asked.push(query);
+    const hours = Number(query.get("sinceHours"));
+    const start = Date.now() - Number(query.get("cursor") ?? 0) * 20 * 60e3;
+    // Ten samples a page, 2 minutes apart, the newest first; one in ten is the peak.
+    const samples = Array.from({length: 10}, (_, i) => ({ts: start - i * 2 * 60e3, source: query.get("source"), pid: 1,
+      cpuPercent: i === 4 ? 90 : 110 / 9, rssBytes: i === 4 ? 2 ** 28 : (2000 - 256) / 9 * 2 ** 20}));
+    const next = Number(query.get("cursor") ?? 0) + 1;
+    return route.fulfill({json: {samples, nextCursor: hours > 1 && next < 5 ? String(next) : null, sources: [],
+      summary: {trips: 0, recovers: 0, sentinel: 0, total: 0}, byKind: {}}});
+  })});
 });
 
 test("without the ledger the live part goes on", async () => {

@@ -68,6 +68,8 @@ export class History {
     this.due = 0;
     $("charts").hidden = true;
     $("legend").hidden = true;
+    $("history-state").hidden = false;
+    $("history-state").replaceChildren(el("p", {}, "Looking it up."));
   }
 
   setHours(hours) {

@@ -100,6 +100,7 @@ shot.down = async page => {
   await page.goto(link(scene));
   await page.getByRole("button", {name: /nightly/}).click();
   await page.getByText("nightly is not running.").waitFor();
+  await page.locator("#charts").waitFor();
 };
 shot.token = async page => {
   await page.goto(scene.url);

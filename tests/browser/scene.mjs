@@ -1,6 +1,6 @@
 // The real program watching real processes, and Debian's Chromium to look at it.
 
-import {spawn} from "node:child_process";
+import {spawn, spawnSync} from "node:child_process";
 import {mkdtempSync, rmSync, writeFileSync} from "node:fs";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
@@ -43,19 +43,21 @@ export class Scene {
     this.children = [];
     this.orphans = [];  // nobody else ends them
     writeFileSync(join(this.directory, "token"), `${this.token}\n`, {mode: 0o600});
-    this.socket = join(this.directory, "tmux.sock");
+    // tmux keeps its sockets there, and the exporter looks for them there: this host's own sessions stay out of it.
+    this.environment = {...clean(), TMUX_TMPDIR: this.directory, STATE_DIRECTORY: this.directory};
   }
 
   // rules: [{name, kind}], each the process that its pid file names; none: a host without agents.
-  async startExporter({rules = [], flags = [], extra = "", port = 0} = {}) {
+  async startExporter({rules = [], flags = [], port = 0} = {}) {
     const lines = rules.map(({name, kind}) =>
       `  - {name: "${name}", ${kind ? `kind: ${kind}, ` : ""}match: {pidfile: "${this.pidfile(name)}"}}`);
     const config = join(this.directory, "config.yaml");
-    writeFileSync(config, [`builtin_profiles: false`, `sample_interval: 1s`, extra,
+    writeFileSync(config, [`builtin_profiles: false`, `sample_interval: 1s`,
+                           `ledger: {sample_interval: 1s, idle_sample_interval: 1s}`,
                            lines.length > 0 ? `agents:\n${lines.join("\n")}` : ""].filter(Boolean).join("\n") + "\n");
     this.exporter = spawn(EXPORTER, [`--web.listen-address=127.0.0.1:${port}`, `--config.file=${config}`,
                                      `--web.token-file=${join(this.directory, "token")}`, ...flags],
-      {stdio: ["ignore", "ignore", "pipe"], env: {...clean(), STATE_DIRECTORY: this.directory}});
+      {stdio: ["ignore", "ignore", "pipe"], env: this.environment});
     this.children.push(this.exporter);
     const [, taken] = await lineOf(this.exporter.stderr, /listening on http:\/\/127\.0\.0\.1:(\d+)\//);
     this.port = Number(taken);
@@ -74,8 +76,8 @@ export class Scene {
 
   // An agent with children, an orphan and tmux sessions of these names.
   async startAgent(name, sessions = []) {
-    const agent = spawn("/usr/bin/python3", ["-B", AGENT, name, this.socket, ...sessions],
-      {stdio: ["pipe", "pipe", "inherit"], env: clean()});
+    const agent = spawn("/usr/bin/python3", ["-B", AGENT, name, ...sessions],
+      {stdio: ["pipe", "pipe", "inherit"], env: this.environment});
     this.children.push(agent);
     const ready = lineOf(agent.stdout, /^ready/);
     lineOf(agent.stdout, /^orphan (\d+)/).then(([, pid]) => this.orphans.push(Number(pid)), () => {});
@@ -90,7 +92,7 @@ export class Scene {
   }
 
   async stop() {
-    spawn("tmux", ["-S", this.socket, "kill-server"], {stdio: "ignore"});
+    spawnSync("tmux", ["-L", "scene", "kill-server"], {stdio: "ignore", env: this.environment});
     for (const child of this.children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const ended = new Promise(resolve => child.once("exit", resolve));

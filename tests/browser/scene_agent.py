@@ -2,7 +2,7 @@
 keeps a processor partly busy, an orphan, and a tmux session per further argument. Ends, with all of it, when its
 standard input ends.
 
-    scene_agent.py NAME TMUX_SOCKET SESSION...
+    scene_agent.py NAME SESSION...
 """
 
 import ctypes
@@ -43,7 +43,7 @@ def child(name, megabytes, busy=0.0, orphan=False):
         time.sleep(0.1 * (1 - busy) if busy else 3600)
 
 
-name, socket, *sessions = sys.argv[1:]
+name, *sessions = sys.argv[1:]
 children = []
 libc.prctl(PR_SET_NAME, name.encode())
 held = [open("/dev/null") for _ in range(40)]
@@ -53,7 +53,7 @@ child("git", 4)
 child("dev-server", 12, orphan=True)
 memory = bytearray(os.urandom(1 << 20) * 150)  # after the forks: children share what is there before
 for session in sessions:
-    subprocess.run(["tmux", "-S", socket, "-f", "/dev/null", "new-session", "-d", "-s", session, "-x", "80", "-y", "24",
+    subprocess.run(["tmux", "-L", "scene", "-f", "/dev/null", "new-session", "-d", "-s", session, "-x", "80", "-y", "24",
                     "sh -c 'sleep 100000 & exec sleep 100000'"], check=True, stdin=subprocess.DEVNULL)
 print("ready", flush=True)
 sys.stdin.read()

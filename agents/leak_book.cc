@@ -61,9 +61,10 @@ void LeakBook::Tick(double now, AgentSample* agent) {
   entry.seen = true;
   if (!(entry.root == root->key)) entry = {.root = root->key};
   for (const ResourceUse& use : agent->resources) {
-    auto found = std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {
-      return detector.scope() == use.scope && detector.resource() == use.resource;
-    });
+    auto found =
+        std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {
+          return detector.scope() == use.scope && detector.resource() == use.resource;
+        });
     if (found == entry.detectors.end()) {
       found = entry.detectors.emplace(entry.detectors.end(), use.scope, use.resource);
     }
@@ -117,7 +118,8 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
   saved.remove_prefix(kMagic.size());
   uint32_t size = 0, count = 0;
   double saved_boot_time = 0;
-  if (!Get(&saved, &size) || size != sizeof(LeakDetector) || !Get(&saved, &saved_boot_time) || !Get(&saved, &count)) {
+  if (!Get(&saved, &size) || size != sizeof(LeakDetector) || !Get(&saved, &saved_boot_time) ||
+      !Get(&saved, &count)) {
     return Alien();
   }
   std::map<std::string, Entry> entries;
@@ -128,7 +130,8 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
     saved.remove_prefix(length);
     if (!Get(&saved, &entry.root) || !Get(&saved, &detectors) || detectors > kMostDetectors) return Alien();
     for (uint32_t j = 0; j < detectors; ++j) {
-      if (!Get(&saved, &entry.detectors.emplace_back(ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds))) {
+      if (!Get(&saved,
+               &entry.detectors.emplace_back(ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds))) {
         return Alien();
       }
     }

@@ -1,8 +1,8 @@
-// The leak evidence of all agents, kept from look to look and, saved and loaded again, over the exporter's own
-// restart.
+// The leak evidence of all agents, kept from look to look and, saved and loaded again, over the exporter's
+// own restart.
 //
-// An agent's evidence belongs to its oldest live root, by identity: an agent that was restarted starts anew, and so
-// does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
+// An agent's evidence belongs to its oldest live root, by identity: an agent that was restarted starts anew,
+// and so does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -23,8 +23,8 @@ namespace agent_exporter {
 
 class LeakBook {
  public:
-  // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`: seconds of
-  // CLOCK_BOOTTIME.
+  // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`:
+  // seconds of CLOCK_BOOTTIME.
   void Tick(double now, AgentSample* agent);
   // Fills in the leaks as of the last tick.
   void Show(AgentSample* agent) const;
@@ -33,8 +33,8 @@ class LeakBook {
 
   // The whole book as bytes of a format of its own, for this machine and this version of it.
   std::string Save(double boot_time) const;
-  // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is dropped,
-  // which is no error. InvalidArgument when these are not the bytes of a Save: nothing changes then.
+  // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is
+  // dropped, which is no error. InvalidArgument when these are not the bytes of a Save: nothing changes then.
   absl::Status Load(std::string_view saved, double boot_time);
 
  private:

@@ -32,9 +32,9 @@ constexpr Strictness kShort = {
 constexpr double kVeryShortSeconds = 1740;
 constexpr Strictness kVeryShort = {
     .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
-constexpr double kHorizonYoung = 1;  // where there was none: it may be a warm-up
-constexpr double kMinNews = 0.3;          // of the rise, above the highest floor before
-constexpr double kMinNewsOfRange = 0.5;    // of what the floor moved before
+constexpr double kHorizonYoung = 1.3;    // where there was none: it may be a warm-up
+constexpr double kMinNews = 0.5;         // of the rise, above the highest floor before
+constexpr double kMinNewsOfRange = 0.8;  // of what the floor moved before
 constexpr double kMinRiseOfLimit = 0.02;
 
 struct Shape {
@@ -161,10 +161,12 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
 
   const Strictness& strict = span < kVeryShortSeconds ? kVeryShort : span < kShortSeconds ? kShort : kLong;
   const Shape shape = ShapeOf(all);
-  if (shape.kendall < strict.kendall || shape.drawdown > strict.drawdown * rise || shape.step > strict.step * rise) {
+  if (shape.kendall < strict.kendall || shape.drawdown > strict.drawdown * rise ||
+      shape.step > strict.step * rise) {
     return {};
   }
-  std::nth_element(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(ranges.size() / 2), ranges.end());
+  std::nth_element(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(ranges.size() / 2),
+                   ranges.end());
   if (ranges[ranges.size() / 2] > strict.unrest * rise) return {};
   const double late = TheilSenSlope(all.subspan(minima.size() / 2)).value_or(0);
   if (late < strict.late_slope * slope) return {};

@@ -1,21 +1,23 @@
 // Judges whether one figure is on its way to its limit.
 //
-// Evidence is a rise of the floor that, going on, ends at the limit before long in comparison with how long it has
-// been watched. The same test runs at every width of the ladder (agents/minima_ladder.h), so that a leak of half
-// an hour and one of a week are the same thing at another scale. All must hold, for the minima of the last 6, 8, 12
-// or 16 buckets:
+// Evidence is a rise of the floor that, going on, ends at the limit before long in comparison with how long
+// it has been watched. The same test runs at every width of the ladder (agents/minima_ladder.h), so that a
+// leak of half an hour and one of a week are the same thing at another scale. All must hold, for the minima
+// of the last 6, 8, 12 or 16 buckets:
 //
-//   monotony      nearly every later minimum is above every earlier one (Kendall), and none falls far below: a
+//   monotony      nearly every later minimum is above every earlier one (Kendall), and none falls far below:
+//   a
 //                 sawtooth, a daily cycle or a walk goes down again
 //   no step       no single bucket brings half of the rise: a cache that was loaded, a job that began
 //   no fading     the newest half rises at least about as fast as the whole: a warm-up slows down
-//   news          the floor is above what it was before the rise: what has been there before was given back before
-//   horizon       the limit is not further away than a small multiple of the span: no prophecy
+//   news          the floor is above what it was before the rise: what has been there before was given back
+//   before horizon       the limit is not further away than a small multiple of the span: no prophecy
 //
-// Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it first.
+// Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it
+// first.
 //
-// A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the tightest
-// for a moment only is passed over.
+// A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the
+// tightest for a moment only is passed over.
 //
 // Thread safety: none. Trivially copyable: its bytes are its saved form.
 
@@ -34,7 +36,8 @@ class LeakDetector {
  public:
   static constexpr double kLimitSettlesSeconds = 180;
 
-  LeakDetector(ResourceUse::Scope scope, ResourceUse::Resource resource) : scope_(scope), resource_(resource) {}
+  LeakDetector(ResourceUse::Scope scope, ResourceUse::Resource resource)
+      : scope_(scope), resource_(resource) {}
   ResourceUse::Scope scope() const { return scope_; }
   ResourceUse::Resource resource() const { return resource_; }
 
@@ -47,7 +50,7 @@ class LeakDetector {
  private:
   // What the minima of one width say; slope 0: nothing.
   struct Verdict {
-    double slope = 0;  // per second
+    double slope = 0;    // per second
     double hits_at = 0;  // seconds of CLOCK_BOOTTIME
     double since = 0;    // when the rise began
     double floor = 0;    // the newest minimum

@@ -40,8 +40,8 @@ int MinimaLadder::Add(double now, double value) {
   last_ = now = std::max(now, last_);
   const auto figure = static_cast<float>(value);
   const auto finest = static_cast<int64_t>(now / kFinestSeconds);
-  // Narrow to wide: a bucket that is complete goes to the level above, and its floor to the `high` of the bucket
-  // that is kHighBelow levels wider, before those are completed themselves.
+  // Narrow to wide: a bucket that is complete goes to the level above, and its floor to the `high` of the
+  // bucket that is kHighBelow levels wider, before those are completed themselves.
   int completed = 0;
   for (int number = 0; number < kLevels; ++number) {
     Level& level = levels_[static_cast<size_t>(number)];
@@ -55,7 +55,8 @@ int MinimaLadder::Add(double now, double value) {
     const Bucket finished = level.filling;
     Roll(level, index);
     ++completed;
-    for (int wide = number == 0 ? 1 : number + kHighBelow; wide <= number + kHighBelow && wide < kLevels; ++wide) {
+    for (int wide = number == 0 ? 1 : number + kHighBelow; wide <= number + kHighBelow && wide < kLevels;
+         ++wide) {
       Bucket& filling = levels_[static_cast<size_t>(wide)].filling;
       filling.high = std::fmax(filling.high, finished.min);
     }

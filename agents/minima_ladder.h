@@ -1,11 +1,12 @@
-// What a figure did over the last minutes to days, in constant memory: a ladder of buckets 2, 4, … 512 minutes
-// wide, the newest 16 of each width.
+// What a figure did over the last minutes to days, in constant memory: a ladder of buckets 2, 4, … 512
+// minutes wide, the newest 16 of each width.
 //
-// A leak raises the floor: what garbage collections, pools and finished jobs give back hides in the maxima and not
-// in the minima, as soon as a bucket is wider than one tooth. So the minima are what evidence looks at.
+// A leak raises the floor: what garbage collections, pools and finished jobs give back hides in the maxima
+// and not in the minima, as soon as a bucket is wider than one tooth. So the minima are what evidence looks
+// at.
 //
-// Time is CLOCK_BOOTTIME in seconds, so that a ladder can be put aside and taken up again within one boot. Buckets
-// lie on multiples of their width; one in which nothing was added is NaN.
+// Time is CLOCK_BOOTTIME in seconds, so that a ladder can be put aside and taken up again within one boot.
+// Buckets lie on multiples of their width; one in which nothing was added is NaN.
 //
 // Thread safety: none. Trivially copyable, about 1.8 KB: its bytes are its saved form.
 
@@ -28,19 +29,19 @@ class MinimaLadder {
   struct Bucket {
     float min = std::numeric_limits<float>::quiet_NaN();
     float max = std::numeric_limits<float>::quiet_NaN();
-    // The highest floor: maximum of the minima of buckets an eighth as wide (of the finest ones where there are
-    // none). Says how high the floor has been before, without short bursts.
+    // The highest floor: maximum of the minima of buckets an eighth as wide (of the finest ones where there
+    // are none). Says how high the floor has been before, without short bursts.
     float high = std::numeric_limits<float>::quiet_NaN();
     bool empty() const { return std::isnan(min); }
   };
 
-  // `now` never falls; an older one than before is taken as the newest seen. Returns how many levels, from the
-  // finest, have completed a bucket by it.
+  // `now` never falls; an older one than before is taken as the newest seen. Returns how many levels, from
+  // the finest, have completed a bucket by it.
   int Add(double now, double value);
 
   static double WidthSeconds(int level) { return kFinestSeconds * static_cast<double>(1 << level); }
-  // The complete bucket `age` (0: the newest) of a level; empty when there is none. Age counts from the bucket that is
-  // being filled now.
+  // The complete bucket `age` (0: the newest) of a level; empty when there is none. Age counts from the
+  // bucket that is being filled now.
   const Bucket& At(int level, int age) const;
   double first_seconds() const { return first_; }
   double last_seconds() const { return last_; }

@@ -1,5 +1,5 @@
-// The Theil–Sen estimator: the median of the slopes between all pairs of points. Up to 29 % of the points may be
-// anything and it still tells the trend of the rest (https://en.wikipedia.org/wiki/Theil–Sen_estimator).
+// The Theil–Sen estimator: the median of the slopes between all pairs of points. Up to 29 % of the points may
+// be anything and it still tells the trend of the rest (https://en.wikipedia.org/wiki/Theil–Sen_estimator).
 //
 // Thread safety: a free function.
 

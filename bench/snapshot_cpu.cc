@@ -1,5 +1,5 @@
-// CPU of one snapshot of the host by the bpf source, beside that of bare iterator loops: one that reads the same
-// fields and drops them, and two that read next to nothing.
+// CPU of one snapshot of the host by the bpf source, beside that of bare iterator loops: one that reads the
+// same fields and drops them, and two that read next to nothing.
 //
 //   snapshot_cpu PASSES
 //

@@ -216,8 +216,8 @@ class SampleWriter {
   bool duplicates_ = false;
 };
 
-// About what the groups' samples will need, going by the first of each: a text that grows by doubling is copied, and its
-// pages are touched, several times.
+// About what the groups' samples will need, going by the first of each: a text that grows by doubling is
+// copied, and its pages are touched, several times.
 std::size_t EstimatedSize(const std::vector<FamilyGroup>& groups) {
   constexpr std::size_t kPunctuation = 4, kValue = 20;
   std::size_t size = 0;

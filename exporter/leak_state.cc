@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,20 +44,35 @@ LeakState::LeakState(std::string directory, LeakBook& book, double boot_time)
   writer_ = std::thread([this] { Write(); });
 }
 
-LeakState::~LeakState() {
+LeakState::~LeakState() { Stop(); }
+
+void LeakState::Stop() {
   {
     const std::lock_guard lock(mutex_);
-    pending_ = book_.Save(boot_time_);
     stopping_ = true;
   }
   wake_.notify_all();
-  writer_.join();
+  if (writer_.joinable()) writer_.join();
+}
+
+void LeakState::Finish() {
+  Hand(book_.Save(boot_time_));
+  Stop();
+}
+
+void LeakState::Hand(std::string bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    pending_ = std::move(bytes);
+  }
+  wake_.notify_all();
 }
 
 void LeakState::Load() {
   const File file(std::fopen(path_.c_str(), "rbe"), &std::fclose);
   if (file == nullptr) {
-    if (errno != ENOENT) spdlog::warn("leak evidence starts anew: cannot read {}: {}", path_, std::strerror(errno));
+    if (errno != ENOENT)
+      spdlog::warn("leak evidence starts anew: cannot read {}: {}", path_, std::strerror(errno));
     return;
   }
   std::string bytes;
@@ -70,18 +84,15 @@ void LeakState::Load() {
   if (status.ok()) return;
   const std::string aside = path_ + ".bad";
   std::rename(path_.c_str(), aside.c_str());
-  spdlog::warn("leak evidence starts anew: {}: {}; set aside as {}", path_, std::string(status.message()), aside);
+  spdlog::warn("leak evidence starts anew: {}: {}; set aside as {}", path_, std::string(status.message()),
+               aside);
 }
 
 void LeakState::OnTick(double now) {
   if (saved_at_ < 0) saved_at_ = now;
   if (now - saved_at_ < kSaveSeconds) return;
   saved_at_ = now;
-  {
-    const std::lock_guard lock(mutex_);
-    pending_ = book_.Save(boot_time_);
-  }
-  wake_.notify_all();
+  Hand(book_.Save(boot_time_));
 }
 
 void LeakState::Write() {
@@ -101,7 +112,8 @@ void LeakState::Save(const std::string& bytes) {
   int error = WriteWhole(temporary, bytes);
   if (error == 0 && std::rename(temporary.c_str(), path_.c_str()) != 0) error = errno;
   if (error != 0 && !failing_) {
-    spdlog::warn("leak evidence is not saved, a restart will lose it: {}: {}", temporary, std::strerror(error));
+    spdlog::warn("leak evidence is not saved, a restart will lose it: {}: {}", temporary,
+                 std::strerror(error));
   }
   failing_ = error != 0;
 }

@@ -1,10 +1,10 @@
 // Keeps the leak evidence over the exporter's own restarts, in one file of the state directory.
 //
-// Written every five minutes and at the end, by temporary file and rename, on a thread of its own: the sampler only
-// copies. Whatever goes wrong is one log line; evidence is then gathered anew.
+// Written every five minutes and at the end, by temporary file and rename, on a thread of its own: the
+// sampler only copies. Whatever goes wrong is one log line; evidence is then gathered anew.
 //
-// Ownership: borrows the book, which belongs to the sampler's thread. Thread safety: Load before that thread starts,
-// OnTick on it, and the destructor after it has ended.
+// Ownership: borrows the book, which belongs to the sampler's thread; the destructor does not touch it.
+// Thread safety: Load before that thread starts, OnTick on it, Finish after it has ended.
 
 #ifndef AGENT_EXPORTER_EXPORTER_LEAK_STATE_H_
 #define AGENT_EXPORTER_EXPORTER_LEAK_STATE_H_
@@ -24,7 +24,6 @@ class LeakState {
 
   // `directory` exists. `boot_time`: seconds since the epoch.
   LeakState(std::string directory, LeakBook& book, double boot_time);
-  // Saves a last time.
   ~LeakState();
   LeakState(const LeakState&) = delete;
   LeakState& operator=(const LeakState&) = delete;
@@ -33,8 +32,12 @@ class LeakState {
   void Load();
   // Saves when it is time. `now`: monotonic seconds.
   void OnTick(double now);
+  // Saves a last time.
+  void Finish();
 
  private:
+  void Hand(std::string bytes);
+  void Stop();
   void Write();
   void Save(const std::string& bytes);
 

@@ -21,6 +21,7 @@
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
 #include "exporter/http_server.h"
+#include "exporter/leak_state.h"
 #include "exporter/ledger_service.h"
 #include "exporter/logging.h"
 #include "exporter/meta_collectable.h"
@@ -137,6 +138,19 @@ absl::StatusOr<BearerToken> TokenFor(const Options& options, std::string* told) 
   return BearerToken();
 }
 
+// Null, and a log line, where there is no place to keep it: evidence is then gathered anew after a restart.
+std::unique_ptr<LeakState> MakeLeakState(Observer& observer) {
+  const auto directory = StateDirectory(SystemStateEnvironment());
+  const absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
+  if (!status.ok()) {
+    spdlog::info("leak evidence is not kept over restarts: {}", std::string(status.message()));
+    return nullptr;
+  }
+  auto state = std::make_unique<LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
+  state->Load();
+  return state;
+}
+
 // A bad file is refused in one log line and what runs goes on.
 void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics,
             WebAccess& access) {
@@ -224,6 +238,7 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!watch.ok()) return Fail(watch.status(), err);
   GiveUpPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
+  const std::unique_ptr<LeakState> leak_state = MakeLeakState((*watch)->observer());  // outlives the sampler
   Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
       std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
@@ -231,6 +246,10 @@ int RunServe(const Options& options, std::ostream& err) {
   SnapshotService snapshots(snapshot, options.snapshot.dir, options.procfs,
                             [meta](const AgentSample& agent) { return meta->Latest(agent); });
   snapshots.Follow(sampler);
+  if (leak_state != nullptr) {
+    sampler.AddListener(
+        [&leak_state](const auto& observation) { leak_state->OnTick(observation->monotonic_seconds); });
+  }
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
@@ -268,6 +287,7 @@ int RunServe(const Options& options, std::ostream& err) {
   sampler.Stop();
   ledger->Stop();
   snapshots.Stop();
+  if (leak_state != nullptr) leak_state->Finish();
   return 0;
 }
 

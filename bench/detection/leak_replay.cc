@@ -2,10 +2,11 @@
 //
 //   leak_replay DIRECTORY [--openmetrics SHARD/SHARDS]
 //
-// Reads DIRECTORY/traces.jsonl and traces.f64. Writes DIRECTORY/evidence.f64: for each trace three rows of `minutes`
-// doubles: seconds to the limit (inf: no evidence), growth per second, span in seconds. With --openmetrics it writes the
-// traces and their evidence to stdout instead, as the exporter would have shown them minute by minute from
-// kFirstSecond on, every SHARDS-th trace from SHARD on, for promtool tsdb create-blocks-from.
+// Reads DIRECTORY/traces.jsonl and traces.f64. Writes DIRECTORY/evidence.f64: for each trace three rows of
+// `minutes` doubles: seconds to the limit (inf: no evidence), growth per second, span in seconds. With
+// --openmetrics it writes the traces and their evidence to stdout instead, as the exporter would have shown
+// them minute by minute from kFirstSecond on, every SHARDS-th trace from SHARD on, for promtool tsdb
+// create-blocks-from.
 
 #include <fmt/format.h>
 
@@ -70,8 +71,8 @@ void Replay(Trace* trace) {
 }
 
 void WriteEvidence(const Trace& trace, std::ofstream& out) {
-  for (double LeakEvidence::*field : {&LeakEvidence::seconds_to_limit, &LeakEvidence::growth_per_second,
-                                      &LeakEvidence::evidence_span_seconds}) {
+  for (double LeakEvidence::* field : {&LeakEvidence::seconds_to_limit, &LeakEvidence::growth_per_second,
+                                       &LeakEvidence::evidence_span_seconds}) {
     for (const LeakEvidence& evidence : trace.evidence) {
       out.write(reinterpret_cast<const char*>(&(evidence.*field)), sizeof(double));
     }
@@ -85,8 +86,8 @@ void WriteFamily(const std::vector<Trace>& traces, const std::string& name, cons
   fmt::print("# TYPE {} {}\n", name, type);
   const std::string sample = type == "counter" ? name + "_total" : name;
   for (const Trace& trace : traces) {
-    const std::string series =
-        fmt::format("{}{{job=\"agent_exporter\",instance=\"lab\",agent=\"{}\"{}}}", sample, trace.id, labels(trace));
+    const std::string series = fmt::format("{}{{job=\"agent_exporter\",instance=\"lab\",agent=\"{}\"{}}}",
+                                           sample, trace.id, labels(trace));
     for (size_t minute = 0; minute < trace.minutes; ++minute) {
       const double figure = std::isnan(trace.used[minute]) ? std::nan("") : value(trace, minute);
       if (std::isnan(figure)) continue;
@@ -105,18 +106,17 @@ void WriteOpenMetrics(const std::vector<Trace>& traces) {
               [](const Trace& trace, size_t minute) { return trace.used[minute]; });
   WriteFamily(traces, "agent_resource_limit", "gauge", of_resource,
               [](const Trace& trace, size_t minute) { return trace.limit[minute]; });
-  WriteFamily(traces, "agent_resource_used_ratio", "gauge", of_resource, [](const Trace& trace, size_t minute) {
-    return trace.used[minute] / trace.limit[minute];
-  });
+  WriteFamily(traces, "agent_resource_used_ratio", "gauge", of_resource,
+              [](const Trace& trace, size_t minute) { return trace.used[minute] / trace.limit[minute]; });
   WriteFamily(traces, "agent_leak_seconds_to_limit", "gauge", of_resource,
               [](const Trace& trace, size_t minute) { return trace.evidence[minute].seconds_to_limit; });
-  WriteFamily(traces, "agent_leak_growth_per_second", "gauge", of_resource, [](const Trace& trace, size_t minute) {
-    return trace.evidence[minute].growth_per_second;
-  });
+  WriteFamily(traces, "agent_leak_growth_per_second", "gauge", of_resource,
+              [](const Trace& trace, size_t minute) { return trace.evidence[minute].growth_per_second; });
   WriteFamily(traces, "agent_restarts", "counter", none,
               [](const Trace& trace, size_t minute) { return trace.epoch[minute]; });
-  WriteFamily(traces, "agent_descendants", "gauge", [](const Trace&) { return std::string(",state=\"zombie\""); },
-              [](const Trace& trace, size_t minute) { return trace.zombies[minute]; });
+  WriteFamily(
+      traces, "agent_descendants", "gauge", [](const Trace&) { return std::string(",state=\"zombie\""); },
+      [](const Trace& trace, size_t minute) { return trace.zombies[minute]; });
   WriteFamily(traces, "agent_up", "gauge", none, [](const Trace&, size_t) { return 1; });
   std::puts("# EOF");
 }
@@ -143,7 +143,8 @@ int Run(int argc, char** argv) {
                 .resource = ResourceOf(about.at("resource")),
                 .minutes = about.at("minutes")};
     data.seekg(static_cast<std::streamoff>(about.at("offset").get<uint64_t>() * sizeof(double)));
-    for (auto* row : {&trace.used, &trace.limit, &trace.epoch, &trace.zombies}) *row = ReadRow(data, trace.minutes);
+    for (auto* row : {&trace.used, &trace.limit, &trace.epoch, &trace.zombies})
+      *row = ReadRow(data, trace.minutes);
     Replay(&trace);
     if (argc == 2) {
       WriteEvidence(trace, out);

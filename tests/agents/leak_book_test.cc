@@ -1,0 +1,127 @@
+#include "agents/leak_book.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace agent_exporter {
+namespace {
+
+constexpr double kBoot = 1.7e9;
+
+AgentSample Agent(const std::string& name, uint64_t started, double used) {
+  AgentSample agent;
+  agent.name = name;
+  if (started != 0) {
+    ProcessSample& root = agent.processes.emplace_back();
+    root.key = {10, started};
+    root.role = Role::kRoot;
+  }
+  agent.resources = {{ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit,
+                      static_cast<uint64_t>(used), 10000}};
+  return agent;
+}
+
+// A leak of an hour and a half, seen for `minutes` from its 100 healthy minutes on.
+AgentSample Leak(LeakBook& book, int from, int to, const std::string& name = "codex", uint64_t started = 7) {
+  AgentSample agent;
+  for (int minute = from; minute < to; ++minute) {
+    agent = Agent(name, started, 1000 + 100.0 * std::max(0, minute - 100));
+    book.Tick(minute * 60.0, &agent);
+  }
+  return agent;
+}
+
+bool HasEvidence(const AgentSample& agent) {
+  return agent.leaks.size() == 1 && std::isfinite(agent.leaks[0].seconds_to_limit);
+}
+
+TEST(LeakBook, FillsInWhatIsKnownOfEachResource) {
+  LeakBook book;
+  const AgentSample agent = Leak(book, 0, 160);
+  ASSERT_TRUE(HasEvidence(agent));
+  EXPECT_EQ(agent.leaks[0].scope, ResourceUse::Scope::kTree);
+  EXPECT_EQ(agent.leaks[0].resource, ResourceUse::Resource::kFds);
+  AgentSample again = Agent("codex", 7, 1);
+  book.Show(&again);
+  EXPECT_TRUE(HasEvidence(again)) << "looks between ticks show the last tick's";
+}
+
+TEST(LeakBook, AnAgentThatWasRestartedStartsAnew) {
+  LeakBook book;
+  ASSERT_TRUE(HasEvidence(Leak(book, 0, 160)));
+  EXPECT_FALSE(HasEvidence(Leak(book, 160, 161, "codex", 8)));
+}
+
+TEST(LeakBook, AgentsAreKeptApart) {
+  LeakBook book;
+  ASSERT_TRUE(HasEvidence(Leak(book, 0, 160)));
+  EXPECT_FALSE(HasEvidence(Leak(book, 160, 161, "claude")));
+}
+
+TEST(LeakBook, WithoutARootThereIsNothing) {
+  LeakBook book;
+  Leak(book, 0, 160);
+  AgentSample down = Agent("codex", 0, 5000);
+  book.Tick(160 * 60.0, &down);
+  EXPECT_THAT(down.leaks, testing::IsEmpty());
+  EXPECT_FALSE(HasEvidence(Leak(book, 161, 162))) << "forgotten";
+}
+
+TEST(LeakBook, ForgetsWhoWasNotNamed) {
+  LeakBook book;
+  Leak(book, 0, 160);
+  book.ForgetUnseen();
+  AgentSample agent = Agent("codex", 7, 1);
+  book.Show(&agent);
+  EXPECT_TRUE(HasEvidence(agent));
+  book.ForgetUnseen();
+  book.Show(&agent);
+  EXPECT_THAT(agent.leaks, testing::IsEmpty());
+}
+
+TEST(LeakBook, EvidenceGoesOnAfterARestartOfTheExporter) {
+  LeakBook before;
+  Leak(before, 0, 130);
+  LeakBook after;
+  ASSERT_TRUE(after.Load(before.Save(kBoot), kBoot + 1).ok());
+  // Three minutes away.
+  EXPECT_TRUE(HasEvidence(Leak(after, 133, 160)));
+  LeakBook fresh;
+  EXPECT_FALSE(HasEvidence(Leak(fresh, 133, 160))) << "without the state it would not be known yet";
+}
+
+TEST(LeakBook, ALoadedAgentThatWasRestartedMeanwhileStartsAnew) {
+  LeakBook before;
+  Leak(before, 0, 160);
+  LeakBook after;
+  ASSERT_TRUE(after.Load(before.Save(kBoot), kBoot).ok());
+  EXPECT_FALSE(HasEvidence(Leak(after, 161, 162, "codex", 8)));
+}
+
+TEST(LeakBook, StateOfAnotherBootIsDropped) {
+  LeakBook before;
+  Leak(before, 0, 160);
+  LeakBook after;
+  ASSERT_TRUE(after.Load(before.Save(kBoot), kBoot + 3600).ok());
+  EXPECT_FALSE(HasEvidence(Leak(after, 161, 162)));
+}
+
+TEST(LeakBook, DamagedBytesChangeNothing) {
+  LeakBook before;
+  Leak(before, 0, 160);
+  const std::string good = before.Save(kBoot);
+  std::string flipped = good;
+  flipped[flipped.size() / 2] ^= 1;
+  for (const std::string& bad : {std::string(), std::string("{}"), good.substr(0, good.size() - 1),
+                                 good + "x", good.substr(0, 40), flipped}) {
+    LeakBook book;
+    Leak(book, 0, 160);
+    EXPECT_TRUE(absl::IsInvalidArgument(book.Load(bad, kBoot))) << bad.size();
+    EXPECT_TRUE(HasEvidence(Leak(book, 160, 161)));
+  }
+}
+
+}  // namespace
+}  // namespace agent_exporter

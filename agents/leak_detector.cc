@@ -22,9 +22,8 @@ struct Strictness {
   double unrest;      // at most, of the rise: what the figure moves within a bucket
   double horizon;     // at most, in spans, where there was a life before the rise
 };
-// A build or a job takes what it needs within minutes, too: there the test is harder.
 constexpr Strictness kLong = {
-    .kendall = 0.85, .drawdown = 0.15, .step = 0.35, .late_slope = 0.6, .unrest = 2, .horizon = 2};
+    .kendall = 0.85, .drawdown = 0.15, .step = 0.35, .late_slope = 0.6, .unrest = 2, .horizon = 2.2};
 // Builds and jobs, too, take what they need within minutes: there the test is harder.
 constexpr double kShortSeconds = 7000;
 constexpr Strictness kShort = {
@@ -33,6 +32,10 @@ constexpr double kVeryShortSeconds = 1740;
 constexpr Strictness kVeryShort = {
     .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
 constexpr double kHorizonYoung = 1.3;    // where there was none: it may be a warm-up
+// What lasts from two hours to most of a day may be a morning, to who has not seen the day before.
+constexpr double kDaySeconds = 86400;
+constexpr double kLongestMorningSeconds = 60000;
+constexpr double kHorizonMorning = 1.1;
 constexpr double kMinNews = 0.5;         // of the rise, above the highest floor before
 constexpr double kMinNewsOfRange = 0.8;  // of what the floor moved before
 constexpr double kMinRiseOfLimit = 0.02;
@@ -172,11 +175,15 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
   if (late < strict.late_slope * slope) return {};
 
   const Range before = RangeBefore(level, buckets);
-  const bool known = start - ladder_.first_seconds() >= span;
+  const double life = start - ladder_.first_seconds();
+  const bool morning = span >= kShortSeconds && span < kLongestMorningSeconds && life < kDaySeconds;
+  const double horizon = morning        ? kHorizonMorning
+                         : life >= span ? strict.horizon
+                                        : std::min(strict.horizon, kHorizonYoung);
   const double news = minima.back().y - before.high;
   if (news < kMinNews * rise || news < kMinNewsOfRange * (before.high - before.low)) return {};
   const double left = (static_cast<double>(limit_) - std::max(peak, minima.back().y)) / std::min(slope, late);
-  if (left > (known ? strict.horizon : std::min(strict.horizon, kHorizonYoung)) * span) return {};
+  if (left > horizon * span) return {};
   return {.slope = slope,
           .hits_at = now + std::max(0.0, left),
           .since = minima.front().x,

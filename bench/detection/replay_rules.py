@@ -11,16 +11,16 @@ of what they build on, its result becomes blocks too, and at last every alert's 
 DIRECTORY/alerts.jsonl gets one line a trace: {"id": ..., "alerts": {"AgentFdLeakFast/critical": [[from, to], ...]}}, in
 minutes of the trace, `to` exclusive. With --baselines also those of the rules people use instead (BASELINES).
 
-What differs from a Prometheus that runs the file: rules are evaluated every 2 min instead of 1 and those of the longer spans
-every 4 min instead of 2; limits and start times are scraped every 4 min; figures that no rule looks at (no evidence, ratios
-below 0.5) are left out.
+What differs from a Prometheus that runs the file: all rules are evaluated every 2 min, those of the short spans not every
+minute; limits and start times are scraped every 2 min; figures that no rule looks at (no evidence, ratios below 0.5) are left
+out. Where a series ends, a running Prometheus says so at once by a staleness marker; blocks made of text have none, so that
+an instant selector must not look back further than one step.
 """
 
 import argparse
 import concurrent.futures
 import contextlib
 import json
-import math
 import pathlib
 import re
 import shutil
@@ -36,9 +36,8 @@ import numpy as np
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FIRST = 1704067200  # 2024-01-01 00:00 UTC, a Monday; any time at which the slow rules' steps begin
-COARSEN = 2
-SPARSE = 4  # minutes
+FIRST = 1704067200  # 2024-01-01 00:00 UTC, a Monday
+STEP = 2  # minutes
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 ROWS, EVIDENCE_ROWS = 4, 3
 
@@ -89,7 +88,7 @@ def openmetrics(shard):
     for about, (used, limit, epoch, zombies), evidence in shard:
         n = len(used)
         seen = np.isfinite(used)
-        sparse = seen & (np.arange(n) % SPARSE == 0) | seen & np.concatenate([[True], (np.diff(limit) != 0) | (np.diff(epoch) != 0)])
+        sparse = seen & (np.arange(n) % STEP == 0) | seen & np.concatenate([[True], (np.diff(limit) != 0) | (np.diff(epoch) != 0)])
         agent = {"job": "agents", "instance": "lab", "agent": about["id"]}
         of = {**agent, "scope": about["scope"], "resource": about["resource"]}
         starts = np.flatnonzero(np.concatenate([[True], np.diff(epoch) != 0]))
@@ -136,7 +135,8 @@ class Prometheus:
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={self.directory}/prometheus.yml", f"--storage.tsdb.path={self.directory}/data",
-                 "--storage.tsdb.retention.time=100y", "--query.timeout=20m", "--query.max-samples=500000000",
+                 "--storage.tsdb.retention.time=100y", "--query.timeout=20m",
+                 f"--query.lookback-delta={60 * STEP - 1}s", "--query.max-samples=500000000",
                  f"--web.listen-address={address}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while True:
@@ -216,7 +216,7 @@ def replay(shard, groups, baselines):
         for stage in stages([rule for group in groups for rule in group["rules"] if "record" in rule]):
             series = {}  # what differs in the old name only, as of an `or`, is one
             for rule in stage:
-                for labels, samples in prometheus.query_range(rule["expr"], end, rule["step"] * 60):
+                for labels, samples in prometheus.query_range(rule["expr"], end, STEP * 60):
                     labels = {**{k: v for k, v in labels.items() if k != "__name__"}, **rule.get("labels", {})}
                     series.setdefault((rule["record"], tuple(sorted(labels.items()))), []).extend(samples)
             families = {}
@@ -226,18 +226,18 @@ def replay(shard, groups, baselines):
             if text:
                 prometheus.add_blocks(text + "# EOF\n")
         wanted = [(f"{rule['alert']}/{rule['labels']['severity']}", rule["expr"], seconds(rule.get("for")),
-                   seconds(rule.get("keep_firing_for")), rule["step"])
+                   seconds(rule.get("keep_firing_for")))
                   for group in groups for rule in group["rules"] if "alert" in rule]
         if baselines:
-            wanted += [(f"{name}/baseline", expression, wait, 900, COARSEN)
+            wanted += [(f"{name}/baseline", expression, wait, 900)
                        for name, (expression, wait) in BASELINES.items()]
         lengths = {about["id"]: about["minutes"] for about, _, _ in shard}
-        for name, expression, wait, keep, step in wanted:
-            for labels, samples in prometheus.query_range(expression, end, step * 60):
+        for name, expression, wait, keep in wanted:
+            for labels, samples in prometheus.query_range(expression, end, STEP * 60):
                 if labels.get("agent") in found:
                     length = lengths[labels["agent"]]
                     samples = [sample for sample in samples if sample[0] < length]
-                    firing = [[first, min(last, length)] for first, last in episodes(samples, step, wait, keep, end)]
+                    firing = [[first, min(last, length)] for first, last in episodes(samples, STEP, wait, keep, end)]
                     found[labels["agent"]].setdefault(name, []).extend(one for one in firing if one[0] < length)
     finally:
         prometheus.stop()
@@ -254,9 +254,6 @@ def main():
     parser.add_argument("--baselines", action="store_true")
     arguments = parser.parse_args()
     groups = yaml.safe_load(arguments.rules.read_text())["groups"]
-    for group in groups:
-        for rule in group["rules"]:
-            rule["step"] = COARSEN * math.ceil(seconds(group["interval"]) / 60)
     traces = list(load(arguments.directory))
     # Traces of like length together: a query runs to the end of the longest.
     traces.sort(key=lambda trace: trace[0]["minutes"])

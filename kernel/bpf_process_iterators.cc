@@ -34,12 +34,12 @@ absl::StatusOr<Descriptor> ProcessIterators::Link(pid_t pid) {
   return supported_ ? ErrnoStatus(errno, kWhat) : absl::UnimplementedError(kWhat);
 }
 
-absl::StatusOr<Descriptor> ProcessIterators::Open(pid_t pid) {
+absl::StatusOr<Descriptor> ProcessIterators::Open(pid_t pid, bool hold) {
   if (const auto held = links_.find(pid); held != links_.end()) return Pass(held->second);
   absl::StatusOr<Descriptor> link = Link(pid);
   if (!link.ok()) return link;
   absl::StatusOr<Descriptor> pass = Pass(*link);
-  if (pass.ok() && links_.size() < max_held_) links_.emplace(pid, *std::move(link));
+  if (hold && pass.ok() && links_.size() < max_held_) links_.emplace(pid, *std::move(link));
   return pass;
 }
 

@@ -1,7 +1,7 @@
 // Task iterators that walk the threads of one process only (Linux 6.1, bpf_iter_link_info.task): what a look
 // at few processes of a large host reads, with the nanoseconds that /proc does not tell.
 //
-// Ownership: keeps one link open for each process it was asked for, until Forget; the program is the
+// Ownership: keeps one link open for each process it was asked to hold, until Forget; the program is the
 // caller's. Thread safety: none.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_PROCESS_ITERATORS_H_
@@ -22,9 +22,10 @@ class ProcessIterators {
   // At most `max_held` links stay open; processes beyond that get one for the moment.
   ProcessIterators(int program_fd, size_t max_held) : program_fd_(program_fd), max_held_(max_held) {}
 
-  // A new pass over the threads of whoever has this pid now; nothing is read from it when nobody has.
-  // Unimplemented, from the first call on, where the kernel does not have such iterators or does not let us.
-  absl::StatusOr<Descriptor> Open(pid_t pid);
+  // A new pass over the threads of whoever has this pid now; nothing is read from it when nobody has. `hold`:
+  // it will be asked for again, and the caller forgets it when it is gone. Unimplemented, from the first call
+  // on, where the kernel does not have such iterators or does not let us.
+  absl::StatusOr<Descriptor> Open(pid_t pid, bool hold);
 
   void Forget(pid_t pid) { links_.erase(pid); }
 

@@ -104,7 +104,8 @@ class BpfSource final : public ProcessSource {
   absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) override {
     one_.clear();
     threads_.clear();
-    absl::Status status = ReadProcess(key.pid, &one_);
+    // Whoever starts is read once; only members are read again and again.
+    absl::Status status = ReadProcess(key.pid, false, &one_);
     if (absl::IsUnimplemented(status)) {
       if (ae_process* record = Find(key.pid)) record->kind = kOutdated;  // the last pass is older than this
       return procfs_->ReadOne(key);
@@ -155,10 +156,13 @@ class BpfSource final : public ProcessSource {
   }
 
   // Unimplemented: this kernel cannot; ok without a record: nobody has this pid.
-  absl::Status ReadProcess(pid_t pid, std::vector<ae_process>* processes) {
-    const absl::StatusOr<Descriptor> pass = iterators_.Open(pid);
+  absl::Status ReadProcess(pid_t pid, bool hold, std::vector<ae_process>* processes) {
+    const absl::StatusOr<Descriptor> pass = iterators_.Open(pid, hold);
     if (!pass.ok()) return pass.status();
-    return ReadRecords(*pass, processes);
+    const size_t before = processes->size();
+    absl::Status status = ReadRecords(*pass, processes);
+    if (processes->size() == before) iterators_.Forget(pid);
+    return status;
   }
 
   absl::Status ReadFew(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows) {
@@ -166,7 +170,7 @@ class BpfSource final : public ProcessSource {
     records_.clear();
     threads_.clear();
     for (const ProcessKey& key : keys) {
-      if (absl::Status status = ReadProcess(key.pid, &records_); !status.ok()) return status;
+      if (absl::Status status = ReadProcess(key.pid, true, &records_); !status.ok()) return status;
     }
     TakeOver();
     rows->clear();

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <thread>
@@ -198,6 +200,28 @@ TEST_F(BpfTest, AFewProcessesReadAloneTellTheSameAsAmongAll) {
     EXPECT_EQ(one->cpu, all.at(threaded.pid()).cpu);
     EXPECT_TRUE(absl::IsNotFound(bpf_->ReadOne(stranger).status()));
   }
+}
+
+TEST_F(BpfTest, ProcessesReadOnceOrGoneHoldNoDescriptor) {
+  const auto open_fds = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  std::vector<std::unique_ptr<Stopped>> crowd;
+  for (int i = 0; i < 60; ++i) crowd.push_back(std::make_unique<Stopped>(1));
+  const auto all = ByPid(*bpf_);
+  const auto before = open_fds();
+  for (const auto& one : crowd) ASSERT_TRUE(bpf_->ReadOne(all.at(one->pid()).key).ok());
+  EXPECT_EQ(open_fds(), before);
+
+  const ProcessKey key = all.at(crowd.back()->pid()).key;
+  std::vector<ProcessStat> rows;
+  ASSERT_TRUE(bpf_->ReadSome({key}, &rows).ok());
+  ASSERT_EQ(rows.size(), 1u);
+  crowd.pop_back();
+  const auto held = open_fds();
+  ASSERT_TRUE(bpf_->ReadSome({key}, &rows).ok());
+  EXPECT_TRUE(rows.empty());
+  EXPECT_EQ(open_fds(), held - 1);
 }
 
 TEST_F(BpfTest, ChildrenTimeOfOneProcessIsNotCutToTicks) {

@@ -9,6 +9,13 @@ const SOURCES = {
   cgroup_ancestor: "the limit of a cgroup above it",
   host: "all that this host has",
 };
+// Kinds of rate limits, the worst first.
+const LIMITED = {
+  trip: "circuit breaker opened",
+  quota: "usage limit reached",
+  529: "overloaded (529)",
+  throttle: "requests throttled",
+};
 const NEAR = 0.8;
 const FULL = 0.9;
 
@@ -64,8 +71,8 @@ export function notes(agent, limited) {
   }
   const tight = list.length > 0;
   if (limited && limited.trips + limited.sentinel > 0) {
-    const kinds = Object.entries(limited.byKind).filter(([kind, n]) => n > 0 && kind !== "recover")
-      .map(([kind, n]) => `${kind} ${count(n)}`);
+    const kinds = Object.entries(LIMITED).filter(([kind]) => limited.byKind[kind] > 0)
+      .map(([kind, words]) => `${words}: ${count(limited.byKind[kind])}`);
     list.push(note("warn", "‖", el("strong", {},
       `It was rate limited ${plural(limited.trips + limited.sentinel, "time", "times")} today.`), kinds.join(" · ")));
   }

@@ -184,7 +184,8 @@ test("tells of leaks and rate limits in words", async () => {
     await shows(page, "codex and what it started gain 10 MiB of memory an hour");
     await shows(page, "91 % of the open files it may have are in use.");
     await shows(page, "It was rate limited 3 times today.");
-    await shows(page, "trip 2 · 529 1");
+    await shows(page, "circuit breaker opened: 2");
+    await shows(page, "overloaded (529): 1");
     assert.equal(await text(page, "[data-tile=limited]"), "3");
     assert.doesNotMatch(await text(page, "#notes"), /Nothing keeps growing/);
     await assertAccessible(page, "a leak");

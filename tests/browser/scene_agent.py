@@ -52,6 +52,12 @@ child("cargo", 24, busy=0.3)
 child("git", 4)
 child("dev-server", 12, orphan=True)
 memory = bytearray(os.urandom(1 << 20) * 150)  # after the forks: children share what is there before
+if sessions:
+    # -D: the server stays a child, so that the tree is known on hosts where no events tell of forks.
+    server = subprocess.Popen(["tmux", "-D", "-L", "scene", "-f", "/dev/null"], stdin=subprocess.DEVNULL)
+    children.append(server.pid)
+    while not os.path.exists(f"{os.environ['TMUX_TMPDIR']}/tmux-{os.getuid()}/scene"):
+        time.sleep(0.02)
 for session in sessions:
     subprocess.run(["tmux", "-L", "scene", "-f", "/dev/null", "new-session", "-d", "-s", session, "-x", "80", "-y", "24",
                     "sh -c 'sleep 100000 & exec sleep 100000'"], check=True, stdin=subprocess.DEVNULL)

@@ -1,6 +1,27 @@
 #include "agents/agent_group.h"
 
+#include <utility>
+
 namespace agent_exporter {
+
+namespace {
+
+constexpr size_t kMaxEnded = 64;
+
+}  // namespace
+
+void AgentGroup::RecordEnd(RootExit end) {
+  end.category = CategorizeExit(end.status, end.self_killed);
+  ++counters.exits[end.category];
+  if (ended.size() >= kMaxEnded) ended.erase(ended.begin());
+  ended.push_back(std::move(end));
+}
+
+void AgentGroup::ConfirmOom(const ProcessKey& root) {
+  for (RootExit& end : ended) {
+    if (end.key == root) end.oom = {OomVerdict::kConfirmed, "the kernel's OOM event names it"};
+  }
+}
 
 std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now, bool* folded) {
   *folded = false;

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "agents/observation.h"
 #include "agents/rules.h"
@@ -24,10 +26,20 @@ struct AgentGroup {
   std::string slot;
   bool configured = false;
   AgentCounters counters;
-  uint64_t lost_roots = 0;  // roots that ended and were not replaced yet
+  uint64_t lost_roots = 0;      // roots that ended and were not replaced yet
+  std::vector<RootExit> ended;  // of late
+  std::optional<LastExit> last_exit;
+  std::vector<ResourceUse> last_resources;  // while a root was last alive
   WindowMaximum self_resident_max, self_open_fds_max, descendants_max;
   uint64_t members = 0;   // live processes, as of the last update
   double last_alive = 0;  // monotonic seconds at which it last had a member
+  // Registered by `run`: everything below its root is its own, whatever the rules say.
+  bool whole_tree = false;
+
+  // Counts the end of a root by its category, which it fills in.
+  void RecordEnd(RootExit end);
+  // The kernel's event names this root; its end may be recorded already.
+  void ConfirmOom(const ProcessKey& root);
 };
 
 class AgentGroupTable {

@@ -54,8 +54,9 @@ void LimitBook::ReadProcess(ProcessSample& process, double now) {
   ProcessEntry& entry = processes_[process.key];
   const uint64_t fds = process.usage.open_fds.value_or(0);
   const bool half_full = entry.limits.open_files && fds * 2 > *entry.limits.open_files;
-  if (entry.read_at < 0 || now - entry.read_at >= kRereadSeconds || half_full) {
+  if (entry.read_at < 0 || now - entry.read_at >= kRereadSeconds || half_full || entry.comm != process.comm) {
     entry.read_at = now;
+    entry.comm = process.comm;
     auto limits = files_.Limits(process.key.pid);
     entry.known = limits.ok();
     if (limits.ok()) {

@@ -12,7 +12,8 @@
 // for fds the process of the tree that is nearest to its own limit, for a cgroup everything charged to that
 // cgroup. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that.
 //
-// Limits are read at most every 60 s, sooner for whatever is more than half full.
+// Limits are read at most every 60 s, sooner for whatever is more than half full and for whom runs another
+// program than before: `ulimit -n 256; exec agent` is how limits are set.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -43,6 +44,12 @@ class LimitBook {
   // Fills in resources and cgroup_pids_headroom of `agent`, whose processes went through ReadProcess.
   void Tightest(AgentSample& agent, const HostSample& host, double now);
 
+  // The text of the cgroup file of a process that went through ReadProcess; null: not known.
+  std::shared_ptr<const std::string> Membership(const ProcessKey& key) const {
+    const auto found = processes_.find(key);
+    return found == processes_.end() ? nullptr : found->second.cgroup;
+  }
+
   void Forget(const ProcessKey& key) { processes_.erase(key); }
 
  private:
@@ -50,6 +57,7 @@ class LimitBook {
     double read_at = -1;
     bool known = false;
     ProcessLimits limits;
+    std::string comm;  // when they were read
     // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
     std::shared_ptr<const std::string> cgroup;
   };

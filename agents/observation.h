@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/exit_category.h"
 #include "agents/match_reason.h"
 #include "kernel/host.h"
 #include "kernel/process.h"
@@ -97,6 +98,13 @@ struct AgentCounters {
   Io self_io;  // roots
   Io tree_io;  // roots and all below
   uint64_t voluntary_switches = 0, involuntary_switches = 0;
+  std::map<ExitCategory, uint64_t> exits;  // of roots
+};
+
+// The newest end of a root of one agent.
+struct LastExit {
+  double wall_seconds = 0;                             // of the look that noticed
+  std::map<ResourceUse::Resource, double> used_ratio;  // of the tightest limits, when it was last seen alive
 };
 
 // All live processes of one name (and kind and slot, where the rule sets them).
@@ -112,6 +120,8 @@ struct AgentSample {
   std::vector<ResourceUse> resources;            // the tightest limit of each scope and resource
   std::vector<LeakEvidence> leaks;               // as of the last tick
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
+  std::optional<LastExit> last_exit;
+  std::vector<RootExit> ended;  // roots whose end was noticed in the last ten seconds, at most 64
 };
 
 struct Observation {

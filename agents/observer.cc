@@ -1,14 +1,18 @@
 #include "agents/observer.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace agent_exporter {
 namespace {
 
 constexpr size_t kCommBytes = 15;  // what the kernel keeps of a name
+constexpr double kShowEndsSeconds = 10;
 
 uint64_t TicksSinceBoot(const Observer::Options& options) {
   return static_cast<uint64_t>(options.clock().boottime * static_cast<double>(options.clock_ticks));
@@ -49,6 +53,20 @@ void NoteMaxima(AgentGroup& group, double now, AgentSample* agent) {
   agent->descendants_max = group.descendants_max.Get();
 }
 
+// What a root that ends before the next look was last seen to use of its limits.
+void NoteAlive(AgentGroup& group, const AgentSample& agent) {
+  for (const ProcessSample& process : agent.processes) {
+    if (process.role != Role::kRoot || process.state == 'Z') continue;
+    group.last_resources = agent.resources;
+    return;
+  }
+}
+
+bool EndedBy(const RootExit& end, int signal) {
+  return end.status && (WIFSIGNALED(*end.status) ? WTERMSIG(*end.status) == signal
+                                                 : WEXITSTATUS(*end.status) == 128 + signal);
+}
+
 }  // namespace
 
 Observer::Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
@@ -62,6 +80,7 @@ Observer::Observer(Options options, RuleSet rules, ProcessSource& source, Proces
       host_reader_(proc, unreadable),
       cgroup_reader_(cgroup_root),
       limits_(files_, cgroup_reader_, unreadable),
+      oom_evidence_(cgroup_reader_),
       tracker_(
           {.self_pid = options_.self_pid,
            .max_agents = options_.max_agents,
@@ -116,6 +135,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     for (const TrackedProcess* member : members) {
       if (!SampleProcess(*member, now, tick, &agent.processes.emplace_back())) agent.processes.pop_back();
     }
+    TakeEnds(*group, *observation, tick, &agent);
     agent.counters = group->counters;  // sampling added to them
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
@@ -124,13 +144,53 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     } else {
       leaks_.Show(&agent);
     }
+    NoteAlive(*group, agent);
+    for (const ProcessSample& process : agent.processes) {
+      if (process.role != Role::kRoot || process.state == 'Z') continue;
+      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), observation->host.oom_kills,
+                              now.monotonic);
+    }
   }
   if (tick) leaks_.ForgetUnseen();
+  oom_evidence_.Expire(now.monotonic);
   observation->unreadable = unreadable_.Take();
   return observation;
 }
 
+void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent) {
+  for (RootExit& end : group.ended) {
+    if (end.wall_seconds > 0) continue;  // an earlier look completed it
+    end.wall_seconds = observation.wall_seconds;
+    group.last_exit = LastExit{.wall_seconds = observation.wall_seconds};
+    for (const ResourceUse& use : group.last_resources) {
+      double& ratio = group.last_exit->used_ratio[use.resource];
+      ratio = std::max(ratio, use.ratio());
+    }
+    if (end.oom.verdict == OomVerdict::kUnclear && EndedBy(end, SIGKILL)) {
+      end.oom = oom_evidence_.Judge(end.key, observation.host.oom_kills);
+    }
+  }
+  agent->last_exit = group.last_exit;
+  agent->ended = group.ended;
+  if (!tick) return;
+  for (RootExit& end : group.ended) end.news = false;
+  std::erase_if(group.ended, [&](const RootExit& end) {
+    return std::abs(observation.wall_seconds - end.wall_seconds) > kShowEndsSeconds;
+  });
+}
+
 absl::Status Observer::Look(const ClockReading& now) {
+  const auto note_exits = [this] {
+    std::erase_if(noted_exits_, [this](const NotedExit& exit) { return tracker_.NoteExit(exit); });
+  };
+  note_exits();
+  if (absl::Status status = LookAround(now); !status.ok()) return status;
+  note_exits();  // of processes that this look saw first
+  noted_exits_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status Observer::LookAround(const ClockReading& now) {
   if (events_ == nullptr) return WalkAll(now);
   happened_.clear();
   if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;

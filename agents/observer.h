@@ -19,6 +19,7 @@
 #include "agents/leak_book.h"
 #include "agents/limits.h"
 #include "agents/observation.h"
+#include "agents/oom_evidence.h"
 #include "agents/rules.h"
 #include "agents/tracker.h"
 #include "kernel/cgroup.h"
@@ -60,6 +61,10 @@ class Observer {
     tracker_.SetRules(std::move(rules));
     want_walk_ = true;
   }
+  // Both take effect at the next look.
+  void Register(Registration registration) { tracker_.Register(std::move(registration)); }
+  void NoteExit(const NotedExit& exit) { noted_exits_.push_back(exit); }
+
   const RuleSet& rules() const { return tracker_.rules(); }
   // The processes behind the last observation: explain's raw material.
   const Tracker& tracker() const { return tracker_; }
@@ -79,6 +84,7 @@ class Observer {
   };
 
   absl::Status Look(const ClockReading& now);
+  absl::Status LookAround(const ClockReading& now);
   absl::Status WalkAll(const ClockReading& now);
   absl::Status TellOfNewMembers(const ClockReading& now);
   uint64_t CountProcesses();
@@ -87,6 +93,8 @@ class Observer {
   // False when the process went meanwhile.
   bool SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
                      ProcessSample* result);
+  // Completes the records of roots that ended, and hands them to the sample.
+  void TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent);
   void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);
 
   Options options_;
@@ -99,6 +107,7 @@ class Observer {
   CgroupReader cgroup_reader_;
   LimitBook limits_;
   LeakBook leaks_;
+  OomEvidence oom_evidence_;
   Tracker tracker_;
   uint64_t boot_time_ = 0;
   uint64_t start_ticks_ = 0;
@@ -110,6 +119,7 @@ class Observer {
   uint64_t lost_at_walk_ = 0;
   uint64_t disagreements_ = 0;
   uint64_t links_beside_processes_ = 0;  // st_nlink of /proc less the processes, as of the last walk
+  std::vector<NotedExit> noted_exits_;
   std::vector<ProcessEvent> happened_;
   std::vector<ProcessStat> rows_;  // reused: a snapshot allocates nothing in the steady state
 };

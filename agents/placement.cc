@@ -34,6 +34,7 @@ void Tracker::PlaceAll() {
 }
 
 void Tracker::Place(TrackedProcess& process) {
+  AdoptBelowReaper(process);
   const TrackedProcess* parent = ParentOf(process);
   const AgentGroup* parent_group =
       parent != nullptr && parent->scope == Scope::kTree ? parent->group.get() : nullptr;
@@ -55,7 +56,8 @@ void Tracker::Place(TrackedProcess& process) {
   const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
   const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
                           (is_root || inherited->lost_roots > 0);
-  if (process.own_group != nullptr && (process.own_group != inherited || takes_over)) {
+  const bool bound = inherited != nullptr && inherited->whole_tree && !process.registered;
+  if (process.own_group != nullptr && ((process.own_group != inherited && !bound) || takes_over)) {
     process.scope = process.match->scope;
     process.orphan = false;
     Join(process, process.own_group, Role::kRoot, takes_over);

@@ -68,6 +68,7 @@ void Tracker::Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReadi
   execs_.clear();
   folded_ = folded_names.size();
   ForgetDeparted();
+  ForgetRegistered();
   groups_.ForgetStale(now.monotonic);
 }
 
@@ -134,6 +135,7 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
   const auto leave = [&](pid_t pid, TrackedProcess& process) {
     leaving.push_back(pid);
     LetGo(process);
+    if (Registered* registered = FindRegistered(process.stat.key)) registered->gone = true;
     gone(process);
   };
   if (walk == Walk::kFull) {
@@ -168,15 +170,21 @@ void Tracker::LetGo(TrackedProcess& process) {
   if (process.group == nullptr) return;
   if (process.role == Role::kRoot) ++process.group->lost_roots;
   if (events_) {
-    departed_[process.stat.key] = {.group = process.group,
+    departed_[process.stat.key] = {.key = process.stat.key,
+                                   .group = process.group,
                                    .role = process.role,
+                                   .comm = process.stat.comm,
                                    .counted_cpu = process.counted_cpu,
                                    .ancestor = ancestor == nullptr ? ProcessKey{} : ancestor->stat.key,
                                    .exited = process.exited,
                                    .exit_reason = process.exit_reason,
                                    .since = generation_};
+  } else if (process.exited) {
+    return;  // noted by its parent
   } else if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited["unknown"];
+  } else {
+    process.group->RecordEnd({.key = process.stat.key, .comm = process.stat.comm});
   }
 }
 
@@ -188,12 +196,17 @@ void Tracker::MatchChanged(double now) {
   for (TrackedProcess* process : current_) {
     if (!process->examine) continue;
     process->examine = false;
-    if (process->stat.state == 'Z') continue;  // who it was is gone with its memory; its last match stays
+    Registered* const registered = FindRegistered(process->stat.key);
+    // Who it was is gone with its memory; its last match stays.
+    if (process->stat.state == 'Z' && registered == nullptr) continue;
     process->match.reset();
     process->own_group.reset();
     process->folded = false;
     if (process->stat.kernel_thread) continue;
-    if (process->stat.key.pid == options_.self_pid) {
+    process->registered = registered != nullptr;
+    if (registered != nullptr) {
+      process->match = registered->registration.match;
+    } else if (process->stat.key.pid == options_.self_pid) {
       static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
           .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
       process->match = Match{.agent = "agent_exporter", .reason = *kItself};
@@ -201,6 +214,10 @@ void Tracker::MatchChanged(double now) {
       process->match = rules_.Find(*facts_(process->stat));
     }
     if (process->match) process->own_group = groups_.Get(*process->match, now, &process->folded);
+    if (registered != nullptr) {
+      registered->group = process->own_group;
+      registered->group->whole_tree = !process->folded;
+    }
   }
 }
 

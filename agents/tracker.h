@@ -74,6 +74,7 @@ struct TrackedProcess {
   bool told = false;        // the event source tells of it and of what it starts
   uint64_t told_since = 0;  // generation
   bool exited = false;      // its end was told; it may still be a zombie
+  bool registered = false;  // a root because somebody says so
   const char* exit_reason = "unknown";
 
   // Bookkeeping of one update.
@@ -82,6 +83,24 @@ struct TrackedProcess {
   uint64_t placed = 0;
   size_t order = 0;
   bool is_new = true;
+};
+
+// A process that is a root because somebody says so (`agent_exporter run`), whatever the rules say.
+struct Registration {
+  ProcessKey key;
+  Match match;
+  // Its parent, a child subreaper: what is found below that and is not registered itself was started by `key`
+  // or what `key` started, and belongs to the same agent. {}: none. `helper` is another child of its own.
+  ProcessKey reaper;
+  pid_t helper = 0;
+};
+
+// How a process ended, told by whoever waited for it.
+struct NotedExit {
+  ProcessKey key;
+  int status = 0;  // as wait(2)
+  bool self_killed = false;
+  uint64_t max_resident_bytes = 0;  // 0: not known
 };
 
 // What a snapshot covers.
@@ -108,6 +127,11 @@ class Tracker {
   void SetRules(RuleSet rules);
   const RuleSet& rules() const { return rules_; }
 
+  // From the next update on a root; forgotten when it is gone. Registering the same key again replaces it.
+  void Register(Registration registration);
+  // Before ApplyEvents: what its parent knows is more than the events tell. False: no such member (yet).
+  bool NoteExit(const NotedExit& exit);
+
   // Takes in what happened since the last update, in order. Call before Update.
   void ApplyEvents(const std::vector<ProcessEvent>& events);
 
@@ -132,10 +156,19 @@ class Tracker {
  private:
   using ProcessMap = absl::node_hash_map<pid_t, TrackedProcess>;
 
+  struct Registered {
+    Registration registration;
+    std::shared_ptr<AgentGroup> group;  // null: not seen yet
+    uint64_t since = 0;                 // generation
+    bool gone = false;
+  };
+
   // A member that is gone although its end was not told yet.
   struct Departed {
+    ProcessKey key;
     std::shared_ptr<AgentGroup> group;
     Role role = Role::kDescendant;
+    std::string comm;
     CpuTimes counted_cpu;
     ProcessKey ancestor;  // who may have waited for it
     bool exited = false;
@@ -151,6 +184,11 @@ class Tracker {
   void ConfirmChildren();
   void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
   void LetGo(TrackedProcess& process);
+  template <typename Process>  // TrackedProcess or Departed
+  void TakeExit(Process& process, const ProcessKey& key, const std::string& comm, const NotedExit& exit);
+  Registered* FindRegistered(const ProcessKey& key);
+  void AdoptBelowReaper(TrackedProcess& process);
+  void ForgetRegistered();
   void ForgetDeparted();
   void ApplyFork(const ProcessEvent& event);
   void ApplyExit(const ProcessEvent& event);
@@ -175,7 +213,8 @@ class Tracker {
   std::vector<TrackedProcess*> current_;  // whom this update is about
   std::vector<ProcessKey> execs_;         // of processes that are no members
   absl::flat_hash_map<ProcessKey, Departed> departed_;
-  bool events_ = false;  // some were applied: exits are told
+  std::vector<Registered> registered_;  // a handful
+  bool events_ = false;                 // some were applied: exits are told
   pid_t next_aside_ = -1;
   uint64_t generation_ = 0;
   uint64_t folded_ = 0;

@@ -57,6 +57,7 @@ void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
         if (TrackedProcess* member = FindMember(event.key)) {
           member->exit_reason = "oom";
           ++member->group->counters.oom_kills;
+          member->group->ConfirmOom(member->stat.key);
         }
         break;
     }
@@ -95,17 +96,34 @@ void Tracker::ApplyFork(const ProcessEvent& event) {
 }
 
 void Tracker::ApplyExit(const ProcessEvent& event) {
-  if (TrackedProcess* member = FindMember(event.key)) {
-    if (std::exchange(member->exited, true)) return;
-    if (std::string_view(member->exit_reason) == "unknown") member->exit_reason = ExitReason(event.status);
-    if (member->role == Role::kDescendant) ++member->group->counters.descendants_exited[member->exit_reason];
-    return;
+  NoteExit({event.key, event.status, false, event.max_resident_bytes});
+}
+
+bool Tracker::NoteExit(const NotedExit& exit) {
+  if (TrackedProcess* member = FindMember(exit.key)) {
+    TakeExit(*member, member->stat.key, member->stat.comm, exit);
+    return true;
   }
-  Departed* found = FindDeparted(event.key);
-  if (found == nullptr || std::exchange(found->exited, true)) return;
-  Departed& departed = *found;
-  if (std::string_view(departed.exit_reason) == "unknown") departed.exit_reason = ExitReason(event.status);
-  if (departed.role == Role::kDescendant) ++departed.group->counters.descendants_exited[departed.exit_reason];
+  Departed* departed = FindDeparted(exit.key);
+  if (departed != nullptr) TakeExit(*departed, departed->key, departed->comm, exit);
+  return departed != nullptr;
+}
+
+template <typename Process>
+void Tracker::TakeExit(Process& process, const ProcessKey& key, const std::string& comm,
+                       const NotedExit& exit) {
+  if (std::exchange(process.exited, true)) return;
+  if (std::string_view(process.exit_reason) == "unknown") process.exit_reason = ExitReason(exit.status);
+  if (process.role == Role::kDescendant) {
+    ++process.group->counters.descendants_exited[process.exit_reason];
+  } else {
+    process.group->RecordEnd({.key = key,
+                              .comm = comm,
+                              .status = exit.status,
+                              .self_killed = exit.self_killed,
+                              .max_resident_bytes = exit.max_resident_bytes});
+    if (std::string_view(process.exit_reason) == "oom") process.group->ConfirmOom(key);
+  }
 }
 
 // CPU that no watched parent's cutime will show. Should one show it after all (it waited and died at once),
@@ -134,6 +152,9 @@ std::vector<ProcessKey> Tracker::KeysToRead() const {
   });
   keys.insert(keys.end(), execs_.begin(), execs_.end());
   for (const pid_t pid : rules_.PidfilePids()) keys.push_back({pid, 0});
+  for (const Registered& registered : registered_) {
+    if (registered.group == nullptr) keys.push_back(registered.registration.key);
+  }
   return keys;
 }
 
@@ -174,10 +195,13 @@ Tracker::Departed* Tracker::FindDeparted(const ProcessKey& key) {
 }
 
 void Tracker::ForgetDeparted() {
-  absl::erase_if(departed_, [this](const auto& entry) {
+  absl::erase_if(departed_, [this](auto& entry) {
     const Departed& departed = entry.second;
     if (generation_ - departed.since < kDepartedLooks) return false;
-    if (!departed.exited && departed.role == Role::kDescendant) {
+    if (departed.exited) return true;
+    if (departed.role == Role::kRoot) {
+      departed.group->RecordEnd({.key = entry.first, .comm = departed.comm});
+    } else {
       ++departed.group->counters.descendants_exited["unknown"];
     }
     return true;

@@ -22,7 +22,7 @@ names() {
     test)
       # chromium, nodejs, npm: the page's tests.
       printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev nodejs npm openssl procps prometheus \
-        prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen tmux ;;
+        prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen strace tmux ;;
     lint)
       # One version on both releases, so that both give the same verdict.
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;

@@ -33,6 +33,11 @@ int RunOpen(const Options& options, std::ostream& out, std::ostream& err);
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token);
 int RunEvent(const Options& options, std::ostream& out, std::ostream& err);
 
+// Returns the command's exit code, or ends this process by the command's signal. 127: no such command; 126:
+// it cannot be executed.
+int RunRun(const Options& options, std::ostream& err);
+int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err);
+
 // The table and the JSON of status, as functions of an observation.
 std::string StatusTable(const Observation& observation);
 std::string StatusJson(const Observation& observation);
@@ -49,6 +54,9 @@ int Fail(const absl::Status& status, std::ostream& err);
 
 // The collectors that are on by the flags; "exporter" also by --web.disable-exporter-metrics.
 std::set<std::string> EnabledCollectors(const Options& options);
+
+// What those collectors need read.
+UsageFields FieldsFor(const std::set<std::string>& enabled);
 
 }  // namespace agent_exporter
 

@@ -37,6 +37,10 @@ int Run(int argc, char** argv) {
       return RunEvent(options, std::cout, std::cerr);
     case Command::kSnapshot:
       return RunSnapshot(options, std::cout, std::cerr);
+    case Command::kRun:
+      return RunRun(options, std::cerr);
+    case Command::kDiagnoseExit:
+      return RunDiagnoseExit(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -33,4 +33,15 @@ std::set<std::string> EnabledCollectors(const Options& options) {
   return enabled;
 }
 
+UsageFields FieldsFor(const std::set<std::string>& enabled) {
+  UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
+  for (const CollectorRow& row : CollectorTable()) {
+    if (enabled.count(std::string(row.name)) == 0) continue;
+    fields.memory_parts |= row.needs == Needs::kMemoryParts;
+    fields.io |= row.needs == Needs::kIo;
+    fields.context_switches |= row.needs == Needs::kContextSwitches;
+  }
+  return fields;
+}
+
 }  // namespace agent_exporter

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
@@ -65,6 +66,8 @@ void AddFlags(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
+  Flag(app, "socket", options.socket, "Where serve takes slots over from run: a path, auto or none")
+      ->capture_default_str();
   Flag(app, "log.level", options.log_level, "debug, info, warn or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
@@ -121,12 +124,18 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   doctor->add_flag("--json", options.json, "Print JSON instead");
   CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter that serves here");
   CLI::App* event = AddEventCommand(app, options.event);
+  CLI::App* run = AddRunCommand(app, options.run);
+  CLI::App* diagnose = AddDiagnoseExitCommand(app, options.diagnose);
   AddFlags(app, options);
   CLI::App* snapshot = AddSnapshotCommand(app, options.snapshot);
   AddCollectorFlags(app, options);
 
+  // What stands behind -- is somebody else's command line: CLI11 would take [a,b] in it for a list.
+  const char* const* const end =
+      std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
+  if (end != argv + argc) options.run.command.assign(end + 1, argv + argc);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(end - argv), argv);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, err;
     const int code = app.exit(error, out, err);
@@ -135,6 +144,15 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
                      code == 0
                          ? err.str()
                          : absl::StrCat("agent_exporter: ", error.what(), "; see agent_exporter --help\n")};
+  }
+  if (run->parsed() != (end != argv + argc) || (run->parsed() && options.run.command.empty())) {
+    return EarlyExit{
+        2, "",
+        "agent_exporter: a command to watch goes behind run and --: agent_exporter run [flags] -- "
+        "CMD ARG...\n"};
+  }
+  if (diagnose->parsed() && !options.diagnose.code && options.diagnose.signal.empty()) {
+    return EarlyExit{2, "", "agent_exporter: diagnose-exit needs --code or --signal\n"};
   }
   if (auto refused = RefusedEnvironment(app)) return *std::move(refused);
   // CLI11 makes a map entry for every collector; only what a flag really said counts.
@@ -155,6 +173,12 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (open->parsed()) options.command = Command::kOpen;
   if (event->parsed()) options.command = Command::kEvent;
   if (snapshot->parsed()) options.command = Command::kSnapshot;
+  if (run->parsed()) {
+    options.command = Command::kRun;
+    // Its stderr is the command's, too: only what matters is said there unless somebody asks for more.
+    if (app.get_option("--log.level")->count() == 0) options.log_level = "warn";
+  }
+  if (diagnose->parsed()) options.command = Command::kDiagnoseExit;
   if (serve->parsed()) options.command = Command::kServe;
   return options;
 }

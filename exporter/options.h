@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "exporter/event_command.h"
+#include "exporter/run_options.h"
 #include "exporter/snapshot_command.h"
 
 namespace agent_exporter {
@@ -27,6 +28,8 @@ enum class Command {
   kOpen,
   kEvent,
   kSnapshot,
+  kRun,
+  kDiagnoseExit,
 };
 
 struct Options {
@@ -56,6 +59,10 @@ struct Options {
   std::string check_file;  // check-config
   EventOptions event;
   SnapshotCommandOptions snapshot;
+
+  std::string socket = "auto";  // where serve takes slots over from run: a path, auto or none
+  RunOptions run;
+  DiagnoseOptions diagnose;
 };
 
 // What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is

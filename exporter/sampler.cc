@@ -45,13 +45,19 @@ std::shared_ptr<const Observation> Sampler::Fresh(std::chrono::milliseconds max_
   return latest_;
 }
 
-void Sampler::SetRules(RuleSet rules) {
+void Sampler::BeforeNextLook(std::function<void(Observer&)> task) {
   {
     const std::lock_guard lock(mutex_);
-    new_rules_ = std::move(rules);
+    tasks_.push_back(std::move(task));
     wanted_ = true;
   }
   work_.notify_all();
+}
+
+void Sampler::SetRules(RuleSet rules) {
+  // std::function wants to be copied; a rule set cannot be.
+  auto shared = std::make_shared<RuleSet>(std::move(rules));
+  BeforeNextLook([shared](Observer& observer) { observer.SetRules(std::move(*shared)); });
 }
 
 void Sampler::SetInterval(std::chrono::milliseconds interval) {
@@ -76,9 +82,9 @@ void Sampler::Loop() {
     // A late tick is taken once and the next counts from here: ticks never stack up.
     if (tick) last_tick = now;
     wanted_ = false;
-    std::optional<RuleSet> rules = std::exchange(new_rules_, std::nullopt);
+    const auto tasks = std::exchange(tasks_, {});
     lock.unlock();
-    if (rules) watch_->observer().SetRules(*std::move(rules));
+    for (const auto& task : tasks) task(watch_->observer());
     const absl::Status status = Look(tick);
     lock.lock();
     if (!status.ok() && !failing_)

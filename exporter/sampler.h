@@ -46,6 +46,9 @@ class Sampler {
   std::shared_ptr<const Observation> Fresh(std::chrono::milliseconds max_age,
                                            std::chrono::milliseconds patience);
 
+  // Runs `task` on the sampler's thread before the next look, which is made at once.
+  void BeforeNextLook(std::function<void(Observer&)> task);
+
   // Takes effect at the next look; the figures so far stay.
   void SetRules(RuleSet rules);
   void SetInterval(std::chrono::milliseconds interval);
@@ -68,7 +71,7 @@ class Sampler {
   bool wanted_ = false;
   bool stopping_ = false;
   bool failing_ = false;  // so that a failure is logged once, not at every tick
-  std::optional<RuleSet> new_rules_;
+  std::vector<std::function<void(Observer&)>> tasks_;
   std::vector<Listener> listeners_;
   std::thread thread_;
 };

@@ -20,6 +20,7 @@
 #include "exporter/agents_json.h"
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
+#include "exporter/exit_log.h"
 #include "exporter/http_server.h"
 #include "exporter/leak_state.h"
 #include "exporter/ledger_service.h"
@@ -30,6 +31,7 @@
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
+#include "exporter/slot_service.h"
 #include "exporter/snapshot_service.h"
 #include "exporter/state_directory.h"
 #include "exporter/web_access.h"
@@ -60,17 +62,6 @@ double CrossCheckSeconds(const std::optional<SnapshotConfig>& snapshot) {
 bool IsLowPort(const std::string& address) {
   const int port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
   return port > 0 && port < 1024;
-}
-
-UsageFields FieldsFor(const std::set<std::string>& enabled) {
-  UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
-  for (const CollectorRow& row : CollectorTable()) {
-    if (enabled.count(std::string(row.name)) == 0) continue;
-    fields.memory_parts |= row.needs == Needs::kMemoryParts;
-    fields.io |= row.needs == Needs::kIo;
-    fields.context_switches |= row.needs == Needs::kContextSwitches;
-  }
-  return fields;
 }
 
 // Gives up what only start-up needed. Serving with more than that is worse, not impossible: a warning, no
@@ -240,6 +231,8 @@ int RunServe(const Options& options, std::ostream& err) {
   const bool events = (*watch)->has_events();
   const std::unique_ptr<LeakState> leak_state = MakeLeakState((*watch)->observer());  // outlives the sampler
   Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
+  const auto exits = std::make_shared<ExitLog>();
+  sampler.AddListener([exits](const std::shared_ptr<const Observation>& tick) { exits->Take(*tick); });
   const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
       std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
   sampler.AddListener([meta](const auto& observation) { meta->Offer(observation); });
@@ -267,6 +260,8 @@ int RunServe(const Options& options, std::ostream& err) {
   snapshots.AddRoute(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
+  auto slots = SlotService::Start(options, sampler, exits->recorder());
+  if (!slots.ok()) return Fail(slots.status(), err);
 
   spdlog::info("{}", VersionLine());
   LogWhatIsThere(*sampler.Latest());
@@ -284,6 +279,7 @@ int RunServe(const Options& options, std::ostream& err) {
     Reload(options, events, sampler, metrics, access);
   }
   server.Stop();
+  slots->reset();
   sampler.Stop();
   ledger->Stop();
   snapshots.Stop();

@@ -103,4 +103,33 @@ std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
   return limits;
 }
 
+std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership) {
+  const absl::StatusOr<std::vector<CgroupMembership>> groups = ParseCgroup(membership);
+  if (!groups.ok()) return std::nullopt;
+  const auto read = [&](const std::string& mount, std::string_view path,
+                        std::string_view file) -> std::optional<CgroupOomKills> {
+    if (LeavesRoot(path)) return std::nullopt;
+    const std::string group = path == "/" ? "" : std::string(path);
+    const auto text = root_.Read(mount + group + "/" + std::string(file), &buffer_);
+    if (!text.ok()) return std::nullopt;
+    const auto count = ParseKeyedNumber(*text, "oom_kill");
+    if (!count.ok()) return std::nullopt;
+    return CgroupOomKills{std::string(path), *count};
+  };
+  // Where both hierarchies are mounted, v1 has the memory controller if it is listed there.
+  for (const CgroupMembership& group : *groups) {
+    if (group.v2 || !group.HasController("memory")) continue;
+    const std::string mount = Exists(root_, "memory") ? "memory" : std::string(group.controllers);
+    if (auto kills = read(mount, group.path, "memory.oom_control")) return kills;
+  }
+  for (const CgroupMembership& group : *groups) {
+    if (!group.v2) continue;
+    const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
+    for (const char* file : {"memory.events.local", "memory.events"}) {
+      if (auto kills = read(mount, group.path, file)) return kills;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace agent_exporter

@@ -28,6 +28,12 @@ struct CgroupLimit {
   uint64_t used = 0;
 };
 
+// The OOM kills of one memory cgroup.
+struct CgroupOomKills {
+  std::string path;
+  uint64_t count = 0;
+};
+
 class CgroupReader {
  public:
   // `cgroup_root` is where the hierarchies are mounted (/sys/fs/cgroup); it must outlive this. The layout is
@@ -37,6 +43,11 @@ class CgroupReader {
   // Every limit that applies to a process whose /proc/<pid>/cgroup reads `membership`, own group first.
   // Groups that cannot be read (outside this mount namespace, gone) are left out.
   std::vector<CgroupLimit> Limits(std::string_view membership);
+
+  // How many processes of that own memory group the OOM killer took so far, whichever limit was hit: oom_kill
+  // of memory.events.local or memory.events (v2, >= 4.13) or of memory.oom_control (v1, >= 4.13). Empty where
+  // the kernel does not tell, as of the root group on v2.
+  std::optional<CgroupOomKills> OomKills(std::string_view membership);
 
  private:
   const RootedReader& root_;

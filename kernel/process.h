@@ -57,8 +57,8 @@ struct ProcessStat {
   ProcessKey key;
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not (setsid(2)); 0: a kernel thread's
-  std::string comm;  // raw bytes, at most 15 for a user process; may hold anything but NUL
-  char state = '?';  // R S D T t Z X I, as proc(5) spells them
+  std::string comm;   // raw bytes, at most 15 for a user process; may hold anything but NUL
+  char state = '?';   // R S D T t Z X I, as proc(5) spells them
   bool kernel_thread = false;
   uint32_t threads = 0;
   CpuTimes cpu;           // utime, stime: all threads, live and dead

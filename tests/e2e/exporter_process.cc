@@ -37,7 +37,7 @@ std::string ReadToEnd(int fd) {
 }
 
 std::vector<std::string> Command(const std::string& program, const std::vector<std::string>& flags) {
-  std::vector<std::string> command = {program, "--web.listen-address=127.0.0.1:0"};
+  std::vector<std::string> command = {program, "--web.listen-address=127.0.0.1:0", "--socket=none"};
   command.insert(command.end(), flags.begin(), flags.end());
   return command;
 }

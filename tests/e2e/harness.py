@@ -128,6 +128,7 @@ class Exporter:
         self.state = tempfile.TemporaryDirectory(prefix="agent_exporter_state_")
         os.chmod(self.state.name, 0o777)
         environment["STATE_DIRECTORY"] = self.state.name
+        environment["AGENT_EXPORTER_SOCKET"] = "none"  # a flag overrides it
         environment.update(env or {})
         environment.update({key: os.environ[key] for key in ("ASAN_OPTIONS", "TSAN_OPTIONS") if key in os.environ})
         self.process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -113,6 +114,71 @@ TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"open"}).command, Command::kOpen);
 }
 
+TEST(Options, RunTakesWhatStandsBehindTheDashesAsItIs) {
+  const Options options = Parsed({"run",
+                                  "--name",
+                                  "codex",
+                                  "--kind=k",
+                                  "--slot",
+                                  "3",
+                                  "--listen",
+                                  ":1",
+                                  "--interval=1s",
+                                  "--capture-stderr",
+                                  "--stderr-prefix",
+                                  "[w]",
+                                  "--diagnosis-file=f",
+                                  "--socket=none",
+                                  "--",
+                                  "sh",
+                                  "-c",
+                                  "[a,b]",
+                                  "--name=x",
+                                  "--"});
+  EXPECT_EQ(options.command, Command::kRun);
+  EXPECT_THAT(options.run.command, ElementsAre("sh", "-c", "[a,b]", "--name=x", "--"));
+  EXPECT_EQ(options.run.name, "codex");
+  EXPECT_EQ(options.run.kind, "k");
+  EXPECT_EQ(options.run.slot, "3");
+  EXPECT_THAT(options.run.listen, ElementsAre(":1"));
+  EXPECT_EQ(options.run.interval, "1s");
+  EXPECT_TRUE(options.run.capture_stderr);
+  EXPECT_TRUE(options.run.sampler);
+  EXPECT_THAT(options.run.stderr_prefixes, ElementsAre("[w]"));
+  EXPECT_EQ(options.run.diagnosis_file, "f");
+  EXPECT_EQ(options.socket, "none");
+  EXPECT_FALSE(Parsed({"run", "--no-sampler", "--", "true"}).run.sampler);
+}
+
+TEST(Options, RunIsQuietUnlessAskedToTalk) {
+  EXPECT_EQ(Parsed({"run", "--", "true"}).log_level, "warn");
+  EXPECT_EQ(Parsed({"run", "--log.level=info", "--", "true"}).log_level, "info");
+  const Environment level("AGENT_EXPORTER_LOG_LEVEL", "debug");
+  EXPECT_EQ(Parsed({"run", "--", "true"}).log_level, "debug");
+}
+
+TEST(Options, ACommandGoesWithRunOnly) {
+  for (const std::vector<const char*>& words :
+       {std::vector{"run"}, std::vector{"run", "--"}, std::vector{"--", "true"},
+        std::vector{"status", "--", "x"}}) {
+    EXPECT_THAT(Exited(words).err, HasSubstr("run [flags] -- CMD"));
+  }
+}
+
+TEST(Options, DiagnoseExit) {
+  const Options options = Parsed({"diagnose-exit", "--signal", "KILL", "--rss=815", "--cpu=0.5", "--json"});
+  EXPECT_EQ(options.command, Command::kDiagnoseExit);
+  EXPECT_EQ(options.diagnose.signal, "KILL");
+  EXPECT_EQ(options.diagnose.resident_bytes, 815u);
+  EXPECT_EQ(options.diagnose.cpu_ratio, 0.5);
+  EXPECT_TRUE(options.diagnose.json);
+  EXPECT_EQ(Parsed({"diagnose-exit", "--code=0"}).diagnose.code, 0);
+  EXPECT_EQ(SignalNumber("SIGKILL"), SIGKILL);
+  EXPECT_EQ(SignalNumber("9"), SIGKILL);
+  EXPECT_EQ(SignalNumber("0"), std::nullopt);
+  EXPECT_EQ(SignalNumber("NOPE"), std::nullopt);
+}
+
 TEST(Options, AFlagMayFollowTheCommand) {
   const Options options = Parsed({"status", "--config.file", "a.yaml", "--json", "--no-collector.load"});
   EXPECT_EQ(options.config_file, "a.yaml");
@@ -200,7 +266,8 @@ class Help : public testing::TestWithParam<std::vector<const char*>> {
 INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values(std::vector<const char*>{}, std::vector{"serve"},
                                          std::vector{"status"}, std::vector{"traits"}, std::vector{"explain"},
-                                         std::vector{"check-config"}, std::vector{"doctor"}));
+                                         std::vector{"check-config"}, std::vector{"doctor"},
+                                         std::vector{"run"}, std::vector{"diagnose-exit"}));
 
 TEST_P(Help, FitsATerminalWithoutNoise) {
   const std::string text = Text();
@@ -219,6 +286,9 @@ TEST(HelpText, TheProgramsNamesAllThereIs) {
                            "traits",
                            "explain PID",
                            "check-config FILE",
+                           "diagnose-exit",
+                           "run ",
+                           "--socket",
                            "--web.listen-address",
                            "(default :10058)",
                            "--web.telemetry-path",

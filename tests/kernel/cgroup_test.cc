@@ -171,5 +171,36 @@ TEST(CgroupReaderTest, RealV1Groups) {
   child.KillAndReap();
 }
 
+std::optional<uint64_t> OomKills(const FakeTree& tree, std::string_view membership) {
+  const RootedReader root(tree.root());
+  const auto kills = CgroupReader(root).OomKills(membership);
+  return kills ? std::optional(kills->count) : std::nullopt;
+}
+
+TEST(CgroupOomKillsTest, V2PrefersTheGroupsOwn) {
+  FakeTree tree;
+  tree.Write("cgroup.controllers", "memory\n");
+  tree.Write("a/memory.events", "oom 1\noom_kill 5\n");
+  EXPECT_EQ(OomKills(tree, "0::/a\n"), 5u);
+  tree.Write("a/memory.events.local", "oom 1\noom_kill 2\n");
+  EXPECT_EQ(OomKills(tree, "0::/a\n"), 2u);
+}
+
+TEST(CgroupOomKillsTest, V1AlsoWhereBothAreMounted) {
+  FakeTree tree;
+  tree.MakeDirectory("unified/a");
+  tree.Write("memory/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+  EXPECT_EQ(OomKills(tree, "4:memory:/a\n1:cpu:/\n0::/a\n"), 3u);
+}
+
+TEST(CgroupOomKillsTest, AGroupThatDoesNotTellIsUnknown) {
+  FakeTree tree;
+  tree.Write("cgroup.controllers", "memory\n");
+  tree.Write("memory.stat", "anon 1\n");
+  EXPECT_EQ(OomKills(tree, "0::/\n"), std::nullopt);
+  EXPECT_EQ(OomKills(tree, "0::/../b\n"), std::nullopt);
+  EXPECT_EQ(OomKills(tree, "nonsense"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace agent_exporter

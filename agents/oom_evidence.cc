@@ -1,0 +1,55 @@
+#include "agents/oom_evidence.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr double kRereadSeconds = 60;
+constexpr double kForgetSeconds = 300;
+
+}  // namespace
+
+void OomEvidence::NoteAlive(const ProcessKey& key, std::shared_ptr<const std::string> membership,
+                            std::optional<uint64_t> host_kills, double now) {
+  auto [at, inserted] = roots_.try_emplace(key);
+  Root& root = at->second;
+  root.noted_at = now;
+  root.host_kills = host_kills;
+  if (membership == nullptr) return;
+  const bool moved = root.membership == nullptr || *root.membership != *membership;
+  if (!inserted && !moved && now - root.read_at < kRereadSeconds) return;
+  root.membership = std::move(membership);
+  root.kills = cgroups_.OomKills(*root.membership);
+  root.read_at = now;
+}
+
+OomFinding OomEvidence::Judge(const ProcessKey& key, std::optional<uint64_t> host_kills) {
+  const auto found = roots_.find(key);
+  if (found == roots_.end()) return {};
+  const Root root = std::move(found->second);
+  roots_.erase(found);
+
+  if (root.kills) {
+    const std::optional<CgroupOomKills> now = cgroups_.OomKills(*root.membership);
+    if (now && now->path == root.kills->path && now->count > root.kills->count) {
+      return {OomVerdict::kConfirmed, absl::StrCat("oom_kill of memory cgroup ", now->path, " rose from ",
+                                                   root.kills->count, " to ", now->count)};
+    }
+  }
+  if (!root.host_kills || !host_kills) return {};
+  if (*host_kills == *root.host_kills) {
+    return {OomVerdict::kDenied, "the kernel counted no OOM kill on this host meanwhile"};
+  }
+  // Its last cgroup may not be the one we know.
+  return {OomVerdict::kUnclear, absl::StrCat("the kernel counted ", *host_kills - *root.host_kills,
+                                             " OOM kills on this host meanwhile, none in its known cgroup")};
+}
+
+void OomEvidence::Expire(double now) {
+  absl::erase_if(roots_, [now](const auto& entry) { return now - entry.second.noted_at > kForgetSeconds; });
+}
+
+}  // namespace agent_exporter

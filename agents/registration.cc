@@ -1,0 +1,60 @@
+// Tracker's roots by registration: processes that are agents because whoever started them says so.
+
+#include <algorithm>
+#include <utility>
+
+#include "agents/tracker.h"
+
+namespace agent_exporter {
+namespace {
+
+// Looks after which a registered process that never turned up is given up.
+constexpr uint64_t kRegisteredLooks = 3;
+
+}  // namespace
+
+void Tracker::Register(Registration registration) {
+  if (const auto found = processes_.find(registration.key.pid); found != processes_.end()) {
+    found->second.examine = true;
+  }
+  if (Registered* known = FindRegistered(registration.key)) {
+    known->registration = std::move(registration);
+    known->since = generation_;
+    return;
+  }
+  registered_.push_back({.registration = std::move(registration), .group = nullptr, .since = generation_});
+}
+
+Tracker::Registered* Tracker::FindRegistered(const ProcessKey& key) {
+  const auto found =
+      std::find_if(registered_.begin(), registered_.end(), [&key](const Registered& registered) {
+        const ProcessKey& known = registered.registration.key;
+        return !registered.gone && known.pid == key.pid &&
+               (known.start_ticks == key.start_ticks || key.start_ticks == 0);
+      });
+  return found == registered_.end() ? nullptr : &*found;
+}
+
+// Its parent died before any look saw the two together, and the reaper of the agent adopted it.
+void Tracker::AdoptBelowReaper(TrackedProcess& process) {
+  if (registered_.empty() || process.lineage != nullptr || process.registered) return;
+  const TrackedProcess* parent = ParentOf(process);
+  if (parent == nullptr) return;
+  for (const Registered& registered : registered_) {
+    const Registration& registration = registered.registration;
+    if (registered.group == nullptr || registration.reaper != parent->stat.key) continue;
+    if (registration.helper == process.stat.key.pid) continue;
+    process.lineage = registered.group;
+    process.lineage_ppid = 0;  // whoever it was, it is not the parent any more
+    return;
+  }
+}
+
+void Tracker::ForgetRegistered() {
+  std::erase_if(registered_, [this](const Registered& registered) {
+    return registered.gone ||
+           (registered.group == nullptr && generation_ - registered.since > kRegisteredLooks);
+  });
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,47 @@
+// How the agents' roots ended (spec.md D).
+
+#include "collectors/family.h"
+
+namespace agent_exporter::collectors {
+namespace {
+
+const char* ResourceName(ResourceUse::Resource resource) {
+  switch (resource) {
+    case ResourceUse::Resource::kFds:
+      return "fds";
+    case ResourceUse::Resource::kMemory:
+      return "memory";
+    case ResourceUse::Resource::kPids:
+      return "pids";
+  }
+  return "";
+}
+
+}  // namespace
+
+Families exits(const Observation& observation) {
+  Family exits = Family::Counter("agent_exits_total",
+                                 "Roots that ended, by category: success, sigterm, oom-host, oom-heap, "
+                                 "plugin-error, unknown; unobserved: nobody told how.");
+  Family ratio =
+      Family::Gauge("agent_last_exit_resource_used_ratio",
+                    "How full the tightest limit was when the root that ended last was last seen.");
+  Family time =
+      Family::Gauge("agent_last_exit_timestamp_seconds", "When a root was last seen to have ended.");
+  for (const AgentSample& agent : observation.agents) {
+    // From 0 on: increase() does not see a counter that is born as 1.
+    for (const ExitCategory category : kExitCategories) {
+      const auto found = agent.counters.exits.find(category);
+      const uint64_t count = found == agent.counters.exits.end() ? 0 : found->second;
+      exits.Add(AgentLabels(agent, {{"category", std::string(ExitCategoryName(category))}}), count);
+    }
+    if (!agent.last_exit) continue;
+    for (const auto& [resource, used] : agent.last_exit->used_ratio) {
+      ratio.Add(AgentLabels(agent, {{"resource", ResourceName(resource)}}), used);
+    }
+    time.Add(AgentLabels(agent), agent.last_exit->wall_seconds);
+  }
+  return Collected(exits, ratio, time);
+}
+
+}  // namespace agent_exporter::collectors

@@ -1,0 +1,137 @@
+// `agent_exporter run`: starts a command, attends it, and says why it ended.
+
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agents/label_value.h"
+#include "exporter/commands.h"
+#include "exporter/listen_address.h"
+#include "exporter/logging.h"
+#include "exporter/run_watching.h"
+#include "run/attend.h"
+#include "run/diagnosis.h"
+#include "run/guardian.h"
+#include "run/launcher.h"
+#include "run/stderr_lines.h"
+
+namespace agent_exporter {
+namespace {
+
+// Everything that can be wrong with the flags, before anything starts.
+absl::Status CheckRunOptions(const RunOptions& options, const std::string& name) {
+  for (const absl::Status& status :
+       {CheckSlotLabel("name", name, false), CheckSlotLabel("kind", options.kind, true),
+        CheckSlotLabel("slot", options.slot, true)}) {
+    if (!status.ok()) return status;
+  }
+  if (!options.interval.empty() && options.interval != "0") {
+    if (const auto interval = ParseDuration(options.interval); !interval.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--interval: ", interval.status().message()));
+    }
+  }
+  std::vector<ListenAddress> addresses;
+  for (const std::string& text : options.listen) {
+    auto address = ParseListenAddress(text, true);
+    if (!address.ok()) return address.status();
+    addresses.push_back(*std::move(address));
+  }
+  return TryListen(addresses);
+}
+
+std::string CommandName(const RunOptions& options) {
+  if (!options.name.empty()) return options.name;
+  const std::string& command = options.command.front();
+  return command.substr(command.rfind('/') + 1);
+}
+
+// By a temporary file and rename, so that nobody reads half of it.
+absl::Status WriteDiagnosis(const Diagnosis& diagnosis, const std::string& path) {
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
+  std::ofstream file(temporary);
+  file << DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  file.close();
+  if (!file.fail() && std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
+  std::remove(temporary.c_str());
+  return absl::PermissionDeniedError(absl::StrCat("cannot write --diagnosis-file ", path));
+}
+
+struct Ended {
+  int status = 0;  // as wait(2)
+};
+
+absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& name, std::ostream& err) {
+  const RunOptions& run = options.run;
+  const SignalState signals = BlockAttendedSignals();
+  auto guardian = Guardian::Start(run.capture_stderr);
+  if (!guardian.ok()) return guardian.status();
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+  const auto started = std::chrono::steady_clock::now();
+  Descriptor& stderr_for_task = (*guardian)->stderr_for_task();
+  const auto task = Launch({run.command, stderr_for_task.get(), signals});
+  stderr_for_task.Close();
+  if (!task.ok()) return task.status();
+  signal(SIGPIPE, SIG_IGN);  // a scraper that hangs up is not our end
+  Diagnosis diagnosis{.agent = name, .kind = run.kind, .slot = run.slot, .pid = *task};
+  diagnosis.command = Quoted(absl::StrJoin(run.command, " "), 300);
+  (*guardian)->Announce(*task, diagnosis.command);
+
+  auto watching =
+      StartWatching(options, {KeyOf(options.procfs, *task), (*guardian)->pid(), name, run.kind, run.slot});
+  const Attended attended = Attend(*task);
+  diagnosis.lifetime_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  SlotReport report = watching->End(attended);
+  if (run.capture_stderr) (*guardian)->Flush();
+  Reap(*task);
+  watching.reset();
+
+  diagnosis.status = attended.status;
+  diagnosis.self_killed = attended.self_killed;
+  diagnosis.peak_resident_bytes = attended.max_resident_bytes;
+  diagnosis.oom = std::move(report.oom);
+  diagnosis.record = std::move(report.record);
+  if (run.capture_stderr) {
+    bool cut = false;
+    const std::string tail = (*guardian)->Tail(&cut);
+    diagnosis.stderr_known = true;
+    diagnosis.stderr_lines = UsefulStderrLines(tail, run.stderr_prefixes, cut);
+  }
+  Complete(&diagnosis);
+  if (IsAbnormal(diagnosis.category)) err << "agent_exporter: " << Report(diagnosis) << std::flush;
+  if (!run.diagnosis_file.empty()) {
+    if (absl::Status status = WriteDiagnosis(diagnosis, run.diagnosis_file); !status.ok()) Fail(status, err);
+  }
+  return Ended{attended.status};
+}
+
+}  // namespace
+
+int RunRun(const Options& options, std::ostream& err) {
+  SetUpLogging(options.log_level, options.log_format);
+  const std::string name = CommandName(options.run);
+  if (absl::Status status = CheckRunOptions(options.run, name); !status.ok()) return Fail(status, err);
+  const auto ended = RunToItsEnd(options, name, err);
+  if (absl::IsNotFound(ended.status())) {
+    Fail(ended.status(), err);
+    return 127;
+  }
+  if (!ended.ok()) {
+    Fail(ended.status(), err);
+    return 126;
+  }
+  if (WIFSIGNALED(ended->status)) EndAs(ended->status);
+  return WEXITSTATUS(ended->status);
+}
+
+}  // namespace agent_exporter

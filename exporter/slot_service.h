@@ -1,0 +1,47 @@
+// Slots that `agent_exporter run` hands over to this serve: checks that they are the peer's own children and
+// has the sampler watch them.
+//
+// Ownership: borrows the sampler and the recorder, which must outlive this. Thread safety: one thread starts
+// and destroys it.
+
+#ifndef AGENT_EXPORTER_EXPORTER_SLOT_SERVICE_H_
+#define AGENT_EXPORTER_EXPORTER_SLOT_SERVICE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "exporter/options.h"
+#include "exporter/sampler.h"
+#include "run/flight_recorder.h"
+#include "run/slot_server.h"
+
+namespace agent_exporter {
+
+class SlotService {
+ public:
+  // Listens at options.socket. Null: it is switched off, or is "auto" and cannot be had, for which a log line
+  // says why. An error: a path that was asked for cannot be had.
+  static absl::StatusOr<std::unique_ptr<SlotService>> Start(const Options& options, Sampler& sampler,
+                                                            const FlightRecorder& recorder);
+
+ private:
+  SlotService(const Options& options, Sampler& sampler, const FlightRecorder& recorder, std::string path);
+
+  absl::Status Watch(const SlotPeer& peer, const SlotRequest& request);
+  SlotReport End(const SlotRequest& request, const SlotEnd& end);
+
+  const std::string procfs_;
+  Sampler& sampler_;
+  const FlightRecorder& recorder_;
+  SlotServer server_;  // last: its thread ends first
+};
+
+// Where a serve listens and a run looks, best first: options.socket, or for "auto" the runtime directory that
+// systemd gave, that of the user, /run/agent_exporter. Empty for "none".
+std::vector<std::string> SlotSocketPaths(const Options& options, bool serving);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_EXPORTER_SLOT_SERVICE_H_

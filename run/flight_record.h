@@ -1,0 +1,71 @@
+// What the last minutes of one agent looked like: the tail that a diagnosis shows.
+//
+// Units: bytes, seconds, cores. An empty optional could not be read.
+//
+// Thread safety: values and pure functions.
+
+#ifndef AGENT_EXPORTER_RUN_FLIGHT_RECORD_H_
+#define AGENT_EXPORTER_RUN_FLIGHT_RECORD_H_
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agents/observation.h"
+
+namespace agent_exporter {
+
+// One tick. "self" is the root, "tree" the root and everything below it.
+struct FlightPoint {
+  double seconds = 0;  // in a record: before its end; in a ring: CLOCK_MONOTONIC
+  std::optional<uint64_t> resident_bytes, tree_resident_bytes;
+  std::optional<uint64_t> open_fds, tree_open_fds;
+  uint64_t descendants = 0;
+  std::optional<double> cpu_ratio, tree_cpu_ratio;  // empty in the first tick: there is no gap to divide by
+};
+
+struct FlightRecord {
+  std::vector<FlightPoint> points;     // oldest first; the last one is the last external sample
+  std::vector<ResourceUse> resources;  // the tightest limits then
+  // Of the root's whole time under watch, not only of `points`.
+  std::optional<uint64_t> peak_resident_bytes, peak_tree_resident_bytes, peak_open_fds;
+  uint64_t peak_descendants = 0;
+  std::vector<std::string> left_behind;  // "comm (pid)" of what lives on below the root that ended
+};
+
+// The robust slope (agents/theil_sen.h) of one figure; empty with fewer than three points.
+struct Growth {
+  double per_minute = 0;
+  double span_seconds = 0;
+};
+std::optional<Growth> GrowthOf(const std::vector<FlightPoint>& points,
+                               std::optional<double> (*figure)(const FlightPoint&));
+
+// The figures that growth is told of, by name: "resident_bytes", "open_fds", …
+struct FlightFigure {
+  const char* name;
+  bool bytes;
+  std::optional<double> (*value)(const FlightPoint&);
+};
+const std::vector<FlightFigure>& FlightFigures();
+
+// At most `rows` lines, evenly spread and the last one always, below a header; "" without points.
+std::string FlightTable(const FlightRecord& record, size_t rows = 8);
+
+// To and from the form that serve sends to `run`. InvalidArgument for anything else.
+nlohmann::json FlightRecordToJson(const FlightRecord& record);
+absl::StatusOr<FlightRecord> FlightRecordFromJson(const nlohmann::json& json);
+
+// "815.0MB"; a MB is 1,048,576 bytes, as the kernel's MiB.
+std::string Megabytes(uint64_t bytes);
+
+const char* ScopeName(ResourceUse::Scope scope);
+const char* ResourceName(ResourceUse::Resource resource);
+const char* SourceName(ResourceUse::Source source);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_RUN_FLIGHT_RECORD_H_

@@ -1,0 +1,115 @@
+#include "run/flight_recorder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agents/label_value.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr double kKeepAfterEndSeconds = 60;
+
+// A sum that is unknown as soon as one part is.
+void AddPart(std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
+  sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
+}
+
+void Raise(std::optional<uint64_t>& peak, std::optional<uint64_t> value) {
+  if (value) peak = std::max(peak.value_or(0), *value);
+}
+
+}  // namespace
+
+void FlightRecorder::Add(const Observation& observation) {
+  const double now = observation.monotonic_seconds;
+  const std::lock_guard lock(mutex_);
+  for (const AgentSample& agent : observation.agents) {
+    for (const ProcessSample& process : agent.processes) {
+      if (process.role != Role::kRoot) break;  // roots come first
+      if (process.state != 'Z') AddRoot(agent, process, now);
+    }
+  }
+  absl::erase_if(
+      rings_, [now](const auto& entry) { return now - entry.second.newest->seconds > kKeepAfterEndSeconds; });
+}
+
+void FlightRecorder::AddRoot(const AgentSample& agent, const ProcessSample& root, double now) {
+  if (rings_.size() >= kMaxRoots && !rings_.contains(root.key)) {
+    rings_.erase(std::min_element(rings_.begin(), rings_.end(), [](const auto& a, const auto& b) {
+      return a.second.newest->seconds < b.second.newest->seconds;
+    }));
+  }
+  auto [at, first] = rings_.try_emplace(root.key);
+  Ring& ring = at->second;
+  FlightPoint point{.seconds = now,
+                    .resident_bytes = root.usage.resident_bytes,
+                    .tree_resident_bytes = 0,
+                    .open_fds = root.usage.open_fds,
+                    .tree_open_fds = 0};
+  double tree_cpu = 0;
+  for (const ProcessSample& process : agent.processes) {
+    tree_cpu += process.cpu_ratio;
+    if (process.role == Role::kDescendant) {
+      ++point.descendants;
+    }
+    if (process.state == 'Z') continue;  // its memory and descriptors are gone
+    AddPart(point.tree_resident_bytes, process.usage.resident_bytes);
+    AddPart(point.tree_open_fds, process.usage.open_fds);
+  }
+  if (!first) {
+    point.cpu_ratio = root.cpu_ratio;
+    point.tree_cpu_ratio = tree_cpu;
+  }
+  ring.summary.resources = agent.resources;
+  Raise(ring.summary.peak_resident_bytes, point.resident_bytes);
+  Raise(ring.summary.peak_tree_resident_bytes, point.tree_resident_bytes);
+  Raise(ring.summary.peak_open_fds, point.open_fds);
+  ring.summary.peak_descendants = std::max(ring.summary.peak_descendants, point.descendants);
+
+  ring.newest = point;
+  if (ring.points.empty() || now - ring.points.back().seconds >= ring.spacing) ring.points.push_back(point);
+  while (now - ring.points.front().seconds > kSeconds) ring.points.pop_front();
+  if (ring.points.size() > kMaxPoints) Thin(ring);
+}
+
+// Every other point goes, and those to come keep that distance.
+void FlightRecorder::Thin(Ring& ring) {
+  size_t kept = 0;
+  for (size_t i = 0; i < ring.points.size(); i += 2) ring.points[kept++] = ring.points[i];
+  ring.points.resize(kept);
+  ring.spacing = (ring.points.back().seconds - ring.points.front().seconds) / static_cast<double>(kept - 1);
+}
+
+std::vector<std::string> LiveDescendants(const AgentSample& agent, size_t limit) {
+  std::vector<std::string> names;
+  for (const ProcessSample& process : agent.processes) {
+    if (process.role != Role::kDescendant || process.state == 'Z') continue;
+    if (names.size() == limit) {
+      names.push_back("…");
+      break;
+    }
+    names.push_back(absl::StrCat(LabelValue(process.comm), " (", process.key.pid, ")"));
+  }
+  return names;
+}
+
+std::optional<FlightRecord> FlightRecorder::Record(const ProcessKey& root, double now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = rings_.find(root);
+  if (found == rings_.end()) return std::nullopt;
+  const Ring& ring = found->second;
+  FlightRecord record = ring.summary;
+  record.points.assign(ring.points.begin(), ring.points.end());
+  if (ring.newest->seconds > record.points.back().seconds) record.points.push_back(*ring.newest);
+  for (FlightPoint& point : record.points) point.seconds = std::max(0.0, now - point.seconds);
+  return record;
+}
+
+size_t FlightRecorder::roots() const {
+  const std::lock_guard lock(mutex_);
+  return rings_.size();
+}
+
+}  // namespace agent_exporter

@@ -1,0 +1,60 @@
+// Keeps the last ten minutes of every live root, so that what led to its end can be told when it ended.
+//
+// Bounded: at most 300 points a root (every tick while they are few, thinned out as they grow old) and the
+// newest; at most 512 roots, of which the one not seen for longest makes room. A root's ring begins with it,
+// so that a slot that is used again never shows its last run's figures. It is forgotten a minute after its
+// root was last seen.
+//
+// Thread safety: all methods from any thread. Add takes microseconds per agent: a Sampler's listener may call
+// it.
+
+#ifndef AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_
+#define AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "agents/observation.h"
+#include "run/flight_record.h"
+
+namespace agent_exporter {
+
+class FlightRecorder {
+ public:
+  static constexpr double kSeconds = 600;
+  static constexpr size_t kMaxPoints = 300;
+  static constexpr size_t kMaxRoots = 512;
+
+  // Takes in a tick.
+  void Add(const Observation& observation);
+
+  // The record of a root as of `now` (monotonic seconds); empty where no tick saw it alive.
+  std::optional<FlightRecord> Record(const ProcessKey& root, double now) const;
+
+  size_t roots() const;
+
+ private:
+  struct Ring {
+    std::deque<FlightPoint> points;  // at least `spacing` apart
+    double spacing = 0;
+    std::optional<FlightPoint> newest;
+    FlightRecord summary;  // all but points
+  };
+
+  static void Thin(Ring& ring);
+  void AddRoot(const AgentSample& agent, const ProcessSample& root, double now);
+
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<ProcessKey, Ring> rings_;
+};
+
+// "comm (pid)" of what is alive below the roots of `agent`, at most `limit` and then "…".
+std::vector<std::string> LiveDescendants(const AgentSample& agent, size_t limit = 10);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_

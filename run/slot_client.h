@@ -1,0 +1,36 @@
+// run's side of the slot socket (run/slot_messages.h).
+//
+// Thread safety: none. Errors: NotFound: nobody listens at the path; FailedPrecondition: serve said no;
+// DeadlineExceeded: no answer within five seconds.
+
+#ifndef AGENT_EXPORTER_RUN_SLOT_CLIENT_H_
+#define AGENT_EXPORTER_RUN_SLOT_CLIENT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "kernel/descriptor.h"
+#include "run/slot_messages.h"
+
+namespace agent_exporter {
+
+class SlotClient {
+ public:
+  // Connects and has the process watched.
+  static absl::StatusOr<std::unique_ptr<SlotClient>> HandOver(const std::string& socket_path,
+                                                              const SlotRequest& request);
+
+  // Tells of its end and returns what serve knows of it.
+  absl::StatusOr<SlotReport> End(const SlotEnd& end);
+
+ private:
+  explicit SlotClient(Descriptor socket) : socket_(std::move(socket)) {}
+  absl::StatusOr<std::string> Ask(const std::string& line);
+
+  Descriptor socket_;
+};
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_RUN_SLOT_CLIENT_H_

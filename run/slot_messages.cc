@@ -1,0 +1,128 @@
+#include "run/slot_messages.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "agents/label_value.h"
+
+namespace agent_exporter {
+namespace {
+
+using nlohmann::json;
+
+// Texts of processes may hold any byte; what is no UTF-8 becomes U+FFFD.
+std::string Line(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+template <typename Result, typename Read>
+absl::StatusOr<Result> Parse(std::string_view line, const char* key, Read read) {
+  try {
+    const json message = json::parse(line);
+    return read(message.at(key));
+  } catch (const json::exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat("bad message: ", error.what()));
+  }
+}
+
+OomVerdict VerdictOf(const std::string& name) {
+  for (const OomVerdict verdict : {OomVerdict::kConfirmed, OomVerdict::kDenied}) {
+    if (name == OomVerdictName(verdict)) return verdict;
+  }
+  return OomVerdict::kUnclear;
+}
+
+}  // namespace
+
+std::string SlotRequestLine(const SlotRequest& request) {
+  return Line({{"watch",
+                {{"pid", request.key.pid},
+                 {"start_ticks", request.key.start_ticks},
+                 {"helper", request.helper},
+                 {"name", request.name},
+                 {"kind", request.kind},
+                 {"slot", request.slot}}}});
+}
+
+std::string SlotEndLine(const SlotEnd& end) {
+  return Line({{"ended",
+                {{"status", end.status},
+                 {"self_killed", end.self_killed},
+                 {"max_resident_bytes", end.max_resident_bytes}}}});
+}
+
+std::string SlotReplyLine(const absl::Status& status) {
+  return status.ok() ? Line({{"ok", true}}) : Line({{"error", std::string(status.message())}});
+}
+
+std::string SlotReportLine(const SlotReport& report) {
+  json message = {
+      {"oom", {{"verdict", OomVerdictName(report.oom.verdict)}, {"evidence", report.oom.evidence}}}};
+  if (report.record) message["flight"] = FlightRecordToJson(*report.record);
+  return Line({{"report", std::move(message)}});
+}
+
+absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line) {
+  return Parse<SlotRequest>(line, "watch", [](const json& from) -> absl::StatusOr<SlotRequest> {
+    SlotRequest request{.key = {from.at("pid"), from.at("start_ticks")},
+                        .helper = from.value("helper", 0),
+                        .name = from.at("name"),
+                        .kind = from.value("kind", ""),
+                        .slot = from.value("slot", "")};
+    if (request.key.pid <= 1) return absl::InvalidArgumentError("bad message: no such pid");
+    for (const absl::Status& status :
+         {CheckSlotLabel("name", request.name, false), CheckSlotLabel("kind", request.kind, true),
+          CheckSlotLabel("slot", request.slot, true)}) {
+      if (!status.ok()) return status;
+    }
+    return request;
+  });
+}
+
+absl::StatusOr<SlotEnd> ParseSlotEnd(std::string_view line) {
+  return Parse<SlotEnd>(line, "ended", [](const json& from) -> absl::StatusOr<SlotEnd> {
+    return SlotEnd{.status = from.at("status"),
+                   .self_killed = from.at("self_killed"),
+                   .max_resident_bytes = from.at("max_resident_bytes")};
+  });
+}
+
+absl::Status ParseSlotReply(std::string_view line) {
+  const auto ok = Parse<bool>(line, "ok", [](const json&) -> absl::StatusOr<bool> { return true; });
+  if (ok.ok()) return absl::OkStatus();
+  const auto error =
+      Parse<std::string>(line, "error", [](const json& from) -> absl::StatusOr<std::string> { return from; });
+  return error.ok() ? absl::FailedPreconditionError(*error) : error.status();
+}
+
+absl::StatusOr<SlotReport> ParseSlotReport(std::string_view line) {
+  return Parse<SlotReport>(line, "report", [](const json& from) -> absl::StatusOr<SlotReport> {
+    SlotReport report;
+    report.oom = {VerdictOf(from.at("oom").at("verdict")), from.at("oom").at("evidence")};
+    if (const auto flight = from.find("flight"); flight != from.end()) {
+      auto record = FlightRecordFromJson(*flight);
+      if (!record.ok()) return record.status();
+      report.record = *std::move(record);
+    }
+    return report;
+  });
+}
+
+absl::Status CheckSlotLabel(std::string_view flag, std::string_view text, bool may_be_empty) {
+  std::string why;
+  if (text.empty() && !may_be_empty) why = "is empty";
+  if (std::any_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) {
+    why = "holds a control character";
+  }
+  if (why.empty() && LabelValue(text) != text) {
+    why = text.size() > LabelValue(text).size() ? "is longer than 128 bytes" : "is no valid UTF-8";
+  }
+  if (why.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--", absl::string_view(flag.data(), flag.size()), " ",
+                                                 Quoted(text), " ", why,
+                                                 "; a label is 1 to 128 bytes of UTF-8 text"));
+}
+
+}  // namespace agent_exporter

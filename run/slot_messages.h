@@ -1,0 +1,65 @@
+// What `agent_exporter run` and a serve on the same host say to each other over a Unix socket, so that one
+// scrape target shows every slot. One JSON object a line, in this order:
+//
+//   run    {"watch": {"pid": 12, "start_ticks": 345, "helper": 13, "name": "codex", "kind": "", "slot": "1"}}
+//   serve  {"ok": true} or {"error": "…"}, after which it hangs up
+//   run    {"ended": {"status": 9, "self_killed": false, "max_resident_bytes": 123}}   while still a zombie
+//   serve  {"report": {"oom": {"verdict": "confirmed", "evidence": "…"}, "flight": {…}}}
+//
+// A run that hangs up without "ended" was killed; its process stays watched. pid is as serve sees it (one pid
+// namespace).
+//
+// Thread safety: values and pure functions. Errors: InvalidArgument.
+
+#ifndef AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_
+#define AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agents/exit_category.h"
+#include "kernel/process.h"
+#include "run/flight_record.h"
+
+namespace agent_exporter {
+
+inline constexpr size_t kLongestSlotRequest = 8 << 10;
+inline constexpr size_t kLongestSlotReply = 1 << 20;
+
+struct SlotRequest {
+  ProcessKey key;
+  pid_t helper = 0;  // another child of run's that is not the task's; 0: none
+  std::string name, kind, slot;
+};
+
+struct SlotEnd {
+  int status = 0;  // as wait(2)
+  bool self_killed = false;
+  uint64_t max_resident_bytes = 0;
+};
+
+struct SlotReport {
+  OomFinding oom;
+  std::optional<FlightRecord> record;
+};
+
+// One line each, with its newline.
+std::string SlotRequestLine(const SlotRequest& request);
+std::string SlotEndLine(const SlotEnd& end);
+std::string SlotReplyLine(const absl::Status& status);
+std::string SlotReportLine(const SlotReport& report);
+
+absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line);
+absl::StatusOr<SlotEnd> ParseSlotEnd(std::string_view line);
+// Ok, or FailedPrecondition with what serve said.
+absl::Status ParseSlotReply(std::string_view line);
+absl::StatusOr<SlotReport> ParseSlotReport(std::string_view line);
+
+// The reason why `text` cannot be the label value that --`flag` asks for, in one line; ok for what can.
+absl::Status CheckSlotLabel(std::string_view flag, std::string_view text, bool may_be_empty);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_

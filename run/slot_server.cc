@@ -1,0 +1,162 @@
+#include "run/slot_server.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr size_t kMaxConnections = 256;
+constexpr size_t kMaxOfOneUser = 64;
+
+}  // namespace
+
+struct SlotServer::Connection {
+  Descriptor socket;
+  SlotPeer peer;
+  std::string received;
+  std::optional<SlotRequest> request;
+  bool ended = false;
+};
+
+SlotServer::SlotServer(std::string path, Callbacks callbacks)
+    : path_(std::move(path)), callbacks_(std::move(callbacks)) {}
+
+SlotServer::~SlotServer() { Stop(); }
+
+absl::Status SlotServer::Start() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path_.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat("socket path ", path_, " is too long; at most ",
+                                                   sizeof(address.sun_path) - 1, " bytes"));
+  }
+  memcpy(address.sun_path, path_.data(), path_.size());
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  std::error_code ignored;  // bind says what is wrong
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
+
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
+  if (bind(socket.get(), name, sizeof(address)) != 0) {
+    if (errno != EADDRINUSE) return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
+    const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (connect(probe.get(), name, sizeof(address)) == 0) {
+      return absl::AlreadyExistsError(absl::StrCat("another agent_exporter listens at ", path_));
+    }
+    struct stat info{};
+    if (errno != ECONNREFUSED || lstat(path_.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path_, " is there and is no socket of ours; remove it"));
+    }
+    unlink(path_.c_str());
+    if (bind(socket.get(), name, sizeof(address)) != 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
+    }
+  }
+  // Who may have what watched is decided by whose child it is.
+  chmod(path_.c_str(), 0666);
+  if (listen(socket.get(), 64) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
+  wake_ = Descriptor(eventfd(0, EFD_CLOEXEC));
+  if (!wake_.ok()) return absl::ErrnoToStatus(errno, "making an eventfd");
+  socket_ = std::move(socket);
+  thread_ = std::thread([this] { Loop(); });
+  return absl::OkStatus();
+}
+
+void SlotServer::Stop() {
+  if (!thread_.joinable()) return;
+  const uint64_t one = 1;
+  (void)!write(wake_.get(), &one, sizeof(one));
+  thread_.join();
+  connections_.clear();
+  unlink(path_.c_str());
+  socket_.Close();
+}
+
+void SlotServer::Loop() {
+  while (true) {
+    std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+    for (const Connection& connection : connections_) fds.push_back({connection.socket.get(), POLLIN, 0});
+    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    if (fds[0].revents != 0) return;
+    auto at = connections_.begin();
+    for (size_t i = 2; i < fds.size(); ++i) {
+      const bool goes_on = fds[i].revents == 0 || Serve(*at);
+      if (!goes_on && at->request && !at->ended) callbacks_.lost(*at->request);
+      at = goes_on ? std::next(at) : connections_.erase(at);
+    }
+    if (fds[1].revents != 0) Accept();
+  }
+}
+
+void SlotServer::Accept() {
+  Connection connection;
+  connection.socket = Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (!connection.socket.ok() ||
+      getsockopt(connection.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return;
+  }
+  connection.peer = {peer.pid, peer.uid};
+  const auto of_user = std::count_if(connections_.begin(), connections_.end(),
+                                     [&](const Connection& other) { return other.peer.uid == peer.uid; });
+  if (connections_.size() >= kMaxConnections ||
+      (peer.uid != 0 && static_cast<size_t>(of_user) >= kMaxOfOneUser)) {
+    const std::string no =
+        SlotReplyLine(absl::ResourceExhaustedError("too many slots are handed over already"));
+    (void)!send(connection.socket.get(), no.data(), no.size(), MSG_NOSIGNAL);
+    return;
+  }
+  connections_.push_back(std::move(connection));
+}
+
+bool SlotServer::Serve(Connection& connection) {
+  char buffer[4096];
+  const ssize_t got = recv(connection.socket.get(), buffer, sizeof(buffer), 0);
+  if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
+  connection.received.append(buffer, static_cast<size_t>(got));
+  for (size_t end; (end = connection.received.find('\n')) != std::string::npos;) {
+    const std::string line = connection.received.substr(0, end);
+    connection.received.erase(0, end + 1);
+    const std::optional<std::string> answer = Answer(connection, line);
+    if (!answer) return false;
+    // A peer that does not read its answer does not get to hold up the others.
+    if (send(connection.socket.get(), answer->data(), answer->size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+        static_cast<ssize_t>(answer->size())) {
+      return false;
+    }
+    if (!connection.request || connection.ended) return false;  // refused, or done
+  }
+  return connection.received.size() <= kLongestSlotRequest;
+}
+
+std::optional<std::string> SlotServer::Answer(Connection& connection, const std::string& line) {
+  if (!connection.request) {
+    auto request = ParseSlotRequest(line);
+    if (!request.ok()) return SlotReplyLine(request.status());
+    const absl::Status status = callbacks_.watch(connection.peer, *request);
+    if (status.ok()) connection.request = *std::move(request);
+    return SlotReplyLine(status);
+  }
+  const auto end = ParseSlotEnd(line);
+  if (!end.ok()) return std::nullopt;
+  connection.ended = true;
+  return SlotReportLine(callbacks_.ended(*connection.request, *end));
+}
+
+}  // namespace agent_exporter

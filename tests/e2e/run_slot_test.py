@@ -95,7 +95,6 @@ class SlotTest(RunTestCase):
         run.finish()
         self.assertEqual(run.code, 1)
         self.assertIn(b"this process watches itself", run.err)
-        self.assertIn("flight", run.diagnosis)
 
     def test_a_serve_that_goes_away_costs_the_figures_only(self):
         serve = self.serve()

@@ -122,8 +122,10 @@ def column_override(spec):
     if spec["steps"]:
         properties["thresholds"] = thresholds(spec["steps"])
         properties["color"] = {"mode": "thresholds"}
-    if spec["mappings"]:
-        properties["mappings"] = list(spec["mappings"])
+    # Not in the colour of the lowest threshold, which may be red.
+    absent = {"type": "special", "options": {"match": "null", "result": {"text": "–", "color": "text", "index": 9}}}
+    if spec["mappings"] or spec["steps"]:
+        properties["mappings"] = [*spec["mappings"], *([absent] if spec["steps"] else [])]
     if spec["cell"]:
         options = {"type": spec["cell"]}
         if spec["cell"] == "gauge":

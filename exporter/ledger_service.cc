@@ -83,11 +83,15 @@ std::unique_ptr<LedgerService> LedgerService::Make(const Options& options, const
   return service;
 }
 
-void LedgerService::Connect(Sampler& sampler, Scraper& scraper, bool exporter_metrics) {
+void LedgerService::Follow(Sampler& sampler) {
   if (!on()) return;
   sampler.AddListener([recorder = recorder_](const std::shared_ptr<const Observation>& observation) {
     recorder->Offer(observation);
   });
+}
+
+void LedgerService::AddMetrics(Scraper& scraper, bool exporter_metrics) {
+  if (!on()) return;
   scraper.Add("ledger", std::make_shared<LedgerCollectable>(
                             [recorder = recorder_] { return recorder->stats(); }, exporter_metrics));
 }

@@ -40,7 +40,8 @@ class LedgerService {
   const std::string& told() const { return told_; }
 
   // Before the sampler's, the scraper's and the server's start.
-  void Connect(Sampler& sampler, Scraper& scraper, bool exporter_metrics);
+  void Follow(Sampler& sampler);
+  void AddMetrics(Scraper& scraper, bool exporter_metrics);
   void AddRoutes(HttpServer& server, const BearerToken& token);
   void Start();
   void Stop();

@@ -247,15 +247,19 @@ int RunServe(const Options& options, std::ostream& err) {
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
   }
-  scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
-  snapshots.AddMetrics(scraper);
+  // What stands outside the table counts as on by default.
+  if (!options.disable_default_collectors) {
+    scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
+    snapshots.AddMetrics(scraper);
+    ledger->AddMetrics(scraper, !options.disable_exporter_metrics);
+  }
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
   HttpServer server({.listen = options.listen, .tls = *tls, .guard = [&access](const HttpRequest& request) {
                        return access.Refuse(request);
                      }});
   AddRoutes(server, options, *token, metrics, sampler);
-  ledger->Connect(sampler, scraper, !options.disable_exporter_metrics);
+  ledger->Follow(sampler);
   ledger->AddRoutes(server, *token);
   snapshots.AddRoute(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);

@@ -29,7 +29,7 @@ TEST(ParseScreenListTest, CountsTheLiving) {
                 .value_or(9),
             1u);
   EXPECT_EQ(
-      ParseScreenList("There are screens on:\n\t1.a\t(Attached)\n\t2.b (c)\t(Detached)\n\t3.d\t(Dead ???)\n"
+      ParseScreenList("There are screens on:\n\t1.a\t(Attached)\n\t2.b (c)\t(Detached)\n\t3.d\t(Dead ??\?)\n"
                       "Remove dead screens with 'screen -wipe'.\n3 Sockets in /x.\n")
           .value_or(9),
       2u);

@@ -150,9 +150,9 @@ TEST_F(HttpServerTest, GetIsAnsweredWithTheseHeadersAndNoOthers) {
   EXPECT_EQ(Get(Start(), "/metrics"),
             "HTTP/1.1 200 OK\r\n"
             "Content-Type: text/plain; version=0.0.4\r\n"
-            "Content-Length: 5\r\n"
             "X-Content-Type-Options: nosniff\r\n"
             "Connection: close\r\n"
+            "Content-Length: 5\r\n"
             "Cache-Control: no-store\r\n"
             "\r\n"
             "up 1\n");

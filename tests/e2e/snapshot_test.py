@@ -18,7 +18,7 @@ class SnapshotCase(harness.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.tree = harness.Tree(self.directory)
+        self.tree = harness.Tree(self.directory, "wait")
         self.addCleanup(self.tree.stop)
         self.agent = self.tree.name
         self.dir = pathlib.Path(self.directory, "snapshots")

@@ -22,9 +22,9 @@ DiffOptions DefaultDiffOptions() {
   return {.ignore = {},
           .minimum = {{"fork_pressure_pct", {.amount = 1}},
                       {"load1", {.amount = 1}},
-                      {"mem_free_bytes", {.amount = 10, .percent = true}},
-                      {"mem_used_bytes", {.amount = 10, .percent = true}},
-                      {"nproc_cur", {.amount = 10, .percent = true}}}};
+                      {"mem_free_bytes", {.amount = 25, .percent = true}},
+                      {"mem_used_bytes", {.amount = 25, .percent = true}},
+                      {"nproc_cur", {.amount = 50}}}};
 }
 
 std::string ExpandHome(const std::string& path) {

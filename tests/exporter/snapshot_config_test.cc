@@ -67,7 +67,7 @@ TEST(SnapshotConfig, EveryKey) {
   EXPECT_FALSE(options.diff.minimum.at("load1").percent);
   EXPECT_EQ(options.diff.minimum.at("nproc_cur").amount, 5);
   EXPECT_TRUE(options.diff.minimum.at("nproc_cur").percent);
-  EXPECT_EQ(options.diff.minimum.at("mem_used_bytes").amount, 10);  // the default stays
+  EXPECT_EQ(options.diff.minimum.at("mem_used_bytes").amount, 25);  // the default stays
 }
 
 TEST(SnapshotConfig, NoSectionNoSnapshotsAnEmptyOneDefaults) {

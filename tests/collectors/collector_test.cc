@@ -37,6 +37,7 @@ Observation Everything() {
                       .load = HostLoad{.average = {1, 2, 3}, .threads = 4},
                       .pressure = {{{"cpu", "some"}, 1.0}},
                       .processes = 3,
+                      .named_processes = {{"claude", 3}},
                       .pid_max = 10,
                       .threads_max = 20,
                       .open_fds = 1,

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import harness
@@ -42,6 +43,7 @@ class SlotTest(RunTestCase):
         for each in labels:
             self.assert_value(samples, 1, "agent_up", **each)
             self.assertGreater(samples[harness.key("agent_self_resident_memory_bytes", **each)], 0)
+        time.sleep(0.5)  # five ticks: the record is made of ticks, while a scrape looks in between
         os.kill(task_of(runs[0]), signal.SIGKILL)
         runs[0].finish()
         runs[1].finish(b"1\n")
@@ -108,8 +110,9 @@ class SlotTest(RunTestCase):
 
     def test_a_thousand_cycles_leave_nothing_behind(self):
         serve = self.serve(interval="1s")
-        # What a first slot and a first scrape set up for good is there before counting begins.
+        # What a first slot, a first scrape and the first ticks set up for good is there before counting begins.
         self.assertEqual(self.slot(["/bin/true"], "--name=cycle").finish().code, 0)
+        time.sleep(3)
         serve.fresh()
         before = (serve.open_fds(), len(os.listdir(f"/proc/{serve.process.pid}/task")))
         command = [harness.EXPORTER, "run", f"--socket={self.socket}", "--name=cycle", "--", "/bin/true"]

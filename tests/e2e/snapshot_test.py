@@ -24,7 +24,8 @@ class SnapshotCase(harness.TestCase):
         self.dir = pathlib.Path(self.directory, "snapshots")
         self.tmux_dir = os.path.join(self.directory, "tmux")
         os.mkdir(self.tmux_dir)
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("AGENT_EXPORTER")}
+        self.environment = {key: value for key, value in os.environ.items()
+                            if not key.startswith("AGENT_EXPORTER") and key != "STATE_DIRECTORY"}
         self.environment.update(TMUX_TMPDIR=self.tmux_dir, AGENT_EXPORTER_SNAPSHOT_DIR=str(self.dir))
 
     def config(self, extra=""):

@@ -47,12 +47,13 @@ class KeeperTest : public TemporaryLedger {
     observation.monotonic_seconds = monotonic_;
     AgentSample& agent = observation.agents.emplace_back();
     agent.name = "codex";
-    ProcessSample& root = agent.processes.emplace_back();
+    ProcessSample root;
     root.key = {10, 1};
     root.role = Role::kRoot;
     root.comm = "codex";
     root.session = 10;
     root.age_seconds = 1000;
+    agent.processes.push_back(root);
     if (session_) {
       ProcessSample& leader = agent.processes.emplace_back();
       leader.key = {20, 2};

@@ -29,7 +29,7 @@ struct FlightPoint {
 
 struct FlightRecord {
   std::vector<FlightPoint> points;     // oldest first; the last one is the last external sample
-  std::vector<ResourceUse> resources;  // the tightest limits then
+  std::vector<ResourceUse> resources;  // the tightest limits then, as full as in the last two ticks
   // Of the root's whole time under watch, not only of `points`.
   std::optional<uint64_t> peak_resident_bytes, peak_tree_resident_bytes, peak_open_fds;
   uint64_t peak_descendants = 0;

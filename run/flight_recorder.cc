@@ -20,6 +20,19 @@ void Raise(std::optional<uint64_t>& peak, std::optional<uint64_t> value) {
   if (value) peak = std::max(peak.value_or(0), *value);
 }
 
+// `now`, each limit as full as it was in whichever of the two ticks had it fuller: the last one may have
+// caught the root while it was giving everything back.
+std::vector<ResourceUse> Fuller(std::vector<ResourceUse> now, const std::vector<ResourceUse>& before) {
+  for (ResourceUse& use : now) {
+    for (const ResourceUse& other : before) {
+      const bool same =
+          other.scope == use.scope && other.resource == use.resource && other.limit == use.limit;
+      if (same && other.used > use.used) use = other;
+    }
+  }
+  return now;
+}
+
 }  // namespace
 
 void FlightRecorder::Add(const Observation& observation) {
@@ -62,7 +75,8 @@ void FlightRecorder::AddRoot(const AgentSample& agent, const ProcessSample& root
     point.cpu_ratio = root.cpu_ratio;
     point.tree_cpu_ratio = tree_cpu;
   }
-  ring.summary.resources = agent.resources;
+  ring.summary.resources = Fuller(agent.resources, ring.latest_resources);
+  ring.latest_resources = agent.resources;
   Raise(ring.summary.peak_resident_bytes, point.resident_bytes);
   Raise(ring.summary.peak_tree_resident_bytes, point.tree_resident_bytes);
   Raise(ring.summary.peak_open_fds, point.open_fds);

@@ -42,7 +42,8 @@ class FlightRecorder {
     std::deque<FlightPoint> points;  // at least `spacing` apart
     double spacing = 0;
     std::optional<FlightPoint> newest;
-    FlightRecord summary;  // all but points
+    FlightRecord summary;                       // all but points
+    std::vector<ResourceUse> latest_resources;  // the last tick's alone
   };
 
   static void Thin(Ring& ring);

@@ -30,6 +30,8 @@ if [[ ! -e $machine/etc/debian_version ]]; then
 fi
 machine=$(cd "$machine" && pwd)
 cp --dereference /etc/resolv.conf "$machine/etc/resolv.conf"
+# As Debian's installer leaves it; debootstrap alone writes none.
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$machine/etc/hosts"
 rm -rf "$machine/srv/agent_exporter"
 if $worktree; then
   mkdir "$machine/srv/agent_exporter"

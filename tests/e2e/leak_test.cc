@@ -32,6 +32,8 @@ class Leaker {
     if (pipe2(orders_, O_CLOEXEC) != 0 || pipe2(answers_, O_CLOEXEC) != 0) std::abort();
     pid_ = fork();
     if (pid_ == 0) Root();
+    char ready = 0;
+    if (read(answers_[0], &ready, 1) != 1) std::abort();  // both have their names
   }
   ~Leaker() {
     close(orders_[1]);  // the child ends, then the root
@@ -58,6 +60,7 @@ class Leaker {
       _exit(0);
     }
     prctl(PR_SET_NAME, "helper");
+    if (write(answers_[1], "r", 1) != 1) _exit(1);
     char order = 0;
     while (read(orders_[0], &order, 1) == 1) {
       const char answer = open("/dev/null", O_RDONLY) >= 0 ? 'o' : 'e';

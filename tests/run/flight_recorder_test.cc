@@ -91,6 +91,19 @@ TEST_F(FlightRecorderTest, PeaksAreOfTheWholeLife) {
   EXPECT_EQ(recorder_.Record(root().key, now_)->peak_resident_bytes, 5000u);
 }
 
+TEST_F(FlightRecorderTest, ALimitIsAsFullAsBeforeTheRootGaveEverythingBack) {
+  const auto fds = [this](uint64_t used) {
+    agent_.resources = {
+        {ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit, used, 256}};
+    Tick(1);
+    return recorder_.Record(root().key, now_)->resources.at(0).used;
+  };
+  EXPECT_EQ(fds(200), 200u);
+  EXPECT_EQ(fds(256), 256u);
+  EXPECT_EQ(fds(37), 256u);  // it may be on its way out
+  EXPECT_EQ(fds(38), 38u);   // it was not
+}
+
 TEST_F(FlightRecorderTest, AnEndedRootIsForgottenAfterAMinute) {
   Tick(1);
   const ProcessKey key = root().key;

@@ -3,21 +3,6 @@
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
-namespace {
-
-const char* ResourceName(ResourceUse::Resource resource) {
-  switch (resource) {
-    case ResourceUse::Resource::kFds:
-      return "fds";
-    case ResourceUse::Resource::kMemory:
-      return "memory";
-    case ResourceUse::Resource::kPids:
-      return "pids";
-  }
-  return "";
-}
-
-}  // namespace
 
 Families exits(const Observation& observation) {
   Family exits = Family::Counter("agent_exits_total",
@@ -37,7 +22,7 @@ Families exits(const Observation& observation) {
     }
     if (!agent.last_exit) continue;
     for (const auto& [resource, used] : agent.last_exit->used_ratio) {
-      ratio.Add(AgentLabels(agent, {{"resource", ResourceName(resource)}}), used);
+      ratio.Add(AgentLabels(agent, {{"resource", Name(resource)}}), used);
     }
     time.Add(AgentLabels(agent), agent.last_exit->wall_seconds);
   }

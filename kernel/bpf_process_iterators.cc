@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/rooted_reader.h"
 
@@ -41,6 +42,13 @@ absl::StatusOr<Descriptor> ProcessIterators::Open(pid_t pid, bool hold) {
   absl::StatusOr<Descriptor> pass = Pass(*link);
   if (hold && pass.ok() && links_.size() < max_held_) links_.emplace(pid, *std::move(link));
   return pass;
+}
+
+void ProcessIterators::KeepOnly(absl::Span<const ProcessKey> keys) {
+  if (links_.size() <= keys.size()) return;
+  absl::flat_hash_set<pid_t> wanted;
+  for (const ProcessKey& key : keys) wanted.insert(key.pid);
+  absl::erase_if(links_, [&wanted](const auto& link) { return !wanted.contains(link.first); });
 }
 
 }  // namespace agent_exporter

@@ -13,7 +13,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "kernel/descriptor.h"
+#include "kernel/process.h"
 
 namespace agent_exporter {
 
@@ -28,6 +30,8 @@ class ProcessIterators {
   absl::StatusOr<Descriptor> Open(pid_t pid, bool hold);
 
   void Forget(pid_t pid) { links_.erase(pid); }
+  // Forgets all but these: who ended between two looks is asked for no more, and nobody says so.
+  void KeepOnly(absl::Span<const ProcessKey> keys);
 
  private:
   absl::StatusOr<Descriptor> Link(pid_t pid);

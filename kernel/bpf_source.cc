@@ -172,6 +172,7 @@ class BpfSource final : public ProcessSource {
     for (const ProcessKey& key : keys) {
       if (absl::Status status = ReadProcess(key.pid, true, &records_); !status.ok()) return status;
     }
+    iterators_.KeepOnly(keys);
     TakeOver();
     rows->clear();
     for (const ProcessKey& key : keys) {

@@ -224,6 +224,21 @@ TEST_F(BpfTest, ProcessesReadOnceOrGoneHoldNoDescriptor) {
   EXPECT_EQ(open_fds(), held - 1);
 }
 
+TEST_F(BpfTest, NothingIsHeldForWhoIsNoLongerAskedFor) {
+  std::vector<std::unique_ptr<Stopped>> crowd;
+  for (int i = 0; i < 60; ++i) crowd.push_back(std::make_unique<Stopped>(1));
+  const auto all = ByPid(*bpf_);
+  const auto key = [&](int i) { return all.at(crowd[i]->pid()).key; };
+  const auto open_fds = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  std::vector<ProcessStat> rows;
+  ASSERT_TRUE(bpf_->ReadSome({key(0), key(1)}, &rows).ok());
+  const auto with_two = open_fds();
+  ASSERT_TRUE(bpf_->ReadSome({key(1)}, &rows).ok());
+  EXPECT_EQ(open_fds(), with_two - 1);
+}
+
 TEST_F(BpfTest, ChildrenTimeOfOneProcessIsNotCutToTicks) {
   const ProcessKey self = ByPid(*bpf_).at(getpid()).key;
   for (int i = 0; i < 20; ++i) {

@@ -35,6 +35,9 @@ class FormatsTest(harness.TestCase):
                 self.assertEqual(answer.text.endswith("# EOF\n"), "openmetrics" in content_type)
 
     def test_both_carry_the_same_samples(self):
+        # The ledger has figures from its first write on, which comes from a thread of its own.
+        harness.wait_for(lambda: harness.key("agent_exporter_ledger_last_write_timestamp_seconds") in self.exporter_.scrape(),
+                         "the ledger's first write")
         text = self.exporter_.scrape()
         openmetrics = self.exporter_.scrape(accept=harness.OPENMETRICS)
         self.assertGreater(len(text), 100)

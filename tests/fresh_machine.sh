@@ -7,6 +7,7 @@
 #   --worktree   takes the files as they are, not the last commit
 #   --tests      runs tests/run.sh there as well
 #   MIRROR       environment: the Debian mirror, else debootstrap's own
+#   NODE_EXTRA_CA_CERTS  environment: certificates that npm needs in this network, taken along
 #
 # DIRECTORY is made if need be and kept: remove it for a machine that is fresh again.
 set -euo pipefail
@@ -32,6 +33,11 @@ machine=$(cd "$machine" && pwd)
 cp --dereference /etc/resolv.conf "$machine/etc/resolv.conf"
 # As Debian's installer leaves it; debootstrap alone writes none.
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$machine/etc/hosts"
+network=()
+if [[ -n ${NODE_EXTRA_CA_CERTS:-} ]]; then
+  cp --dereference "$NODE_EXTRA_CA_CERTS" "$machine/srv/network-certificates.crt"
+  network=(NODE_EXTRA_CA_CERTS=/srv/network-certificates.crt)
+fi
 rm -rf "$machine/srv/agent_exporter"
 if $worktree; then
   mkdir "$machine/srv/agent_exporter"
@@ -64,7 +70,7 @@ inside() {
     mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
     mount --bind "$1/dev/pts/ptmx" "$1/dev/ptmx"
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 \
-      chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1" || status=$?
+      "${@:3}" chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1" "${network[@]}" || status=$?
   end_processes
   return "$status"
 }

@@ -68,7 +68,7 @@ struct ResourceUse {
 };
 
 // Whether what counts against a limit has been growing in a way that ends at the limit;
-// agents/leak_evidence.h says how that is judged. One for each ResourceUse of an agent.
+// agents/leak_detector.h says how that is judged. One for each ResourceUse of an agent.
 struct LeakEvidence {
   ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
   ResourceUse::Resource resource = ResourceUse::Resource::kFds;

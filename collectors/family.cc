@@ -25,37 +25,9 @@ Labels AgentLabels(const AgentSample& agent, Labels more) {
   return labels;
 }
 
-const char* Name(ResourceUse::Scope scope) { return scope == ResourceUse::Scope::kSelf ? "self" : "tree"; }
-
-const char* Name(ResourceUse::Resource resource) {
-  switch (resource) {
-    case ResourceUse::Resource::kFds:
-      return "fds";
-    case ResourceUse::Resource::kMemory:
-      return "memory";
-    case ResourceUse::Resource::kPids:
-      return "pids";
-  }
-  return "";
-}
-
 void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu) {
   family.Add(AgentLabels(agent, {{"mode", "user"}}), static_cast<double>(cpu.user_ns) / 1e9);
   family.Add(AgentLabels(agent, {{"mode", "system"}}), static_cast<double>(cpu.system_ns) / 1e9);
-}
-
-const char* Name(ResourceUse::Source source) {
-  switch (source) {
-    case ResourceUse::Source::kRlimit:
-      return "rlimit";
-    case ResourceUse::Source::kCgroup:
-      return "cgroup";
-    case ResourceUse::Source::kCgroupAncestor:
-      return "cgroup_ancestor";
-    case ResourceUse::Source::kHost:
-      return "host";
-  }
-  return "";
 }
 
 uint64_t Instances(const AgentSample& agent) {

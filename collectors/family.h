@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agents/observation.h"
+#include "agents/resource_names.h"  // label values of scope, resource and source
 #include "collectors/collector.h"
 #include "prometheus/client_metric.h"
 #include "prometheus/metric_family.h"
@@ -61,11 +62,6 @@ Families Collected(F&&... families) {
 
 // agent, and kind and slot where the rule set them; then `more`.
 Labels AgentLabels(const AgentSample& agent, Labels more = {});
-
-// Label values of scope, resource and source.
-const char* Name(ResourceUse::Scope scope);
-const char* Name(ResourceUse::Resource resource);
-const char* Name(ResourceUse::Source source);
 
 // {mode="user"} and {mode="system"}, in seconds.
 void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu);

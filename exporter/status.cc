@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agents/label_value.h"
+#include "agents/resource_names.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
 
@@ -76,16 +77,11 @@ Summary Summarise(const AgentSample& agent) {
   return s;
 }
 
-const char* ResourceName(ResourceUse::Resource resource) {
-  static constexpr std::array<const char*, 3> kNames = {"fds", "memory", "pids"};
-  return kNames[static_cast<size_t>(resource)];
-}
-
 std::string NearestLimit(const AgentSample& agent) {
   const auto tightest = std::max_element(agent.resources.begin(), agent.resources.end(),
                                          [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
   if (tightest == agent.resources.end()) return kAbsent;
-  return absl::StrFormat("%s %.0f%%", ResourceName(tightest->resource), tightest->ratio() * 100);
+  return absl::StrFormat("%s %.0f%%", Name(tightest->resource), tightest->ratio() * 100);
 }
 
 std::string FullName(const AgentSample& agent) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agents/resource_names.h"
 #include "run/diagnosis.h"
 
 namespace agent_exporter {
@@ -36,8 +37,8 @@ std::string LimitLine(const std::vector<ResourceUse>& resources) {
   for (const ResourceUse& use : resources) {
     const bool bytes = use.resource == ResourceUse::Resource::kMemory;
     const auto figure = [bytes](uint64_t value) { return bytes ? Megabytes(value) : absl::StrCat(value); };
-    parts.push_back(absl::StrCat(ResourceName(use.resource), " ", figure(use.used), " of ", figure(use.limit),
-                                 " (", ScopeName(use.scope), ", ", SourceName(use.source), ")"));
+    parts.push_back(absl::StrCat(Name(use.resource), " ", figure(use.used), " of ", figure(use.limit), " (",
+                                 Name(use.scope), ", ", Name(use.source), ")"));
   }
   return absl::StrJoin(parts, "; ");
 }

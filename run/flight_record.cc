@@ -77,34 +77,4 @@ std::string Megabytes(uint64_t bytes) {
   return absl::StrFormat("%.1fMB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-const char* ScopeName(ResourceUse::Scope scope) {
-  return scope == ResourceUse::Scope::kSelf ? "self" : "tree";
-}
-
-const char* ResourceName(ResourceUse::Resource resource) {
-  switch (resource) {
-    case ResourceUse::Resource::kFds:
-      return "fds";
-    case ResourceUse::Resource::kMemory:
-      return "memory";
-    case ResourceUse::Resource::kPids:
-      return "pids";
-  }
-  return "";
-}
-
-const char* SourceName(ResourceUse::Source source) {
-  switch (source) {
-    case ResourceUse::Source::kRlimit:
-      return "rlimit";
-    case ResourceUse::Source::kCgroup:
-      return "cgroup";
-    case ResourceUse::Source::kCgroupAncestor:
-      return "cgroup_ancestor";
-    case ResourceUse::Source::kHost:
-      return "host";
-  }
-  return "";
-}
-
 }  // namespace agent_exporter

@@ -62,10 +62,6 @@ absl::StatusOr<FlightRecord> FlightRecordFromJson(const nlohmann::json& json);
 // "815.0MB"; a MB is 1,048,576 bytes, as the kernel's MiB.
 std::string Megabytes(uint64_t bytes);
 
-const char* ScopeName(ResourceUse::Scope scope);
-const char* ResourceName(ResourceUse::Resource resource);
-const char* SourceName(ResourceUse::Source source);
-
 }  // namespace agent_exporter
 
 #endif  // AGENT_EXPORTER_RUN_FLIGHT_RECORD_H_

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agents/resource_names.h"
 #include "run/flight_record.h"
 
 namespace agent_exporter {
@@ -20,11 +21,11 @@ std::optional<Value> Get(const json& from, const char* key) {
   return found == from.end() ? std::nullopt : std::optional<Value>(found->get<Value>());
 }
 
-// The value of an enum whose name `name` gives; throws on any other text.
-template <typename Enum>
-Enum Named(const json& text, const char* (*name)(Enum), std::initializer_list<Enum> all) {
-  for (const Enum value : all) {
-    if (text.get<std::string>() == name(value)) return value;
+// The one of `all` that has this name; throws on any other text.
+template <typename Values>
+auto Named(const json& text, const Values& all) {
+  for (const auto value : all) {
+    if (text.get<std::string>() == Name(value)) return value;
   }
   throw json::other_error::create(501, "unknown name " + text.dump(), nullptr);
 }
@@ -41,13 +42,9 @@ FlightPoint PointFromJson(const json& from) {
 }
 
 ResourceUse ResourceFromJson(const json& from) {
-  using Use = ResourceUse;
-  return {.scope = Named(from.at("scope"), &ScopeName, {Use::Scope::kSelf, Use::Scope::kTree}),
-          .resource = Named(from.at("resource"), &ResourceName,
-                            {Use::Resource::kFds, Use::Resource::kMemory, Use::Resource::kPids}),
-          .source = Named(
-              from.at("source"), &SourceName,
-              {Use::Source::kRlimit, Use::Source::kCgroup, Use::Source::kCgroupAncestor, Use::Source::kHost}),
+  return {.scope = Named(from.at("scope"), kScopes),
+          .resource = Named(from.at("resource"), kResources),
+          .source = Named(from.at("source"), kSources),
           .used = from.at("used"),
           .limit = from.at("limit")};
 }
@@ -67,9 +64,9 @@ json FlightRecordToJson(const FlightRecord& record) {
     result["points"].push_back(std::move(to));
   }
   for (const ResourceUse& use : record.resources) {
-    result["limits"].push_back({{"scope", ScopeName(use.scope)},
-                                {"resource", ResourceName(use.resource)},
-                                {"source", SourceName(use.source)},
+    result["limits"].push_back({{"scope", Name(use.scope)},
+                                {"resource", Name(use.resource)},
+                                {"source", Name(use.source)},
                                 {"used", use.used},
                                 {"limit", use.limit}});
   }

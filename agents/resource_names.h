@@ -1,0 +1,26 @@
+// The words for a limit's scope, resource and source: label values, keys of the JSON, columns.
+//
+// Thread safety: pure functions.
+
+#ifndef AGENT_EXPORTER_AGENTS_RESOURCE_NAMES_H_
+#define AGENT_EXPORTER_AGENTS_RESOURCE_NAMES_H_
+
+#include <array>
+
+#include "agents/observation.h"
+
+namespace agent_exporter {
+
+inline constexpr std::array kScopes = {ResourceUse::Scope::kSelf, ResourceUse::Scope::kTree};
+inline constexpr std::array kResources = {ResourceUse::Resource::kFds, ResourceUse::Resource::kMemory,
+                                          ResourceUse::Resource::kPids};
+inline constexpr std::array kSources = {ResourceUse::Source::kRlimit, ResourceUse::Source::kCgroup,
+                                        ResourceUse::Source::kCgroupAncestor, ResourceUse::Source::kHost};
+
+const char* Name(ResourceUse::Scope scope);
+const char* Name(ResourceUse::Resource resource);
+const char* Name(ResourceUse::Source source);
+
+}  // namespace agent_exporter
+
+#endif  // AGENT_EXPORTER_AGENTS_RESOURCE_NAMES_H_

@@ -3,12 +3,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -16,9 +12,13 @@
 
 #include "agents/rules_yaml.h"
 #include "exporter/snapshot_meta_config.h"
+#include "exporter/user_file.h"
+#include "exporter/yaml_values.h"
 
 namespace agent_exporter {
 namespace {
+
+using std::chrono::milliseconds;
 
 bool ParseNumber(std::string_view text, uint32_t* value) {
   const char* end = text.data() + text.size();
@@ -26,50 +26,29 @@ bool ParseNumber(std::string_view text, uint32_t* value) {
   return !text.empty() && result.ec == std::errc() && result.ptr == end;
 }
 
-absl::Status BadValue(const YAML::Node& node, std::string_view file, std::string_view what) {
-  return absl::InvalidArgumentError(fmt::format("{}: {}", YamlPosition(node, file), what));
-}
-
-template <typename Duration>
-absl::Status ReadDuration(const YAML::Node& node, std::string_view file, std::string_view key,
-                          Duration* value) {
-  if (!node) return absl::OkStatus();
-  if (!node.IsScalar()) return BadValue(node, file, fmt::format("{} must be a duration such as 5s", key));
-  const auto parsed = ParseDuration(node.Scalar());
-  if (!parsed.ok())
-    return BadValue(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
-  *value = std::chrono::duration_cast<Duration>(*parsed);
-  return absl::OkStatus();
-}
-
 absl::Status ReadScalars(const YAML::Node& root, std::string_view file, Config* config) {
-  std::chrono::milliseconds sample_interval{0};
+  milliseconds sample_interval{0}, forget_after = config->forget_after;
   for (absl::Status status : {
-           ReadDuration(root["sample_interval"], file, "sample_interval", &sample_interval),
-           ReadDuration(root["forget_after"], file, "forget_after", &config->forget_after),
-           ReadDuration(root["collector_timeout"], file, "collector_timeout", &config->collector_timeout),
+           ReadYamlDuration(root["sample_interval"], file, "sample_interval", milliseconds(100),
+                            &sample_interval),
+           ReadYamlDuration(root["forget_after"], file, "forget_after", milliseconds(0), &forget_after),
+           ReadYamlDuration(root["collector_timeout"], file, "collector_timeout", milliseconds(1),
+                            &config->collector_timeout),
        }) {
     if (!status.ok()) return status;
   }
-  if (root["sample_interval"]) {
-    if (sample_interval < std::chrono::milliseconds(100)) {
-      return BadValue(root["sample_interval"], file, "sample_interval must be at least 100ms");
-    }
-    config->sample_interval = sample_interval;
-  }
-  if (config->collector_timeout < std::chrono::milliseconds(1)) {
-    return BadValue(root["collector_timeout"], file, "collector_timeout must be at least 1ms");
-  }
+  if (root["sample_interval"]) config->sample_interval = sample_interval;
+  config->forget_after = std::chrono::duration_cast<std::chrono::seconds>(forget_after);
   if (const YAML::Node node = root["max_agents"]) {
     uint32_t value = 0;
     if (!node.IsScalar() || !ParseNumber(node.Scalar(), &value) || value < 1 || value > 10000) {
-      return BadValue(node, file, "max_agents must be a whole number from 1 to 10000");
+      return YamlError(node, file, "max_agents must be a whole number from 1 to 10000");
     }
     config->max_agents = value;
   }
   if (const YAML::Node node = root["builtin_profiles"]) {
     if (!YAML::convert<bool>::decode(node, config->builtin_profiles)) {
-      return BadValue(node, file, "builtin_profiles must be true or false");
+      return YamlError(node, file, "builtin_profiles must be true or false");
     }
   }
   return absl::OkStatus();
@@ -82,7 +61,7 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   Config config{.rules = *std::move(none)};
   if (root.IsDefined() && !root.IsNull()) {
     if (!root.IsMap())
-      return BadValue(root, file, "the file must be a map; it starts with a key such as agents:");
+      return YamlError(root, file, "the file must be a map; it starts with a key such as agents:");
     absl::Status status = CheckYamlKeys(root, file,
                                         {"agents", "builtin_profiles", "sample_interval", "max_agents",
                                          "forget_after", "collector_timeout", "ledger", "meta", "snapshot"});
@@ -122,31 +101,13 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
   try {
     return FromYaml(YAML::Load(std::string(text)), file);
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
-                                                  file, error.mark.line + 1, error.msg));
+    return YamlSyntaxError(file, error);
   }
-}
-
-// With stdio and not a stream: a directory opens well and says what it is only when read, which a stream
-// throws.
-absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  std::string text;
-  char buffer[4096];
-  for (size_t got = 1; file != nullptr && got > 0; text.append(buffer, got)) {
-    got = std::fread(buffer, 1, sizeof buffer, file.get());
-  }
-  if (file != nullptr && std::ferror(file.get()) == 0) return text;
-  const int error = errno;
-  const std::string what =
-      fmt::format("cannot read the configuration file {}: {}", path, std::strerror(error));
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(what);
-  return error == ENOENT ? absl::NotFoundError(what) : absl::FailedPreconditionError(what);
 }
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
   if (path.empty()) return DefaultConfig();
-  auto text = ReadConfigFile(path);
+  auto text = ReadUserFile("the configuration file", path);
   if (!text.ok()) return text.status();
   return ParseConfig(*text, path);
 }

@@ -1,14 +1,14 @@
 // The configuration file.
 //
-//   agents: […]               # match rules, agents/rules_yaml.h
-//   snapshot: {…}             # exporter/snapshot_config.h
-//   builtin_profiles: true    # the rules for well-known agents after one's own
-//   ledger: {…}               # exporter/ledger_config.h
-//   sample_interval: 5s       # the sampler's tick; ratios are taken over it; 1s where there are events, else
-//   5s max_agents: 200           # more names than that fold into agent="other" forget_after: 1h          #
-//   how long a discovered agent shows agent_up 0 after its last process went collector_timeout: 2s     # a
-//   collector that takes longer is cut off
-//   meta: […]                 # where agents' agent_meta comes from, exporter/snapshot_meta_config.h
+//   agents: […]             # match rules, agents/rules_yaml.h
+//   builtin_profiles: true  # the rules for well-known agents after one's own
+//   sample_interval: 5s     # the sampler's tick, over which ratios are taken; 1s by default with events
+//   max_agents: 200         # more names than that fold into agent="other"
+//   forget_after: 1h        # how long a discovered agent shows agent_up 0 after its last process went
+//   collector_timeout: 2s   # a collector that takes longer is cut off
+//   ledger: {…}             # exporter/ledger_config.h
+//   meta: […]               # where agents' agent_meta comes from, exporter/snapshot_meta_config.h
+//   snapshot: {…}           # exporter/snapshot_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
 // Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is
@@ -51,9 +51,6 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
 
 // Reads and parses `path`; an empty path gives the default.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
-
-// The text of a configuration file; errors as LoadConfig.
-absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 
 // "500ms", "5s", "2m", "1h", "7d", at most 3650d; InvalidArgument otherwise.
 absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);

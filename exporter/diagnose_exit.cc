@@ -1,29 +1,13 @@
 // `agent_exporter diagnose-exit`: an end explained from what its parent knows.
 
-#include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "exporter/commands.h"
+#include "exporter/user_file.h"
 #include "run/diagnosis.h"
 #include "run/stderr_lines.h"
 
 namespace agent_exporter {
-namespace {
-
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  std::string text;
-  char buffer[4096];
-  for (size_t got = 1; file != nullptr && got > 0; text.append(buffer, got)) {
-    got = std::fread(buffer, 1, sizeof buffer, file.get());
-  }
-  if (file != nullptr && std::ferror(file.get()) == 0) return text;
-  return absl::NotFoundError("cannot read --stderr-file " + path);
-}
-
-}  // namespace
-
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err) {
   const DiagnoseOptions& given = options.diagnose;
   Diagnosis diagnosis{.self_killed = given.self_killed};
@@ -37,7 +21,7 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
   if (given.oom == "confirmed") diagnosis.oom = {OomVerdict::kConfirmed, "so says --oom"};
   if (given.oom == "denied") diagnosis.oom = {OomVerdict::kDenied, "so says --oom"};
   if (!given.stderr_file.empty()) {
-    const auto text = ReadWhole(given.stderr_file);
+    const auto text = ReadUserFile("--stderr-file", given.stderr_file);
     if (!text.ok()) return Fail(text.status(), err);
     diagnosis.stderr_known = true;
     diagnosis.stderr_lines = UsefulStderrLines(*text, given.stderr_prefixes, false);

@@ -4,28 +4,15 @@
 #include <yaml-cpp/yaml.h>
 
 #include "agents/rules_yaml.h"
-#include "exporter/config.h"
+#include "exporter/yaml_values.h"
 
 namespace agent_exporter {
 namespace {
 
-using std::chrono::milliseconds;
+constexpr std::chrono::seconds kLeastInterval{1};
 
 absl::Status Bad(const YAML::Node& node, std::string_view file, std::string_view what) {
-  return absl::InvalidArgumentError(fmt::format("{}: ledger: {}", YamlPosition(node, file), what));
-}
-
-absl::Status ReadInterval(const YAML::Node& node, std::string_view file, std::string_view key,
-                          milliseconds* value) {
-  if (!node) return absl::OkStatus();
-  const auto parsed = node.IsScalar() ? ParseDuration(node.Scalar())
-                                      : absl::InvalidArgumentError("write a duration such as 60s");
-  if (!parsed.ok()) {
-    return Bad(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
-  }
-  if (*parsed < std::chrono::seconds(1)) return Bad(node, file, fmt::format("{} must be at least 1s", key));
-  *value = *parsed;
-  return absl::OkStatus();
+  return YamlError(node, file, fmt::format("ledger: {}", what));
 }
 
 absl::Status ReadDays(const YAML::Node& node, std::string_view file, std::string_view key, int* value) {
@@ -51,9 +38,10 @@ absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, 
     }
   }
   for (const absl::Status& read : {
-           ReadInterval(section["sample_interval"], file, "sample_interval", &config->sample_interval),
-           ReadInterval(section["idle_sample_interval"], file, "idle_sample_interval",
-                        &config->idle_sample_interval),
+           ReadYamlDuration(section["sample_interval"], file, "ledger: sample_interval", kLeastInterval,
+                            &config->sample_interval),
+           ReadYamlDuration(section["idle_sample_interval"], file, "ledger: idle_sample_interval",
+                            kLeastInterval, &config->idle_sample_interval),
            ReadDays(section["retention_days"], file, "retention_days", &config->retention_days),
            ReadDays(section["rate_limit_retention_days"], file, "rate_limit_retention_days",
                     &config->rate_limit_retention_days),

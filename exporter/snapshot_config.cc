@@ -12,21 +12,17 @@
 #include <vector>
 
 #include "agents/rules_yaml.h"
-#include "exporter/config.h"
 #include "exporter/snapshot_hooks_config.h"
+#include "exporter/yaml_values.h"
 
 namespace agent_exporter {
 namespace {
-
-absl::Status Error(const YAML::Node& node, std::string_view file, std::string_view what) {
-  return absl::InvalidArgumentError(fmt::format("{}: {}", YamlPosition(node, file), what));
-}
 
 absl::Status ReadWord(const YAML::Node& node, std::string_view file, std::string_view key,
                       std::string* word) {
   if (!node.IsDefined()) return absl::OkStatus();
   if (!node.IsScalar() || node.Scalar().empty())
-    return Error(node, file, fmt::format("{} must be one word; quote it if it holds blanks", key));
+    return YamlError(node, file, fmt::format("{} must be one word; quote it if it holds blanks", key));
   *word = node.Scalar();
   return absl::OkStatus();
 }
@@ -34,7 +30,7 @@ absl::Status ReadWord(const YAML::Node& node, std::string_view file, std::string
 absl::Status ReadWords(const YAML::Node& node, std::string_view file, std::string_view key,
                        std::vector<std::string>* words) {
   if (!node.IsDefined()) return absl::OkStatus();
-  if (!node.IsSequence()) return Error(node, file, fmt::format("{} must be a list, such as [a, b]", key));
+  if (!node.IsSequence()) return YamlError(node, file, fmt::format("{} must be a list, such as [a, b]", key));
   words->clear();
   for (const YAML::Node& item : node) {
     std::string word;
@@ -47,7 +43,7 @@ absl::Status ReadWords(const YAML::Node& node, std::string_view file, std::strin
 
 absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_view file) {
   if (!node.IsMap())
-    return Error(node, file, "a sidecar must be a map, such as {name: proxy, pidfile: /run/proxy.pid}");
+    return YamlError(node, file, "a sidecar must be a map, such as {name: proxy, pidfile: /run/proxy.pid}");
   absl::Status status = CheckYamlKeys(node, file, {"name", "pid", "pidfile", "agent", "comm", "thread"});
   if (!status.ok()) return status;
   SidecarOptions sidecar;
@@ -58,18 +54,18 @@ absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_v
   for (const auto& [key, word] : words) {
     if (status = ReadWord(node[key], file, key, word); !status.ok()) return status;
   }
-  if (sidecar.name.empty()) return Error(node, file, "a sidecar has no name; add name:");
+  if (sidecar.name.empty()) return YamlError(node, file, "a sidecar has no name; add name:");
   if (!pid.empty()) {
     pid_t number = 0;
     const auto parsed = std::from_chars(pid.data(), pid.data() + pid.size(), number);
     if (parsed.ec != std::errc() || parsed.ptr != pid.data() + pid.size() || number <= 0)
-      return Error(node["pid"], file, "pid must be a whole number above 0");
+      return YamlError(node["pid"], file, "pid must be a whole number above 0");
     sidecar.pid = number;
   }
   const int processes = (sidecar.pid ? 1 : 0) + (sidecar.pidfile.empty() ? 0 : 1) +
                         (sidecar.agent.empty() ? 0 : 1) + (sidecar.comm.empty() ? 0 : 1);
   if (processes > 1 || (processes == 0 && sidecar.thread.empty())) {
-    return Error(
+    return YamlError(
         node, file,
         fmt::format("sidecar {}: say which process by exactly one of pid, pidfile, agent and comm, or "
                     "by thread alone for a thread of the agent itself",
@@ -89,16 +85,16 @@ absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view
   if (status.ok()) status = ReadWord(node["name"], file, "name", &agent.name);
   if (status.ok()) status = ReadWord(node["session"], file, "session", &agent.session);
   if (!status.ok()) return status;
-  if (agent.name.empty()) return Error(node, file, "an agent has no name; add name:");
+  if (agent.name.empty()) return YamlError(node, file, "an agent has no name; add name:");
   const YAML::Node sidecars = node["sidecars"];
   if (!sidecars.IsDefined()) return agent;
-  if (!sidecars.IsSequence()) return Error(sidecars, file, "sidecars must be a list, each below a dash");
+  if (!sidecars.IsSequence()) return YamlError(sidecars, file, "sidecars must be a list, each below a dash");
   std::set<std::string> names;
   for (const YAML::Node& item : sidecars) {
     auto sidecar = ReadSidecar(item, file);
     if (!sidecar.ok()) return sidecar.status();
     if (!names.insert(sidecar->name).second)
-      return Error(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name));
+      return YamlError(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name));
     agent.sidecars.push_back(*std::move(sidecar));
   }
   return agent;
@@ -107,13 +103,13 @@ absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view
 absl::Status ReadAgents(const YAML::Node& node, std::string_view file, std::vector<SnapshotAgent>* agents) {
   if (!node.IsDefined()) return absl::OkStatus();
   if (!node.IsSequence())
-    return Error(node, file, "snapshot's agents must be a list of names, such as [codex]");
+    return YamlError(node, file, "snapshot's agents must be a list of names, such as [codex]");
   std::set<std::string> names;
   for (const YAML::Node& item : node) {
     auto agent = ReadAgent(item, file);
     if (!agent.ok()) return agent.status();
     if (!names.insert(agent->name).second)
-      return Error(item, file, fmt::format("agent {} is here twice; remove one", agent->name));
+      return YamlError(item, file, fmt::format("agent {} is here twice; remove one", agent->name));
     agents->push_back(*std::move(agent));
   }
   return absl::OkStatus();
@@ -123,30 +119,19 @@ absl::Status ReadMinimumChange(const YAML::Node& node, std::string_view file,
                                std::map<std::string, MinimumChange>* minimum) {
   if (!node.IsDefined()) return absl::OkStatus();
   if (!node.IsMap())
-    return Error(node, file, "min_change must be a map, such as {load1: 0.5, mem_used_bytes: 5%}");
+    return YamlError(node, file, "min_change must be a map, such as {load1: 0.5, mem_used_bytes: 5%}");
   for (const auto& entry : node) {
     const std::string text = entry.second.IsScalar() ? entry.second.Scalar() : "";
     MinimumChange change{.percent = text.ends_with('%')};
     const char* const end = text.data() + text.size() - (change.percent ? 1 : 0);
     const auto parsed = std::from_chars(text.data(), end, change.amount);
     if (parsed.ec != std::errc() || parsed.ptr != end || !(change.amount >= 0) || std::isinf(change.amount)) {
-      return Error(entry.second, file,
-                   fmt::format("min_change of {} must be a number or a percentage, such as 0.5 or 5%",
-                               entry.first.IsScalar() ? entry.first.Scalar() : "a field"));
+      return YamlError(entry.second, file,
+                       fmt::format("min_change of {} must be a number or a percentage, such as 0.5 or 5%",
+                                   entry.first.IsScalar() ? entry.first.Scalar() : "a field"));
     }
     (*minimum)[entry.first.as<std::string>()] = change;
   }
-  return absl::OkStatus();
-}
-
-absl::Status ReadInterval(const YAML::Node& node, std::string_view file,
-                          std::chrono::milliseconds* interval) {
-  if (!node.IsDefined()) return absl::OkStatus();
-  const auto parsed = ParseDuration(node.IsScalar() ? node.Scalar() : "");
-  if (!parsed.ok())
-    return Error(node, file, fmt::format("interval: {}", std::string(parsed.status().message())));
-  if (*parsed < std::chrono::seconds(1)) return Error(node, file, "interval must be at least 1s");
-  *interval = *parsed;
   return absl::OkStatus();
 }
 
@@ -155,12 +140,14 @@ absl::Status ReadInterval(const YAML::Node& node, std::string_view file,
 absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::string_view file) {
   SnapshotConfig config;
   if (!node.IsDefined() || node.IsNull()) return config;  // `snapshot:` alone: all by default
-  if (!node.IsMap()) return Error(node, file, "snapshot must be a map, such as {interval: 60s}");
+  if (!node.IsMap()) return YamlError(node, file, "snapshot must be a map, such as {interval: 60s}");
   SnapshotOptions& options = config.options;
   absl::Status status =
       CheckYamlKeys(node, file, {"dir", "interval", "agents", "names", "ignore", "min_change", "hooks"});
   if (status.ok()) status = ReadWord(node["dir"], file, "dir", &options.dir);
-  if (status.ok()) status = ReadInterval(node["interval"], file, &options.interval);
+  if (status.ok()) {
+    status = ReadYamlDuration(node["interval"], file, "interval", std::chrono::seconds(1), &options.interval);
+  }
   if (status.ok()) status = ReadAgents(node["agents"], file, &options.agents);
   if (status.ok()) status = ReadWords(node["names"], file, "names", &options.names);
   if (status.ok()) status = ReadWords(node["ignore"], file, "ignore", &options.diff.ignore);

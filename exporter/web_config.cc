@@ -10,6 +10,7 @@
 #include "agents/rules_yaml.h"
 #include "exporter/basic_auth.h"
 #include "exporter/config.h"
+#include "exporter/user_file.h"
 #include "exporter/yaml_values.h"
 
 namespace agent_exporter {
@@ -157,14 +158,13 @@ absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::strin
   try {
     return FromYaml(YAML::Load(std::string(text)), file);
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
-                                                  file, error.mark.line + 1, error.msg));
+    return YamlSyntaxError(file, error);
   }
 }
 
 absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path) {
   if (path.empty()) return WebConfig();
-  auto text = ReadConfigFile(path);
+  auto text = ReadUserFile("the configuration file", path);
   if (!text.ok()) return text.status();
   return ParseWebConfig(*text, path);
 }

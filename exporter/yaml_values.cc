@@ -11,9 +11,27 @@
 #include "exporter/config.h"
 
 namespace agent_exporter {
+namespace {
+
+using std::chrono::milliseconds;
+
+absl::StatusOr<milliseconds> AnyDuration(const YAML::Node& node, std::string_view file,
+                                         std::string_view key) {
+  if (!node.IsScalar()) return YamlError(node, file, fmt::format("{} must be a duration such as 5s", key));
+  auto parsed = ParseDuration(node.Scalar());
+  if (parsed.ok()) return parsed;
+  return YamlError(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
+}
+
+}  // namespace
 
 absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", YamlPosition(node, file), what));
+}
+
+absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error) {
+  return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
+                                                file, error.mark.line + 1, error.msg));
 }
 
 absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key) {
@@ -63,20 +81,31 @@ absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std
   return command;
 }
 
-absl::StatusOr<std::chrono::milliseconds> YamlDuration(const YAML::Node& node, std::string_view file,
-                                                       std::string_view key, std::chrono::milliseconds least,
-                                                       std::chrono::milliseconds most) {
-  if (!node.IsScalar()) return YamlError(node, file, fmt::format("{} must be a duration such as 5s", key));
-  const auto parsed = ParseDuration(node.Scalar());
-  if (!parsed.ok()) {
-    return YamlError(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
-  }
+absl::StatusOr<milliseconds> YamlDuration(const YAML::Node& node, std::string_view file, std::string_view key,
+                                          milliseconds least, milliseconds most) {
+  const auto parsed = AnyDuration(node, file, key);
+  if (!parsed.ok()) return parsed.status();
   if (*parsed < least || *parsed > most) {
     return YamlError(
         node, file,
         fmt::format("{} is {}; it must be from {} to {}", key, Quoted(node.Scalar()), least, most));
   }
   return *parsed;
+}
+
+absl::Status ReadYamlDuration(const YAML::Node& node, std::string_view file, std::string_view key,
+                              milliseconds least, milliseconds* value) {
+  if (!node.IsDefined()) return absl::OkStatus();
+  const auto parsed = AnyDuration(node, file, key);
+  if (!parsed.ok()) return parsed.status();
+  if (*parsed < least) {
+    const bool whole = least % std::chrono::seconds(1) == milliseconds(0);
+    return YamlError(node, file,
+                     whole ? fmt::format("{} must be at least {}s", key, least / std::chrono::seconds(1))
+                           : fmt::format("{} must be at least {}ms", key, least.count()));
+  }
+  *value = *parsed;
+  return absl::OkStatus();
 }
 
 }  // namespace agent_exporter

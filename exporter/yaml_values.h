@@ -15,12 +15,16 @@
 #include "absl/status/statusor.h"
 
 namespace YAML {
+class Exception;
 class Node;
-}
+}  // namespace YAML
 
 namespace agent_exporter {
 
 absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what);
+
+// Of text that is no YAML.
+absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error);
 
 // A text that is not empty.
 absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key);
@@ -37,6 +41,10 @@ absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std
 absl::StatusOr<std::chrono::milliseconds> YamlDuration(const YAML::Node& node, std::string_view file,
                                                        std::string_view key, std::chrono::milliseconds least,
                                                        std::chrono::milliseconds most);
+
+// The same of a key that may be missing: *value then stays as it is.
+absl::Status ReadYamlDuration(const YAML::Node& node, std::string_view file, std::string_view key,
+                              std::chrono::milliseconds least, std::chrono::milliseconds* value);
 
 }  // namespace agent_exporter
 

@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,18 +17,13 @@ constexpr timeval kPatience{5, 0};
 
 absl::StatusOr<std::unique_ptr<SlotClient>> SlotClient::HandOver(const std::string& socket_path,
                                                                  const SlotRequest& request) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat("socket path ", socket_path, " is too long; at most ",
-                                                   sizeof(address.sun_path) - 1, " bytes"));
-  }
-  memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  const auto address = SlotAddress(socket_path);
+  if (!address.ok()) return address.status();
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return absl::NotFoundError(absl::StrCat("no serve listens at ", socket_path, ": ", strerror(errno)));
   }
   std::unique_ptr<SlotClient> client(new SlotClient(std::move(socket)));

@@ -1,6 +1,9 @@
 #include "run/slot_messages.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +37,17 @@ OomVerdict VerdictOf(const std::string& name) {
 }
 
 }  // namespace
+
+absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("socket path ", path, " is too long; at most ", sizeof(address.sun_path) - 1, " bytes"));
+  }
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  return address;
+}
 
 std::string SlotRequestLine(const SlotRequest& request) {
   return Line({{"watch",

@@ -14,6 +14,8 @@
 #ifndef AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_
 #define AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_
 
+#include <sys/un.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +29,9 @@ namespace agent_exporter {
 
 inline constexpr size_t kLongestSlotRequest = 8 << 10;
 inline constexpr size_t kLongestSlotReply = 1 << 20;
+
+// The address of the socket at `path`; InvalidArgument where that is too long for one.
+absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path);
 
 struct SlotRequest {
   ProcessKey key;

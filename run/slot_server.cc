@@ -4,12 +4,10 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -37,23 +35,18 @@ SlotServer::SlotServer(std::string path, Callbacks callbacks)
 SlotServer::~SlotServer() { Stop(); }
 
 absl::Status SlotServer::Start() {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat("socket path ", path_, " is too long; at most ",
-                                                   sizeof(address.sun_path) - 1, " bytes"));
-  }
-  memcpy(address.sun_path, path_.data(), path_.size());
-  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  const auto address = SlotAddress(path_);
+  if (!address.ok()) return address.status();
+  const auto* name = reinterpret_cast<const sockaddr*>(&*address);
   std::error_code ignored;  // bind says what is wrong
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
 
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
-  if (bind(socket.get(), name, sizeof(address)) != 0) {
+  if (bind(socket.get(), name, sizeof(*address)) != 0) {
     if (errno != EADDRINUSE) return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
     const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(probe.get(), name, sizeof(address)) == 0) {
+    if (connect(probe.get(), name, sizeof(*address)) == 0) {
       return absl::AlreadyExistsError(absl::StrCat("another agent_exporter listens at ", path_));
     }
     struct stat info{};
@@ -62,7 +55,7 @@ absl::Status SlotServer::Start() {
           absl::StrCat(path_, " is there and is no socket of ours; remove it"));
     }
     unlink(path_.c_str());
-    if (bind(socket.get(), name, sizeof(address)) != 0) {
+    if (bind(socket.get(), name, sizeof(*address)) != 0) {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
     }
   }

@@ -57,5 +57,13 @@ TEST(CheckSlotLabel, SaysWhatIsWrong) {
               HasSubstr("longer than 128"));
 }
 
+TEST(SlotMessages, AnAddressTakesAPathThatFits) {
+  const std::string longest(sizeof(sockaddr_un::sun_path) - 1, 'x');
+  const auto address = SlotAddress(longest);
+  ASSERT_TRUE(address.ok()) << address.status();
+  EXPECT_EQ(address->sun_path, longest);
+  EXPECT_TRUE(absl::IsInvalidArgument(SlotAddress(longest + "x").status()));
+}
+
 }  // namespace
 }  // namespace agent_exporter

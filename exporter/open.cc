@@ -5,32 +5,11 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "exporter/bearer_token.h"
 #include "exporter/commands.h"
-#include "exporter/state_directory.h"
+#include "exporter/token_file.h"
 #include "exporter/web_config.h"
 
 namespace agent_exporter {
-namespace {
-
-absl::StatusOr<BearerToken> FindToken(const Options& options) {
-  std::string path = options.token_file;
-  if (path.empty()) {
-    auto directory = StateDirectory(SystemStateEnvironment());
-    if (!directory.ok()) return directory.status();
-    path = *directory + "/token";
-  }
-  auto token = BearerToken::Load(path);
-  if (token.ok()) return token;
-  return absl::FailedPreconditionError(
-      absl::StrCat(token.status().message(),
-                   "; the exporter makes it at its first start and names it in its log: give that file with "
-                   "--web.token-file"));
-}
-
-}  // namespace
-
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token) {
   if (options.telemetry_path == "/") {
     return absl::FailedPreconditionError(

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -13,7 +14,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
-#include "kernel/rooted_reader.h"
 
 namespace agent_exporter {
 namespace {
@@ -47,6 +47,11 @@ absl::Status LimitBoundingSet(uint64_t kept) {
       return ErrnoStatus(errno, "dropping from the bounding set");
   }
   return absl::OkStatus();
+}
+
+bool IsLowPort(const std::string& address) {
+  int port = 0;
+  return absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port) && port > 0 && port < 1024;
 }
 
 }  // namespace
@@ -84,6 +89,17 @@ bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_
   if (numbers.size() < 2 || !absl::SimpleAtoi(numbers[0], &major) || !absl::SimpleAtoi(numbers[1], &minor))
     return true;
   return major < 5 || (major == 5 && minor < 19);
+}
+
+KeptPrivileges PrivilegesToKeep(const RootedReader& proc, const std::vector<std::string>& listen) {
+  std::string release, unprivileged_bpf;
+  const auto text = [&proc](const char* file, std::string* buffer) {
+    const auto read = proc.Read(file, buffer);
+    return read.ok() ? *read : std::string_view();
+  };
+  return {.bpf = BpfMustStay(text("sys/kernel/osrelease", &release),
+                             text("sys/kernel/unprivileged_bpf_disabled", &unprivileged_bpf)),
+          .bind_low_ports = std::any_of(listen.begin(), listen.end(), &IsLowPort)};
 }
 
 }  // namespace agent_exporter

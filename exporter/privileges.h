@@ -11,11 +11,10 @@
 // pins it):
 //   - BPF programs that are attached run on; their ring buffer is memory, which reading costs no call.
 //   - bpf(2) by descriptor: BPF_ITER_CREATE on a link and updates of a map, so a BPF source and Track keep
-//   working without
-//     CAP_BPF and CAP_PERFMON. Before Linux 5.19 unprivileged_bpf_disabled refuses every bpf(2) call without
-//     CAP_BPF (kernel/bpf/syscall.c, __sys_bpf): there it has to stay, see BpfMustStay.
-//   - A proc connector socket goes on receiving without CAP_NET_ADMIN. It unsubscribes without it since 6.6
-//   only.
+//     working without CAP_BPF and CAP_PERFMON. Before Linux 5.19 unprivileged_bpf_disabled refuses every
+//     bpf(2) call without CAP_BPF (kernel/bpf/syscall.c, __sys_bpf): there it has to stay, see BpfMustStay.
+//   - A proc connector socket goes on receiving without CAP_NET_ADMIN. It unsubscribes without it only since
+//     6.6.
 //   - Sockets that listen.
 //
 // Thread safety: capset(2) and no_new_privs are the calling thread's and inherited by the threads it starts.
@@ -25,9 +24,12 @@
 #ifndef AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_
 #define AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "kernel/rooted_reader.h"
 
 namespace agent_exporter {
 
@@ -45,6 +47,9 @@ absl::Status DropPrivileges(const KeptPrivileges& kept);
 // unprivileged_bpf_disabled ("" where that file is missing). A release that cannot be read as
 // "major.minor..." counts as old.
 bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled);
+
+// What a server that listens at these addresses ([host]:port) has to keep on this host.
+KeptPrivileges PrivilegesToKeep(const RootedReader& proc, const std::vector<std::string>& listen);
 
 }  // namespace agent_exporter
 

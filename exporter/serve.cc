@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,24 +16,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "collectors/family.h"
 #include "exporter/agents_json.h"
 #include "exporter/bearer_token.h"
 #include "exporter/commands.h"
-#include "exporter/exit_log.h"
 #include "exporter/http_server.h"
-#include "exporter/leak_state.h"
-#include "exporter/ledger_service.h"
 #include "exporter/logging.h"
-#include "exporter/meta_collectable.h"
 #include "exporter/metrics_handler.h"
 #include "exporter/page.h"
 #include "exporter/privileges.h"
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
+#include "exporter/services.h"
 #include "exporter/slot_service.h"
-#include "exporter/snapshot_service.h"
-#include "exporter/state_directory.h"
+#include "exporter/token_file.h"
 #include "exporter/web_access.h"
 #include "exporter/web_config.h"
 
@@ -59,27 +54,10 @@ double CrossCheckSeconds(const std::optional<SnapshotConfig>& snapshot) {
                   : kUsual;
 }
 
-bool IsLowPort(const std::string& address) {
-  const int port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
-  return port > 0 && port < 1024;
-}
-
-// Gives up what only start-up needed. Serving with more than that is worse, not impossible: a warning, no
-// end.
+// Serving with more than that is worse, not impossible: a log line, no end.
 void GiveUpPrivileges(const Options& options) {
-  const RootedReader proc(options.procfs);
-  std::string release, unprivileged_bpf;
-  const auto text = [&proc](const char* file, std::string* buffer) {
-    const auto read = proc.Read(file, buffer);
-    return read.ok() ? *read : std::string_view();
-  };
-  const KeptPrivileges kept{
-      .bpf = BpfMustStay(text("sys/kernel/osrelease", &release),
-                         text("sys/kernel/unprivileged_bpf_disabled", &unprivileged_bpf)),
-      .bind_low_ports = std::any_of(options.listen.begin(), options.listen.end(), &IsLowPort)};
-  if (const absl::Status status = DropPrivileges(kept); !status.ok()) {
-    spdlog::info("privileges that are not needed stay: {}", std::string(status.message()));
-  }
+  const absl::Status status = DropPrivileges(PrivilegesToKeep(RootedReader(options.procfs), options.listen));
+  if (!status.ok()) spdlog::info("privileges that are not needed stay: {}", std::string(status.message()));
 }
 
 void LogWhatIsThere(const Observation& observation) {
@@ -106,40 +84,6 @@ void LogAddresses(const Options& options, const HttpServer& server, bool tls) {
     spdlog::info("listening on {}://{}:{}{}", tls ? "https" : "http", host, server.ports()[i],
                  options.telemetry_path);
   }
-}
-
-// The token of the guarded routes, and in *told what the log should say of it. Without a place to keep one
-// they let nobody in, and all else works; only a file that was asked for by name must be right.
-absl::StatusOr<BearerToken> TokenFor(const Options& options, std::string* told) {
-  if (!options.token_file.empty()) {
-    *told = absl::StrCat("bearer token read from ", options.token_file);
-    return BearerToken::Load(options.token_file);
-  }
-  const auto directory = StateDirectory(SystemStateEnvironment());
-  absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
-  if (status.ok()) {
-    const std::string path = *directory + "/token";
-    auto token = BearerToken::LoadOrMake(path);
-    *told = absl::StrCat("the bearer token for all routes but the metrics is in ", path);
-    if (token.ok()) return token;
-    status = token.status();
-  }
-  *told = absl::StrCat("no bearer token, so only the metrics can be read: ", status.message(),
-                       "; name a file with --web.token-file");
-  return BearerToken();
-}
-
-// Null, and a log line, where there is no place to keep it: evidence is then gathered anew after a restart.
-std::unique_ptr<LeakState> MakeLeakState(Observer& observer) {
-  const auto directory = StateDirectory(SystemStateEnvironment());
-  const absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
-  if (!status.ok()) {
-    spdlog::info("leak evidence is not kept over restarts: {}", std::string(status.message()));
-    return nullptr;
-  }
-  auto state = std::make_unique<LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
-  state->Load();
-  return state;
 }
 
 // A bad file is refused in one log line and what runs goes on.
@@ -191,6 +135,18 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
+  while (true) {
+    int number = 0;
+    if (sigwait(&signals, &number) != 0) continue;
+    if (number != SIGHUP) {
+      spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
+      return;
+    }
+    reload();
+  }
+}
+
 }  // namespace
 
 int RunServe(const Options& options, std::ostream& err) {
@@ -201,12 +157,11 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!config.ok()) return Fail(config.status(), err);
   const std::optional<milliseconds> configured_interval = config->sample_interval;
   const milliseconds collector_timeout = config->collector_timeout;
-  std::vector<MetaOptions> meta_options = std::move(config->meta);
-  const std::set<std::string> enabled = EnabledCollectors(options);
   const std::optional<SnapshotConfig> snapshot = config->snapshot;
+  const std::set<std::string> enabled = EnabledCollectors(options);
 
   std::string token_told;
-  const absl::StatusOr<BearerToken> token = TokenFor(options, &token_told);
+  const absl::StatusOr<BearerToken> token = MakeToken(options, &token_told);
   if (!token.ok()) return Fail(token.status(), err);
   auto web_config = LoadWebConfig(options.web_config_file);
   if (!web_config.ok()) return Fail(web_config.status(), err);
@@ -214,8 +169,7 @@ int RunServe(const Options& options, std::ostream& err) {
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Fail(tls.status(), err);
 
-  const std::unique_ptr<LedgerService> ledger =
-      LedgerService::Make(options, config->ledger, config->rules.rules());
+  Services services(options, *config);  // outlives the sampler
   const sigset_t signals = BlockSignals();
   auto watch = Watch::Make({.procfs = options.procfs,
                             .sysfs = options.sysfs,
@@ -229,65 +183,36 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!watch.ok()) return Fail(watch.status(), err);
   GiveUpPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
-  const std::unique_ptr<LeakState> leak_state = MakeLeakState((*watch)->observer());  // outlives the sampler
+  Observer& observer = (*watch)->observer();
   Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
-  const auto exits = std::make_shared<ExitLog>();
-  sampler.AddListener([exits](const std::shared_ptr<const Observation>& tick) { exits->Take(*tick); });
-  const auto meta = std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(
-      std::move(meta_options), options.procfs, [](const std::string& line) { spdlog::warn("{}", line); }));
-  sampler.AddListener([meta](const auto& observation) { meta->Offer(observation); });
-  SnapshotService snapshots(snapshot, options.snapshot.dir, options.procfs,
-                            [meta](const AgentSample& agent) { return meta->Latest(agent); });
-  snapshots.Follow(sampler);
-  if (leak_state != nullptr) {
-    sampler.AddListener(
-        [&leak_state](const auto& observation) { leak_state->OnTick(observation->monotonic_seconds); });
-  }
+  services.Follow(sampler, observer);
   Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const CollectorRow& row : CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
   }
-  // What stands outside the table counts as on by default.
-  if (!options.disable_default_collectors) {
-    scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta));
-    snapshots.AddMetrics(scraper);
-    ledger->AddMetrics(scraper, !options.disable_exporter_metrics);
-  }
+  services.AddMetrics(scraper);
   MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
   HttpServer server({.listen = options.listen, .tls = *tls, .guard = [&access](const HttpRequest& request) {
                        return access.Refuse(request);
                      }});
   AddRoutes(server, options, *token, metrics, sampler);
-  ledger->Follow(sampler);
-  ledger->AddRoutes(server, *token);
-  snapshots.AddRoute(server, *token);
+  services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
-  auto slots = SlotService::Start(options, sampler, exits->recorder());
+  auto slots = SlotService::Start(options, sampler, services.recorder());
   if (!slots.ok()) return Fail(slots.status(), err);
 
   spdlog::info("{}", VersionLine());
   LogWhatIsThere(*sampler.Latest());
   spdlog::info("{}", token_told);
-  spdlog::info("{}", ledger->told());
-  ledger->Start();
+  services.Start();
   LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
-  while (true) {
-    int number = 0;
-    if (sigwait(&signals, &number) != 0) continue;
-    if (number != SIGHUP) {
-      spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
-      break;
-    }
-    Reload(options, events, sampler, metrics, access);
-  }
+  WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
   server.Stop();
   slots->reset();
   sampler.Stop();
-  ledger->Stop();
-  snapshots.Stop();
-  if (leak_state != nullptr) leak_state->Finish();
+  services.Stop();
   return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "kernel/procfs_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
+#include "tests/kernel/fake_tree.h"
 
 namespace agent_exporter {
 namespace {
@@ -221,6 +222,19 @@ TEST(BpfMustStay, OnlyOnKernelsThatRefuseEveryCall) {
   EXPECT_FALSE(BpfMustStay("5.10.0-28-amd64\n", "0\n"));
   EXPECT_FALSE(BpfMustStay("5.10.0-28-amd64\n", ""));
   EXPECT_TRUE(BpfMustStay("what\n", "2\n"));
+}
+
+TEST(PrivilegesToKeep, GoByTheKernelAndThePorts) {
+  const FakeTree tree;
+  tree.Write("sys/kernel/osrelease", "5.10.0-28-amd64\n");
+  tree.Write("sys/kernel/unprivileged_bpf_disabled", "2\n");
+  const RootedReader proc(tree.root());
+  EXPECT_TRUE(PrivilegesToKeep(proc, {":10058"}).bpf);
+  EXPECT_FALSE(PrivilegesToKeep(proc, {":10058", "[::1]:0", "localhost", "host:99999999999"}).bind_low_ports);
+  EXPECT_TRUE(PrivilegesToKeep(proc, {":10058", "[::1]:443"}).bind_low_ports);
+  tree.Write("sys/kernel/unprivileged_bpf_disabled", "0\n");
+  EXPECT_FALSE(PrivilegesToKeep(proc, {":443"}).bpf);
+  EXPECT_FALSE(PrivilegesToKeep(RootedReader(tree.root() + "/none"), {}).bpf);
 }
 
 }  // namespace

@@ -59,6 +59,28 @@ std::string Positionals(const CLI::App& app) {
   return text;
 }
 
+std::vector<const CLI::App*> Commands(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+// "agent_exporter event rate-limit".
+std::string FullName(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name()
+                                     : absl::StrCat(FullName(*app.get_parent()), " ", app.get_name());
+}
+
+// Its commands; in place of one that does nothing by itself, those below it.
+void AddCommands(const CLI::App& app, const std::string& prefix, std::vector<Entry>* entries) {
+  for (const CLI::App* command : Commands(app)) {
+    const std::string name = prefix + command->get_name();
+    if (command->get_require_subcommand_min() > 0) {
+      AddCommands(*command, name + " ", entries);
+    } else {
+      entries->emplace_back(name + Positionals(*command), command->get_description());
+    }
+  }
+}
+
 std::string CollectorList() {
   std::vector<Entry> entries;
   for (const CollectorRow& row : CollectorTable()) {
@@ -81,7 +103,8 @@ std::string EnvironmentName(std::string_view flag) {
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
                                      CLI::AppFormatMode /*mode*/) const {
-  const CLI::App* const program = app->get_parent();
+  const CLI::App* program = app;
+  while (program->get_parent() != nullptr) program = program->get_parent();
   std::vector<Entry> flags, commands;
   for (const CLI::Option* option : app->get_options()) {
     if (option->get_group() != kCollectorGroup) flags.emplace_back(Term(*option), Meaning(*option));
@@ -90,17 +113,17 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
   const auto own = std::stable_partition(flags.begin(), flags.end(), [](const Entry& flag) {
     return flag.first != "-h, --help" && flag.first != "--version";
   });
-  if (program != nullptr) {
+  if (program != app) {
     flags.erase(own, flags.end());
-    return absl::StrCat("Usage: ", program->get_name(), " ", app->get_name(), Positionals(*app),
-                        " [FLAGS]\n\n", app->get_description(), ".\n", flags.empty() ? "" : "\n",
+    AddCommands(*app, "", &commands);
+    return absl::StrCat("Usage: ", FullName(*app), commands.empty() ? "" : " COMMAND", Positionals(*app),
+                        " [FLAGS]", app->get_footer(), "\n\n", app->get_description(), ".\n",
+                        commands.empty() ? "" : "\nCommands:\n", Listing(commands), flags.empty() ? "" : "\n",
                         Listing(flags), "\nThe flags of ", program->get_name(), " work here too, see ",
                         program->get_name(), " --help.\n");
   }
 
-  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; })) {
-    commands.emplace_back(command->get_name() + Positionals(*command), command->get_description());
-  }
+  AddCommands(*app, "", &commands);
   return absl::StrCat(
       "Usage: ", app->get_name(), " [COMMAND] [FLAGS]\n\n", app->get_description(), "\n\nCommands:\n",
       Listing(commands), "\nFlags:\n", Listing(flags),

@@ -9,8 +9,8 @@
 namespace agent_exporter {
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
-  CLI::App* run = app.add_subcommand(
-      "run", "Start a command, watch it from outside and say why it ended: run [flags] -- CMD ARG...");
+  CLI::App* run = app.add_subcommand("run", "Start a command, watch it from outside and say why it ended");
+  run->footer(" -- CMD ARG...");  // ends the usage line
   run->add_option("--name", options.name, "The agent label (default: the command's name)");
   run->add_option("--kind", options.kind, "The kind label");
   run->add_option("--slot", options.slot, "The slot label");

@@ -319,6 +319,14 @@ TEST(HelpText, ACommandsOwn) {
                     HasSubstr("agent_exporter --help"), Not(HasSubstr("--web."))));
   EXPECT_THAT(Exited({"explain", "--help"}).out,
               testing::StartsWith("Usage: agent_exporter explain PID [FLAGS]\n"));
+  EXPECT_THAT(Exited({"run", "--help"}).out,
+              testing::StartsWith("Usage: agent_exporter run [FLAGS] -- CMD ARG...\n"));
+  EXPECT_THAT(Exited({"event", "--help"}).out,
+              AllOf(testing::StartsWith("Usage: agent_exporter event COMMAND [FLAGS]\n"),
+                    HasSubstr("\nCommands:\n  rate-limit  ")));
+  EXPECT_THAT(Exited({"event", "rate-limit", "--help"}).out,
+              AllOf(testing::StartsWith("Usage: agent_exporter event rate-limit [FLAGS]\n"),
+                    HasSubstr("see agent_exporter --help")));
 }
 
 }  // namespace

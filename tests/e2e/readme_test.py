@@ -1,6 +1,6 @@
-"""What README.md and docs/ show is what the program does: names, flags, files, columns, and the examples as they stand.
+"""What README.md shows is what the program does: the examples as they stand, columns, fields.
 
-The queries are prometheus_test.py's.
+The queries are prometheus_test.py's; what it names and links is docs_test.py's.
 """
 
 import json
@@ -14,7 +14,6 @@ import harness
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = {page.name: page for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]}
 
 
 def block(language, beginning):
@@ -81,51 +80,16 @@ class ReadmeTest(harness.TestCase):
         self.assertEqual(list(shown), list(real))
         self.assertEqual(list(shown["agent_self"]), list(real["agent_self"]))
 
+    def test_doctor_looks_at_what_is_shown(self):
+        shown = re.findall(r"^ok +(\S.*?)  ", block("console", "$ agent_exporter doctor"), re.MULTILINE)
+        looked_at = [line[8:26].rstrip() for line in harness.run("doctor").stdout.splitlines()]
+        self.assertEqual(shown, [name for name in looked_at if name in shown])
+
     def test_the_scrape_config_is_one(self):
         path = self.write("prometheus.yml", block("yaml", "scrape_configs:"))
         result = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True,
                                 timeout=harness.PATIENCE)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-
-    def test_metrics_that_are_named_exist(self):
-        root = self.tree("tree", self.tree("wait").path)
-        # Every collector, and one of them without its file: that is counted as unreadable.
-        proc = self.write("proc/stat", "btime 1\n")
-        nothing = self.exporter(f"--path.procfs={pathlib.Path(proc).parent}")
-        exporter = self.exporter("--collector.io", "--collector.scheduling",
-                                 f"--config.file={self.config_for(root.name)}")
-        root.tell("change")  # ends a child, so there are exits to count
-        event = harness.run("event", "rate-limit", "--agent=codex", "--source=breaker", "--kind=trip",
-                            f"--ledger.path={exporter.state.name}/resource-ledger.db")
-        self.assertEqual(event.returncode, 0, event.stderr)
-        counted = harness.key("agent_rate_limit_events_total", agent="codex", kind="trip")
-        harness.wait_for(lambda: exporter.scrape().get(counted), "the event")
-        there = {name for one in (exporter, nothing) for name, _ in one.fresh()}
-        # What takes a configuration, events or somebody's end to show: the tests of each see it; the name is checked here.
-        there |= {name for folder in ("collectors", "exporter") for source in ROOT.glob(f"{folder}/*.cc")
-                  for name in re.findall(r'"(agent_[a-z0-9_]+)"', source.read_text())}
-        # The guide's example, the program, a collector.
-        others = {"agent_largest_process_resident_memory_bytes", "agent_exporter", "agent_self", "agent_meta"}
-        for name, page in PAGES.items():
-            named = set(re.findall(r"\bagent_[a-z0-9_]*[a-z0-9]\b(?![./])", page.read_text())) - others
-            with self.subTest(name):
-                self.assertEqual(named - there, set())
-
-    def test_flags_that_are_named_exist(self):
-        help_text = harness.run("--help").stdout
-        collectors = re.findall(r"^  (\w+) ", help_text.split("Collectors, ")[1], re.MULTILINE)
-        flags = set(re.findall(r"^  (?:-h, )?(--[\w.-]+)", help_text, re.MULTILINE))
-        flags |= {f"--{no}collector.{name}" for name in collectors for no in ("", "no-")}
-        for name, page in PAGES.items():
-            named = set(re.findall(r"--(?:web|config|collector|no-collector|path|log)\.[\w.-]*\w", page.read_text()))
-            with self.subTest(name):
-                self.assertEqual({flag for flag in named if "largest_process" not in flag} - flags, set())
-
-    def test_files_that_are_linked_exist(self):
-        for name, page in PAGES.items():
-            links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
-            with self.subTest(name):
-                self.assertEqual([link for link in links if not (page.parent / link).exists()], [])
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ int MinimaLadder::Add(double now, double value) {
       Bucket& filling = levels_[static_cast<size_t>(wide)].filling;
       filling.high = std::fmax(filling.high, finished.min);
     }
-    if (number + 1 < kLevels) Merge(finished, &levels_[static_cast<size_t>(number + 1)].filling);
+    if (number + 1 < kLevels) Merge(finished, &levels_[static_cast<size_t>(number) + 1].filling);
   }
   Merge({.min = figure, .max = figure}, &levels_[0].filling);
   return completed;

@@ -4,8 +4,7 @@
 // group. Per snapshot and in this order:
 //   1. presence    who is new, who is gone, who runs another program than before (exec)
 //   2. matching    the rules are asked about the new and the exec'd
-//   3. placement   parents first: root by its own match, descendant by its parent, orphan by where it came
-//   from
+//   3. placement   parents first: root by its own match, descendant by its parent, orphan by its origin
 //   4. accounting  what each process used since the last snapshot goes to its group's counters
 //
 // Lineage: a descendant whose parent died stays its agent's, marked as an orphan. A matched process below

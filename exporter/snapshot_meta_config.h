@@ -5,8 +5,7 @@
 //     - agent: reviewer              # whose, by name; a * at the end stands for any rest
 //       source: claude-code          # claude-code, file, command or none
 //       context_window: 1000000      # claude-code: tokens; default 200000
-//       config_dir: /srv/claude      # claude-code: its CLAUDE_CONFIG_DIR; default ~/.claude of the process'
-//       owner
+//       config_dir: /srv/claude      # claude-code: its CLAUDE_CONFIG_DIR; default ~/.claude of its owner
 //     - agent: "worker-*"
 //       source: file
 //       path: /run/worker/{agent}.json

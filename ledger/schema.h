@@ -3,8 +3,7 @@
 //   sources           agent and source names, once each
 //   samples           one row a source and tick, packed: hundredths of a percent, KiB
 //   hourly            sums and peaks of `samples` by hour, kept by the same transaction: a week's summary
-//   reads
-//                     17,000 rows of it instead of a million
+//                     reads 17,000 rows of it instead of a million
 //   ticks             one row: the last tick and until when its figures count as current
 //   rate_limit_events one row an event; rate_limit_totals counts them and is never pruned
 //   resource_samples  a view with plain names and units, for people with sqlite3 at hand

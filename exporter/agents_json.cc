@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "agents/label_value.h"
 #include "collectors/family.h"
-#include "exporter/formats.h"
+#include "exporter/gzip_response.h"
 #include "exporter/options.h"
 
 namespace agent_exporter {
@@ -215,13 +215,7 @@ HttpHandler AgentsHandler(Sampler& sampler) {
               "\n")};
     }
     HttpResponse response{.content_type = "application/json", .body = AgentsJson(*observation, names)};
-    response.headers["Vary"] = "Accept-Encoding";
-    if (AcceptsGzip(request.header("Accept-Encoding"))) {
-      if (std::string zipped = Gzip(response.body); !zipped.empty()) {
-        response.body = std::move(zipped);
-        response.headers["Content-Encoding"] = "gzip";
-      }
-    }
+    GzipIfAccepted(request, &response);
     return response;
   };
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "collectors/family.h"
+#include "exporter/gzip_response.h"
 #include "exporter/options.h"
 
 namespace agent_exporter {
@@ -51,13 +52,8 @@ HttpResponse MetricsHandler::Handle(const HttpRequest& request) {
     spdlog::warn("metric families left out, their names or samples are not legal: {}",
                  absl::StrJoin(dropped, ", "));
   }
-  response.headers["Vary"] = "Accept, Accept-Encoding";
-  if (AcceptsGzip(request.header("Accept-Encoding"))) {
-    if (std::string zipped = Gzip(response.body); !zipped.empty()) {
-      response.body = std::move(zipped);
-      response.headers["Content-Encoding"] = "gzip";
-    }
-  }
+  response.headers["Vary"] = "Accept";
+  GzipIfAccepted(request, &response);
   return response;
 }
 

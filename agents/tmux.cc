@@ -132,10 +132,12 @@ absl::Status AskServer(const TmuxOptions& options, const std::string& program, c
 
 std::vector<std::string> TmuxList::SessionNames() const {
   std::vector<std::tuple<std::string, std::string, std::string>> sessions;
+  sessions.reserve(panes.size());
   for (const TmuxPane& pane : panes) sessions.emplace_back(pane.session, pane.socket, pane.session_id);
   std::sort(sessions.begin(), sessions.end());
   sessions.erase(std::unique(sessions.begin(), sessions.end()), sessions.end());
   std::vector<std::string> names;
+  names.reserve(sessions.size());
   for (auto& [name, socket, id] : sessions) names.push_back(std::move(name));
   return names;
 }

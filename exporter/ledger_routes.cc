@@ -203,8 +203,8 @@ void AddLedgerRoutes(HttpServer& server, const BearerToken& token, const LedgerV
                                                    {"/resources/samples", &ResourceSamples},
                                                    {"/resources/rate-limits", &ResourceRateLimits}};
   for (const auto& [path, handle] : routes) {
-    server.AddRoute(path, Guarded(token, [view, handle = handle](const HttpRequest& request) {
-                      return handle(view, request);
+    server.AddRoute(path, Guarded(token, [view, answer = handle](const HttpRequest& request) {
+                      return answer(view, request);
                     }));
   }
 }

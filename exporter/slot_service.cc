@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<SlotService>> SlotService::Start(const Options& o
   const std::vector<std::string> paths = SlotSocketPaths(options, true);
   if (paths.empty()) return nullptr;
   std::unique_ptr<SlotService> service(new SlotService(options, sampler, recorder, paths.front()));
-  const absl::Status status = service->server_.Start();
+  absl::Status status = service->server_.Start();
   if (status.ok()) {
     spdlog::info("slots of agent_exporter run are taken over at {}", paths.front());
     return service;

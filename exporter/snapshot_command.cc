@@ -64,6 +64,7 @@ SnapshotAgent ConfiguredAgent(const SnapshotOptions& options, const SnapshotComm
 // A snapshot of nobody is one of the host alone; more likely the name is misspelt.
 void WarnOfUnknown(const Observation& observation, const std::string& name, std::ostream& err) {
   std::vector<std::string> names;
+  names.reserve(observation.agents.size());
   for (const AgentSample& agent : observation.agents) names.push_back(agent.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   Warn(fmt::format("no agent called {} runs or is configured ({}); the snapshot is of the host alone", name,

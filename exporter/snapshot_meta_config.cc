@@ -36,10 +36,10 @@ absl::StatusOr<Source> ReadSource(const YAML::Node& node, std::string_view file)
 // A key that means nothing for this source would be passed over silently otherwise.
 absl::Status CheckKeys(const YAML::Node& node, std::string_view file, Source source) {
   std::vector<std::string_view> known = {"agent", "source"};
-  if (source != Source::kNone) known.push_back("interval");
+  if (source != Source::kNone) known.emplace_back("interval");
   if (source == Source::kClaudeCode) known.insert(known.end(), {"context_window", "config_dir"});
-  if (source == Source::kFile) known.push_back("path");
-  if (source == Source::kCommand) known.push_back("command");
+  if (source == Source::kFile) known.emplace_back("path");
+  if (source == Source::kCommand) known.emplace_back("command");
   return CheckYamlKeys(node, file, known);
 }
 

@@ -24,7 +24,7 @@ SnapshotService::SnapshotService(const std::optional<SnapshotConfig>& config, co
   SnapshotTicker::Options options{
       .snapshot = config->options, .procfs = std::move(procfs), .meta = std::move(meta), .log = &Warn};
   options.snapshot.dir = where;
-  options.on_diff.push_back([hooks = hooks_](const auto& agent, const auto& diff, const auto& snapshot) {
+  options.on_diff.emplace_back([hooks = hooks_](const auto& agent, const auto& diff, const auto& snapshot) {
     hooks->Notify(agent, diff, snapshot);
   });
   ticker_ = std::make_shared<SnapshotTicker>(std::move(options));

@@ -28,7 +28,7 @@ StateEnvironment SystemStateEnvironment() {
 }
 
 absl::StatusOr<std::string> StateDirectory(const StateEnvironment& environment) {
-  const std::string first = environment.state_directory.substr(0, environment.state_directory.find(':'));
+  std::string first = environment.state_directory.substr(0, environment.state_directory.find(':'));
   if (IsAbsolute(first)) return first;
   if (IsAbsolute(environment.xdg_state_home)) return environment.xdg_state_home + "/agent_exporter";
   if (environment.root) return "/var/lib/agent_exporter";

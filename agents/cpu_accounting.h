@@ -7,9 +7,9 @@
 //   - a child that was seen gone before its parent's rise was seen (the snapshot is not atomic): the debt is
 //     kept for one more look;
 //   - a child nobody waits for (SIGCHLD ignored): it never shows in cutime, so the debt lapses after that
-//     look;
+//   look;
 //   - ticks: own figures are cut to whole ticks, so a difference below zero counts as nothing, never as a
-//     step back.
+//   step back.
 //
 // Thread safety: values and free functions.
 

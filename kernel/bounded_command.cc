@@ -84,6 +84,7 @@ std::vector<std::string> Environment(const BoundedCommand& command) {
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> result;
+  result.reserve(texts.size() + 1);
   for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
   result.push_back(nullptr);
   return result;
@@ -239,7 +240,7 @@ absl::StatusOr<std::string> FindProgram(const std::string& program) {
     if (is_program(program)) return program;
   } else if (const char* path = std::getenv("PATH"); path != nullptr && !program.empty()) {
     for (const absl::string_view folder : absl::StrSplit(path, ':')) {
-      const std::string candidate = absl::StrCat(folder.empty() ? "." : folder, "/", program);
+      std::string candidate = absl::StrCat(folder.empty() ? "." : folder, "/", program);
       if (is_program(candidate)) return candidate;
     }
   }

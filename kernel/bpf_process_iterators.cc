@@ -27,7 +27,10 @@ absl::StatusOr<Descriptor> ProcessIterators::Link(pid_t pid) {
   if (!supported_) return absl::UnimplementedError(kWhat);
   bpf_iter_link_info which{};
   which.task.pid = static_cast<__u32>(pid);
-  LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &which, .iter_info_len = sizeof(which));
+  bpf_link_create_opts options{};  // LIBBPF_OPTS is no C++ to clang
+  options.sz = sizeof(options);
+  options.iter_info = &which;
+  options.iter_info_len = sizeof(which);
   Descriptor link(bpf_link_create(program_fd_, 0, BPF_TRACE_ITER, &options));
   if (link.ok()) return link;
   // Older kernels know less of bpf_iter_link_info and say so with one of these.

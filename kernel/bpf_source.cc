@@ -83,7 +83,7 @@ class BpfSource final : public ProcessSource {
 
   absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows) override {
     if (keys.size() * kLoopIsWorth < host_processes_) {
-      const absl::Status status = ReadFew(keys, rows);
+      absl::Status status = ReadFew(keys, rows);
       if (!absl::IsUnimplemented(status)) return status;
       if (keys.size() * kLoopIsWorthBesideProcfs < host_processes_) {
         current_ = false;

@@ -64,7 +64,7 @@ struct Source {
 
 absl::StatusOr<std::vector<Source>> SourcesOf(Database& db, const LedgerWindow& window) {
   std::vector<Source> sources;
-  const absl::Status status = Query(
+  absl::Status status = Query(
       db, "SELECT id, agent, source FROM sources WHERE (?1 = '' OR agent = ?1) AND (?2 = '' OR source = ?2)",
       [&](Statement& statement) {
         statement.Bind(1, std::string_view(window.agent)).Bind(2, std::string_view(window.source));
@@ -175,7 +175,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
   const bool all = window.agent.empty() && window.source.empty();
   const SampleCursor from = after.value_or(SampleCursor{window.now + 1, 0});
   std::vector<Row> rows;
-  const absl::Status status = WithDatabase([&](Database& db) -> absl::Status {
+  absl::Status status = WithDatabase([&](Database& db) -> absl::Status {
     auto sources = SourcesOf(db, window);
     if (!sources.ok()) return sources.status();
     absl::flat_hash_map<int64_t, const Source*> by_id;
@@ -246,7 +246,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
 
 absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
   RateLimits result;
-  const absl::Status status = WithDatabase([&](Database& db) {
+  absl::Status status = WithDatabase([&](Database& db) {
     const auto bind = [&](Statement& statement) {
       statement.Bind(1, window.since).Bind(2, window.now).Bind(3, std::string_view(window.agent));
     };
@@ -273,7 +273,7 @@ absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
 
 absl::StatusOr<std::vector<std::string>> LedgerReader::Agents() {
   std::vector<std::string> agents;
-  const absl::Status status = WithDatabase([&](Database& db) {
+  absl::Status status = WithDatabase([&](Database& db) {
     return Query(
         db, "SELECT DISTINCT agent FROM sources ORDER BY agent", [](Statement&) {},
         [&](const Statement& row) { agents.push_back(row.Text(0)); });

@@ -123,7 +123,7 @@ absl::StatusOr<bool> Statement::Step() {
   const int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  const absl::Status status = ErrorOf(sqlite3_db_handle(handle_.get()), code);
+  absl::Status status = ErrorOf(sqlite3_db_handle(handle_.get()), code);
   sqlite3_reset(handle_.get());
   return status;
 }

@@ -21,6 +21,7 @@ std::optional<double> AsDouble(std::optional<uint64_t> value) {
 std::vector<size_t> Spread(size_t size, size_t count) {
   std::vector<size_t> indices;
   count = std::min(size, count);
+  indices.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     indices.push_back(count == 1 ? size - 1 : i * (size - 1) / (count - 1));
   }

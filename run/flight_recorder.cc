@@ -101,7 +101,7 @@ std::vector<std::string> LiveDescendants(const AgentSample& agent, size_t limit)
   for (const ProcessSample& process : agent.processes) {
     if (process.role != Role::kDescendant || process.state == 'Z') continue;
     if (names.size() == limit) {
-      names.push_back("…");
+      names.emplace_back("…");
       break;
     }
     names.push_back(absl::StrCat(LabelValue(process.comm), " (", process.key.pid, ")"));

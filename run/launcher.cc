@@ -30,6 +30,7 @@ SignalState BlockAttendedSignals() {
 
 absl::StatusOr<pid_t> Launch(const LaunchOptions& options) {
   std::vector<char*> argv;
+  argv.reserve(options.argv.size() + 1);
   for (const std::string& word : options.argv) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   int ends[2];

@@ -5,6 +5,8 @@
 #include <map>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
+
 namespace agent_exporter {
 namespace {
 
@@ -16,7 +18,7 @@ using Flat = std::map<std::string, const Json*>;
 void Flatten(const Json& value, const std::string& key, Flat* flat) {
   if (value.is_object()) {
     for (const auto& [name, child] : value.items())
-      Flatten(child, key.empty() ? name : key + "." + name, flat);
+      Flatten(child, key.empty() ? name : absl::StrCat(key, ".", name), flat);
   } else if (!value.is_null()) {
     (*flat)[key] = &value;
   }

@@ -34,6 +34,7 @@ std::optional<AgentMeta> MetaKeeper::Latest(const AgentSample& agent) const {
 std::vector<MetaKeeper::Entry> MetaKeeper::All() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<Entry> entries;
+  entries.reserve(metas_.size());
   for (const auto& [key, meta] : metas_) {
     entries.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), meta});
   }

@@ -101,8 +101,11 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
   bool any_root = false;
 
   for (const ProcessSample& process : agent.processes) {
-    if (process.state == 'Z') continue;
     const bool root = process.role == Role::kRoot;
+    const uint32_t tasks = std::max(process.threads, 1u);
+    tree_pids.Add(tasks);
+    if (root) self_pids.Add(tasks);
+    if (process.state == 'Z') continue;
     any_root |= root;
     const ProcessUsage& usage = process.usage;
     if (process.limits_known) {
@@ -114,11 +117,9 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
       }
     }
     tree_memory.Add(usage.resident_bytes);
-    tree_pids.Add(process.threads);
     tree_fds.Add(usage.open_fds);
     if (root) {
       self_memory.Add(usage.resident_bytes);
-      self_pids.Add(process.threads);
       self_fds.Add(usage.open_fds);
     }
     const auto entry = processes_.find(process.key);

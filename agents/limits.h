@@ -10,7 +10,9 @@
 //
 // scope self sets the roots' own figures against each limit; scope tree sets what really counts against it:
 // for fds the process of the tree that is nearest to its own limit, for a cgroup everything charged to that
-// cgroup. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that.
+// cgroup. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that. A zombie is a task until
+// somebody waits for it: pid, RLIMIT_NPROC, threads-max and pids.max are given back in release_task()
+// (kernel/exit.c; pids_release in kernel/cgroup/pids.c).
 //
 // Limits are read at most every 60 s, sooner for whatever is more than half full and for whom runs another
 // program than before: `ulimit -n 256; exec agent` is how limits are set.

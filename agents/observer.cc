@@ -80,6 +80,7 @@ Observer::Observer(Options options, RuleSet rules, ProcessSource& source, Proces
       host_reader_(proc, unreadable),
       cgroup_reader_(cgroup_root),
       limits_(files_, cgroup_reader_, unreadable),
+      leaks_(options_.leak_time_factor),
       oom_evidence_(cgroup_reader_),
       tracker_(
           {.self_pid = options_.self_pid,

@@ -178,7 +178,8 @@ int RunServe(const Options& options, std::ostream& err) {
                             .fields = FieldsFor(enabled),
                             .self_pid = getpid(),
                             .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
-                            .cross_check_seconds = CrossCheckSeconds(snapshot)},
+                            .cross_check_seconds = CrossCheckSeconds(snapshot),
+                            .leak_time_factor = options.leak_time_factor},
                            *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
   GiveUpPrivileges(options);  // before the first thread starts

@@ -16,7 +16,12 @@ using Tick = std::shared_ptr<const Observation>;
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 // Null, and a log line, where there is no place to keep it: evidence is then gathered anew after a restart.
-std::unique_ptr<LeakState> MakeLeakState(Observer& observer) {
+std::unique_ptr<LeakState> MakeLeakState(const Options& options, Observer& observer) {
+  if (options.leak_time_factor != 1) {
+    spdlog::warn("a test: leak evidence takes time for {} times as long as it is, and is not kept",
+                 options.leak_time_factor);
+    return nullptr;
+  }
   const auto directory = StateDirectory(SystemStateEnvironment());
   const absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
   if (!status.ok()) {
@@ -47,7 +52,7 @@ void Services::Follow(Sampler& sampler, Observer& observer) {
                      [meta = meta_](const AgentSample& agent) { return meta->Latest(agent); });
   snapshots_->Follow(sampler);
 
-  leak_state_ = MakeLeakState(observer);
+  leak_state_ = MakeLeakState(options_, observer);
   if (leak_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
   }

@@ -108,6 +108,7 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                              .fields = options.fields,
                              .count_names = options.count_names,
                              .cross_check_seconds = options.cross_check_seconds,
+                             .leak_time_factor = options.leak_time_factor,
                              .clock = options.clock};
   watch->observer_ =
       std::make_unique<Observer>(std::move(observer), std::move(config.rules), *watch->source_,

@@ -30,6 +30,7 @@ struct WatchOptions {
   pid_t self_pid = 0;
   std::vector<std::string> count_names;  // as Observer::Options
   double cross_check_seconds = 60;
+  double leak_time_factor = 1;
 };
 
 class Watch {

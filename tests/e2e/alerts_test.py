@@ -1,7 +1,8 @@
 """Caught before the kill, all real: a child of an agent leaks file descriptors; exporter, Prometheus and Alertmanager with the
 shipped files tell a webhook before the child gets EMFILE.
 
-Time runs faster: every duration of the rules is divided by SPEED_UP, by the same generator that wrote the shipped file.
+Time runs faster, by SPEED_UP and for both judges: every duration of the rules is divided by it, by the same generator that wrote
+the shipped file, and the exporter takes each second for so many (--test.leak-time-factor).
 """
 
 import contextlib
@@ -80,6 +81,11 @@ scrape_configs: [{{job_name: agents, static_configs: [{{targets: ['127.0.0.1:{ex
             return json.load(answer)["data"]
         return None
 
+    def assert_both_judges_saw_it(self, when):
+        for judge in ("agent_leak_seconds_to_limit", "agent:leak_floor:seconds_to_limit"):
+            seen = self.api("query", query=f'{judge}{{agent="leaker", scope="tree", resource="fds"}} < Inf', time=when)
+            self.assertEqual(len(seen["result"]), 1, f"{judge} as the page came: {seen}")
+
     def test_the_page_comes_before_the_limit(self):
         script = self.write("leaking_agent.py", PROGRAM)
         config = self.write("agents.yaml", f"""
@@ -89,7 +95,7 @@ agents:
   - name: leaker
     match: {{script: {pathlib.Path(script).name}}}
 """)
-        exporter = self.exporter(f"--config.file={config}")
+        exporter = self.exporter(f"--config.file={config}", f"--test.leak-time-factor={SPEED_UP}")
         manager, webhook = alertmanager.start(self)
         self.prometheus = self.start_prometheus(exporter, manager)
         harness.wait_for(lambda: self.api("query", query="up == 1"), "the first scrape")
@@ -109,16 +115,20 @@ agents:
                 told.setdefault((labels["alertname"], labels["severity"]), (when, alert))
         early = {key: round(hit - when, 1) for key, (when, _) in told.items()}
         print(f"before EMFILE, in seconds of {LEAK_SECONDS}: {early}", file=sys.stderr)
-        pages = {name: alert for (name, severity), (when, alert) in told.items() if severity == "critical" and when < hit}
-        self.assertTrue(pages, f"no page before EMFILE; told: {early}")
-        for alert in pages.values():
+        # The page of both judges, and long after it that of more than 90 %.
+        for name in ("AgentDescendantFdLeak", "AgentNearLimit"):
+            self.assertGreater(early.get((name, "critical"), 0), 0, f"no page {name} before EMFILE; told: {early}")
+            when, alert = told[name, "critical"]
             # Of the child, not of the agent itself, and with the figures.
             self.assertEqual((alert["labels"]["scope"], alert["labels"]["resource"]), ("tree", "fds"))
             self.assertIn(f"of {LIMIT} fds", alert["annotations"]["description"])
             self.assertIn("rlimit", alert["annotations"]["description"])
-        # The rising floor was seen long before.
-        self.assertIn(("AgentDescendantFdLeak", "warning"), told)
-        self.assertGreater(early["AgentDescendantFdLeak", "warning"], 0)
+        when, page = told["AgentDescendantFdLeak", "critical"]
+        full = int(re.search(rf"In use: (\d+) fds of {LIMIT} fds", page["annotations"]["description"])[1]) / LIMIT
+        self.assertLess(full, 0.85)
+        self.assert_both_judges_saw_it(when)
+        # A ticket came first: one judge was enough for it.
+        self.assertGreater(early["AgentDescendantFdLeak", "warning"], early["AgentDescendantFdLeak", "critical"])
         # Nothing was said that is not so.
         self.assertEqual({name for name, _ in told} - {"AgentDescendantFdLeak", "AgentNearLimit"}, set())
         # Every rule was evaluated without an error, and no message holds one.

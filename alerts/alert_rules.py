@@ -97,7 +97,7 @@ class Alerts:
             {look_up('3600 * agent_leak_growth_per_second', unit=unit)}{suffix} an hour over the last
             {look_up('agent_leak_evidence_span_seconds', unit='humanizeDuration')}. At this pace the limit is reached in
             {{{{ $value | humanizeDuration }}}}. {advice}""",
-            wait=leak.page_for if page else leak.ticket_for, keep=leak.keep_firing_for)
+            wait=leak.page_for if page else leak.ticket_for, keep=self.t.keep_firing_for)
 
 
 def leak_alerts(alerts):
@@ -127,7 +127,7 @@ def limit_alerts(alerts):
         f"""{WHO} ({{{{ $labels.scope }}}}) uses {look_up('agent_resource_used')} of {look_up('agent_resource_limit')}
         {{{{ $labels.resource }}}}, {{{{ $value | humanizePercentage }}}}. The limit is: {limit_source()}. Time left at the
         present growth: {look_up('agent_leak_seconds_to_limit{%} < Inf', unit='humanizeDuration', otherwise='no growth seen')}.""",
-        wait=t.near_limit.wait, keep=t.leak.keep_firing_for)
+        wait=t.near_limit.wait, keep=t.keep_firing_for)
     zombies = t.zombies
     series = 'agent_descendants{state="zombie"}'
     alerts.add(
@@ -145,7 +145,7 @@ def limit_alerts(alerts):
         f"""{{{{ $value }}}} children of {WHO} have ended and nobody has waited for them. Each holds a pid; tasks in use:
         {look_up('agent_resource_used{scope="tree", resource="pids", %}', AGENT)} of
         {look_up('agent_resource_limit{scope="tree", resource="pids", %}', AGENT)}. Their parent forgets to call wait.""",
-        wait=alerts.t.interval * 5, keep=t.leak.keep_firing_for)
+        wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     orphans = t.orphans
     alerts.add(
         "AgentOrphansLeftBehind", "warning",
@@ -161,7 +161,7 @@ def limit_alerts(alerts):
         f"""{{{{ $value }}}} processes that {WHO} started go on without a parent
         (the agent itself: {look_up('agent_up', AGENT, '')} of 1 up). They hold
         {look_up('agent_orphans_resident_memory_bytes', AGENT, SIZE)}B of memory.""",
-        wait=alerts.t.interval * 5, keep=t.leak.keep_firing_for)
+        wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     cpu = t.cpu_saturated
     alerts.add(
         "AgentCpuSaturated", "warning",
@@ -171,7 +171,7 @@ def limit_alerts(alerts):
         f"""The agent's own processes of {WHO}, without what they started, have used {{{{ $value | humanize }}}} cores each
         for {cpu.wait}. A single-threaded agent that does so is hung or far behind. Busiest process:
         {look_up('max(agent_process_cpu_usage_ratio{%})', AGENT)} cores.""",
-        wait=cpu.wait)
+        wait=cpu.wait, keep=t.keep_firing_for)
 
 
 def life_alerts(alerts):
@@ -184,7 +184,7 @@ def life_alerts(alerts):
         f"{WHO} has restarted {{{{ $value | humanize }}}} times in {loop.within}",
         f"""{WHO} was replaced by a new process {{{{ $value | humanize }}}} times in {loop.within}; the present one is
         {look_up('agent_self_uptime_seconds', AGENT, 'humanizeDuration')} old. Most of its ends were of category {last_exit(loop.within)}.""",
-        keep=t.leak.keep_firing_for)
+        keep=t.keep_firing_for)
     cycle = t.leak_restart_cycle
     alerts.add(
         "AgentLeakRestartCycle", "warning",
@@ -202,7 +202,7 @@ def life_alerts(alerts):
         meanwhile. The fullest limit stood at
         {look_up('max(max_over_time(agent_resource_used_ratio{%}[' + str(cycle.within) + ']))', AGENT, 'humanizePercentage')}.
         A supervisor's restarts hide the leak, and lose what the agent was doing each time.""",
-        keep=t.leak.keep_firing_for)
+        keep=t.keep_firing_for)
     absent = t.absent
     gone = "agent_up == 0 and agent_configured == 1"
     regular = f"avg_over_time(agent_up[{absent.regular_over}]) > {absent.regular_ratio}"
@@ -233,7 +233,7 @@ def exporter_alerts(alerts):
         {stale.wait}. Its last figures are of
         {look_up('time() - agent_exporter_last_collect_timestamp_seconds{%}', ('job', 'instance', 'collector'),
                  'humanizeDuration')} ago. Alerts that rest on them are blind.""",
-        dashboard="exporter", wait=stale.wait)
+        dashboard="exporter", wait=stale.wait, keep=t.keep_firing_for)
 
 
 def host_alerts(alerts):
@@ -253,7 +253,7 @@ def host_alerts(alerts):
         {look_up('agent_host_threads_max', instance, COUNT)} by threads-max. When none are left no shell starts either. The agent with the most
         tasks: {{{{ with printf `topk(1, agent_resource_used{{job=%q, instance=%q, scope="tree", resource="pids"}})` $labels.job
         $labels.instance | query }}}}{{{{ . | first | label `agent` }}}} ({{{{ . | first | value | humanize }}}}){{{{ else }}}}unknown{{{{ end }}}}.""",
-        dashboard="host", wait=fork.wait)
+        dashboard="host", wait=fork.wait, keep=t.keep_firing_for)
     memory = t.host_memory
     window = t.interval * 5
     waiting = 'rate(agent_host_pressure_waiting_seconds_total{{resource="memory", kind="{}"}}[' + str(window) + "])"
@@ -273,7 +273,7 @@ def host_alerts(alerts):
         f"""{{{{ $labels.instance }}}} has {look_up('agent_host_memory_available_bytes', instance, SIZE)}B of
         {look_up('agent_host_memory_total_bytes', instance, SIZE)}B left and its tasks wait for memory. The OOM killer
         comes next. The largest agent: {largest}.""",
-        dashboard="host", wait=memory.wait)
+        dashboard="host", wait=memory.wait, keep=t.keep_firing_for)
     stall = t.memory_stall
     for severity, ratio in (("critical", stall.page_ratio), ("warning", stall.ticket_ratio)):
         alerts.add(
@@ -282,7 +282,7 @@ def host_alerts(alerts):
             f"""For {{{{ $value | humanizePercentage }}}} of the last {window} every task of {{{{ $labels.instance }}}} that could
             have run waited for memory (PSI full). Available:
             {look_up('agent_host_memory_available_bytes', instance, SIZE)}B. The largest agent: {largest}.""",
-            dashboard="host", wait=stall.wait)
+            dashboard="host", wait=stall.wait, keep=t.keep_firing_for)
 
 
 def groups(t):

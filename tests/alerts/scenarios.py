@@ -21,8 +21,7 @@ class Scenario:
 
     def add(self, metric, values, **labels):
         """`values`: one a minute, None for no sample; what is missing at the end repeats the last."""
-        values = list(values) + [values[-1]] * (LENGTH + 1 - len(values))
-        self.series.append((metric, labels, values[:LENGTH + 1]))
+        self.series.append((metric, labels, whole(values)))
         return self
 
     def fires(self, minute, severity, alert=None):
@@ -38,8 +37,12 @@ class Scenario:
         return self
 
 
+def whole(values):
+    return (list(values) + [values[-1]] * (LENGTH + 1 - len(values)))[:LENGTH + 1]
+
+
 def gap(values, start, length=GAP):
-    return [None if start <= minute < start + length else value for minute, value in enumerate(values)]
+    return [None if start <= minute < start + length else value for minute, value in enumerate(whole(values))]
 
 
 def ramp(before, minutes, low, high):
@@ -106,6 +109,11 @@ def leaks():
                .fires(165, "warning", ticket))
         yield (scenario("gap", gap(climb, 170), gap(seen, 170)).fires(168, "critical").fires(180, "critical")
                .fires(190, "critical"))
+        # The ticket, of one judge alone.
+        yield (scenario("ticket-gap", gap(climb, 170), gap(NO_EVIDENCE, 170), page=ticket)
+               .fires(168, "warning").fires(180, "warning").fires(190, "warning"))
+        yield (scenario("ticket-restart", until(climb, 172, low), NO_EVIDENCE, [0] * 172 + [250000], page=ticket)
+               .fires(170, "warning").quiet(194, "warning").quiet(290, "warning"))
         # A gap within what it is judged by: it fires nevertheless, before the limit.
         yield scenario("early-gap", gap(climb, 118, 4), gap(seen, 118, 4)).fires(175, "critical")
         # The agent restarts: what it leaked is gone, and so is the alert.
@@ -158,8 +166,8 @@ def limits():
 
     yield cpu("hung", lambda minute: float(minute > 60)).fires(110, "warning").quiet(80, "warning")
     yield cpu("builds", lambda minute: float(minute % 30 < 15)).never_fires("warning")
-    # `for` starts anew after a gap that is longer than the window of rate().
-    yield cpu("gap", lambda minute: float(minute > 60), hole=120).fires(115, "warning").fires(180, "warning")
+    yield (cpu("gap", lambda minute: float(minute > 60), hole=120).fires(115, "warning").fires(130, "warning")
+           .fires(180, "warning"))
     yield cpu("restart", lambda minute: float(minute > 60), restart=150).fires(145, "warning").fires(200, "warning")
 
 
@@ -225,6 +233,12 @@ def exporter():
     yield collector("cut-off-once", [0 if minute % 30 == 0 else 1 for minute in range(LENGTH + 1)], fresh).never_fires(
         "warning")
     yield collector("stale-gap", gap([1] * (LENGTH + 1), 100), gap(fresh, 100)).never_fires("warning")
+    yield (collector("failing-gap", gap([1] * 60 + [0], 100), gap(fresh, 100))
+           .fires(98, "warning").fires(110, "warning").fires(120, "warning"))
+    # A new process, in which the collector works; and one that needs a while until its first figures.
+    yield (collector("failing-restart", [1] * 60 + [0] * 40 + [1], until(fresh, 60, 3600)[:100] + fresh[100:])
+           .fires(85, "warning").quiet(120, "warning").quiet(250, "warning"))
+    yield collector("stale-restart", gap([1] * (LENGTH + 1), 100, 3), gap(fresh, 100, 3)).never_fires("warning")
 
 
 def host():
@@ -245,9 +259,21 @@ def host():
     yield memory("no-psi", [8 * GIB] * 60 + [GIB / 3], lambda minute: 0, kind=None).fires(70, "critical")
     dip = [1 * GIB if 60 <= minute < 63 else 8 * GIB for minute in range(LENGTH + 1)]
     yield memory("dip", dip, lambda minute: 0.2).never_fires("critical")
-    gone = memory("low-gap", low, lambda minute: 0.2)
-    gone.series = [(metric, labels, gap(values, 120)) for metric, labels, values in gone.series]
-    yield gone.fires(118, "critical").fires(150, "critical")
+    def with_gap(scenario):
+        scenario.series = [(metric, labels, gap(values, 120)) for metric, labels, values in scenario.series]
+        return scenario
+
+    def rebooted(scenario, healthy):
+        """At minute 150; what the kernel counted begins at 0."""
+        scenario.series = [(metric, labels, values[:150] + ([0] * (LENGTH - 149) if metric.endswith("_total") else
+                                                            [healthy] * (LENGTH - 149) if "available" in metric else
+                                                            values[150:])) for metric, labels, values in scenario.series]
+        return scenario
+
+    yield (with_gap(memory("low-gap", low, lambda minute: 0.2)).fires(118, "critical").fires(130, "critical")
+           .fires(150, "critical"))
+    yield (rebooted(memory("low-rebooted", low, lambda minute: 0.2), 8 * GIB).fires(148, "critical")
+           .quiet(172, "critical").quiet(290, "critical"))
 
     def stall(name, waiting):
         return memory(name, [GIB], waiting, "full", "AgentHostMemoryStall")
@@ -255,6 +281,10 @@ def host():
     yield stall("stalled", lambda minute: 0.6 * (minute > 60)).fires(75, "critical").fires(75, "warning").quiet(62, "critical")
     yield stall("sluggish", lambda minute: 0.2 * (minute > 60)).fires(75, "warning").never_fires("critical")
     yield stall("hiccups", lambda minute: 0.9 * (minute % 30 == 0)).never_fires("critical")
+    yield (with_gap(stall("stalled-gap", lambda minute: 0.6 * (minute > 60)))
+           .fires(118, "critical").fires(130, "critical").fires(150, "critical").fires(130, "warning"))
+    yield (rebooted(stall("stalled-rebooted", lambda minute: 0.6 * (minute > 60)), GIB).fires(148, "critical")
+           .quiet(172, "critical").quiet(172, "warning").quiet(290, "critical"))
     restarted = stall("rebooted", lambda minute: 0.0)
     restarted.series[-1] = (*restarted.series[-1][:2], [5000] * 100 + [0] * (LENGTH - 99))
     yield restarted.never_fires("critical", "warning")
@@ -270,7 +300,8 @@ def host():
 
     yield fork("crowded", [2000] * 60 + [31000]).fires(70, "critical").quiet(63, "critical")
     yield fork("builds", [31000 if minute % 20 < 3 else 2000 for minute in range(LENGTH + 1)]).never_fires("critical")
-    yield fork("crowded-gap", gap([2000] * 60 + [31000], 120)).fires(115, "critical").fires(145, "critical")
+    yield (fork("crowded-gap", gap([2000] * 60 + [31000], 120)).fires(115, "critical").fires(130, "critical")
+           .fires(145, "critical"))
     yield fork("fork-rebooted", [31000] * 100 + [800]).fires(90, "critical").quiet(130, "critical")
 
 

@@ -10,7 +10,7 @@ namespace agent_exporter {
 namespace {
 
 // Bump it with any change of LeakDetector's layout or meaning.
-constexpr std::string_view kMagic = "agent_exporter leak state 1\n";
+constexpr std::string_view kMagic = "agent_exporter leak state 2\n";
 // The kernel's idea of when it booted moves as the wall clock is set.
 constexpr double kSameBootSeconds = 600;
 constexpr uint32_t kMostDetectors = 6;
@@ -53,13 +53,14 @@ void LeakBook::Tick(double now, AgentSample* agent) {
   const auto root = std::find_if(
       agent->processes.begin(), agent->processes.end(),
       [](const ProcessSample& process) { return process.role == Role::kRoot && process.state != 'Z'; });
-  if (root == agent->processes.end()) {
-    entries_.erase(KeyOf(*agent));
-    return;
-  }
+  const ProcessKey key = root == agent->processes.end() ? ProcessKey() : root->key;
   Entry& entry = entries_[KeyOf(*agent)];
   entry.seen = true;
-  if (!(entry.root == root->key)) entry = {.root = root->key};
+  if (!(entry.root == key)) {
+    entry.root = key;
+    for (LeakDetector& detector : entry.detectors) detector = detector.NextLife();
+  }
+  if (root == agent->processes.end()) return;
   for (const ResourceUse& use : agent->resources) {
     auto found =
         std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {

@@ -2,7 +2,7 @@
 // own restart.
 //
 // An agent's evidence belongs to its oldest live root, by identity: an agent that was restarted starts anew,
-// and so does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
+// but for one bit (LeakDetector::NextLife), and so does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -43,7 +43,7 @@ class LeakBook {
 
  private:
   struct Entry {
-    ProcessKey root;
+    ProcessKey root;  // 0, 0: it does not run
     bool seen = true;
     std::vector<LeakDetector> detectors;  // one for each scope and resource that was ever known
   };

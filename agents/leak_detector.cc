@@ -32,6 +32,7 @@ constexpr double kVeryShortSeconds = 1740;
 constexpr Strictness kVeryShort = {
     .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
 constexpr double kHorizonYoung = 1.3;  // where there was none: it may be a warm-up
+constexpr double kHorizonRelapse = 2.2;  // unless the life before ended in a leak
 // What lasts from two hours to most of a day may be a morning, to who has not seen the day before.
 constexpr double kDaySeconds = 86400;
 constexpr double kLongestMorningSeconds = 60000;
@@ -100,6 +101,13 @@ LeakEvidence LeakDetector::Evidence() const {
     evidence.evidence_span_seconds = ladder_.last_seconds() - verdict.since;
   }
   return evidence;
+}
+
+LeakDetector LeakDetector::NextLife() const {
+  LeakDetector next(scope_, resource_);
+  next.leaked_before_ =
+      ladder_.first_seconds() < 0 ? leaked_before_ : std::isfinite(Evidence().seconds_to_limit);
+  return next;
 }
 
 // The longest window that tells wins: its slope is the surest.
@@ -177,9 +185,10 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
   const Range before = RangeBefore(level, buckets);
   const double life = start - ladder_.first_seconds();
   const bool morning = span >= kShortSeconds && span < kLongestMorningSeconds && life < kDaySeconds;
-  const double horizon = morning        ? kHorizonMorning
-                         : life >= span ? strict.horizon
-                                        : std::min(strict.horizon, kHorizonYoung);
+  const double horizon = life < span && leaked_before_ ? kHorizonRelapse
+                         : morning                     ? kHorizonMorning
+                         : life >= span                ? strict.horizon
+                                                       : std::min(strict.horizon, kHorizonYoung);
   const double news = minima.back().y - before.high;
   if (news < kMinNews * rise || news < kMinNewsOfRange * (before.high - before.low)) return {};
   const double left = (static_cast<double>(limit_) - std::max(peak, minima.back().y)) / std::min(slope, late);

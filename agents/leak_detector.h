@@ -16,6 +16,9 @@
 // Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it
 // first.
 //
+// An agent that ended with evidence is believed sooner when its next life rises from its start on, too: a
+// supervisor's restarts hide a leak, and do not cure it.
+//
 // A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the
 // tightest for a moment only is passed over.
 //
@@ -47,6 +50,10 @@ class LeakDetector {
   // As of the last Add.
   LeakEvidence Evidence() const;
 
+  // For the same figure of the agent that takes the place of this one: knows nothing but whether this one
+  // ended with evidence (or, if nothing was ever added to it, what it was told of the life before).
+  LeakDetector NextLife() const;
+
  private:
   // What the minima of one width say; slope 0: nothing.
   struct Verdict {
@@ -74,6 +81,7 @@ class LeakDetector {
   uint64_t limit_ = 0;
   ResourceUse::Source source_ = ResourceUse::Source::kHost;
   double other_limit_since_ = -1;
+  bool leaked_before_ = false;
 };
 
 }  // namespace agent_exporter

@@ -7,12 +7,13 @@
 #   bench/detection/run.sh --evidence-only                             without Prometheus: the evidence alone, a minute
 #   bench/detection/run.sh --small LEAK_REPLAY                         a part of that with thresholds, as CTest runs it
 #
-# Seeds up to 1000 were for development; the default is none of them, --small is 7. Needs deploy/packages.sh build test. Prints Markdown tables;
+# Seeds up to 1000 were for development, --small is 7; of the others 1001, 1003 and 1004 have been looked at, the default has not.
+# Needs deploy/packages.sh build test. Prints Markdown tables;
 # status 1: a bar is missed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-seed=1001 jobs=1 keep='' small='' rules=true
+seed=1010 jobs=1 keep='' small='' rules=true
 while (($# > 0)); do
   case $1 in
     --seed) seed=${2:?--seed needs a number}; shift 2 ;;

@@ -69,6 +69,49 @@ TEST(LeakBook, WithoutARootThereIsNothing) {
   EXPECT_FALSE(HasEvidence(Leak(book, 161, 162))) << "forgotten";
 }
 
+// Minutes of the next life until there is evidence.
+int MinutesToEvidence(LeakBook& book, int from, uint64_t started) {
+  for (int minute = 0; minute < 160; ++minute) {
+    AgentSample agent = Agent("codex", started, 1000 + 60.0 * minute);
+    book.Tick((from + minute) * 60.0, &agent);
+    if (HasEvidence(agent)) return minute;
+  }
+  return -1;
+}
+
+TEST(LeakBook, KnowsOverARestartOfBothThatTheAgentLeaked) {
+  LeakBook innocent;
+  const int at_first = MinutesToEvidence(innocent, 0, 7);
+  ASSERT_GT(at_first, 0);
+
+  LeakBook before;
+  ASSERT_TRUE(HasEvidence(Leak(before, 0, 160)));
+  AgentSample down = Agent("codex", 0, 0);
+  before.Tick(160 * 60.0, &down);
+  before.Tick(161 * 60.0, &down);
+  before.ForgetUnseen();
+  LeakBook after;
+  ASSERT_TRUE(after.Load(before.Save(kBoot), kBoot).ok());
+  const int relapse = MinutesToEvidence(after, 240, 8);
+  EXPECT_GT(relapse, 0);
+  EXPECT_LT(relapse, at_first * 4 / 5);
+}
+
+TEST(LeakBook, TimeGoesFasterForATestAndIsToldInItsOwn) {
+  constexpr double kFactor = 120;
+  LeakBook usual, fast(kFactor);
+  AgentSample slowly, quickly;
+  for (int minute = 0; minute < 160; ++minute) {
+    slowly = quickly = Agent("codex", 7, 1000 + 100.0 * std::max(0, minute - 100));
+    usual.Tick(minute * 60.0, &slowly);
+    fast.Tick(minute * 60.0 / kFactor, &quickly);
+  }
+  ASSERT_TRUE(HasEvidence(slowly) && HasEvidence(quickly));
+  EXPECT_DOUBLE_EQ(quickly.leaks[0].seconds_to_limit, slowly.leaks[0].seconds_to_limit / kFactor);
+  EXPECT_DOUBLE_EQ(quickly.leaks[0].growth_per_second, slowly.leaks[0].growth_per_second * kFactor);
+  EXPECT_DOUBLE_EQ(quickly.leaks[0].evidence_span_seconds, slowly.leaks[0].evidence_span_seconds / kFactor);
+}
+
 TEST(LeakBook, ForgetsWhoWasNotNamed) {
   LeakBook book;
   Leak(book, 0, 160);

@@ -112,6 +112,87 @@ INSTANTIATE_TEST_SUITE_P(
                 [](int minute) { return minute % 60 < 15 ? 1000 + 200.0 * (minute % 60) : 1000.0; }}),
     [](const testing::TestParamInfo<Healthy>& shape) { return shape.param.name; });
 
+// Each of these passes every gate but the one it is named for. `before`: healthy minutes; `used` counts from
+// their end on.
+struct Gate {
+  const char* name;
+  int before;
+  int minutes;
+  double (*used)(int minute);
+  uint64_t limit = kLimit;
+};
+void PrintTo(const Gate& gate, std::ostream* out) { *out << gate.name; }
+
+class LeakDetectorGateTest : public LeakDetectorTest, public testing::WithParamInterface<Gate> {};
+
+TEST_P(LeakDetectorGateTest, RefusesWhatNoOtherDoes) {
+  const Gate& gate = GetParam();
+  EXPECT_EQ(Run(gate.before + gate.minutes, [&gate](int i) { return gate.used(i - gate.before); }, gate.limit),
+            -1);
+}
+
+double RisesAfter(int minute, double from, double rise, double minutes) {
+  return minute < 0 ? from : from + rise * minute / minutes;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Gates, LeakDetectorGateTest,
+    testing::Values(
+        Gate{"Kendall", 2 * kDay, 560,
+             [](int minute) {
+               return RisesAfter(minute, 1000, 6000, 1024) + (minute < 0 ? 0 : 1200 * Noise(minute / 64));
+             }},
+        Gate{"Drawdown", 2 * kDay, 522,
+             [](int minute) {
+               return RisesAfter(minute, 1000, 6000, 512) - (minute > 64 && minute / 32 % 6 == 5 ? 1500 : 0);
+             }},
+        Gate{"Step", 2 * kDay, 522,
+             [](int minute) {
+               return RisesAfter(minute, 1000, 2400, 512) + (minute >= 256 ? 3600 : 0);
+             }},
+        Gate{"LateSlope", 0, 120, [](int minute) { return 1000 + 700 * std::log1p(minute); }, 5000},
+        Gate{"Unrest", 2 * kDay, 40,
+             [](int minute) {
+               return minute < 0 ? 1000 : 1000 + 100.0 * (minute / 2 * 2) + 1800 * (minute % 2);
+             },
+             8000},
+        Gate{"Horizon", 2 * kDay, kDay, [](int minute) { return RisesAfter(minute, 1000, 500, kDay); }},
+        Gate{"HorizonYoung", 0, kDay * 9 / 4,
+             [](int minute) { return RisesAfter(minute, 1000, 9000, 5 * kDay); }},
+        Gate{"HorizonMorning", kDay / 2, 240,
+             [](int minute) { return RisesAfter(minute, 1000, 9000, 600); }},
+        Gate{"NewsOfTheRise", 2 * kDay, 512,
+             [](int minute) { return minute < 0 ? 4000 : 2000 + 3000.0 * minute / 512; }, 7000},
+        Gate{"NewsOfTheRange", 2 * kDay, 420,
+             [](int minute) { return minute < -kDay ? 1000 : RisesAfter(minute, 5000, 2500, 420); }, 8500},
+        Gate{"LeastShareOfTheLimit", 2 * kDay, 600,
+             [](int minute) { return RisesAfter(minute, 9700, 150, 600); }},
+        Gate{"LeastUnits", 2 * kDay, 600, [](int minute) { return RisesAfter(minute, 90, 6.5, 600); }, 100}),
+    [](const testing::TestParamInfo<Gate>& gate) { return gate.param.name; });
+
+TEST_F(LeakDetectorTest, WhatMayBeAMorningIsBelievedWhereTheDayBeforeIsKnown) {
+  EXPECT_GE(Run(2 * kDay + 240, [](int i) { return RisesAfter(i - 2 * kDay, 1000, 9000, 600); }), 0);
+}
+
+TEST_F(LeakDetectorTest, ARelapseIsBelievedSooner) {
+  const auto life = [](int minute) { return 1000 + 60.0 * minute; };  // 150 minutes to the limit
+  const int first = Run(140, life);
+  ASSERT_GT(first, 60);
+  detector_ = detector_.NextLife();
+  EXPECT_FALSE(HasEvidence());
+  EXPECT_EQ(detector_.scope(), Scope::kSelf);
+  const int again = Run(140, life);
+  EXPECT_GT(again, 30);
+  EXPECT_LT(again, first * 4 / 5);
+
+  // A life that ends in health ends the suspicion; one that nobody saw does not.
+  detector_ = detector_.NextLife().NextLife();
+  EXPECT_EQ(Run(again + 1, life), again);
+  Run(1, [](int) { return 1000; });
+  detector_ = detector_.NextLife();
+  EXPECT_EQ(Run(again + 1, life), -1);
+}
+
 TEST_F(LeakDetectorTest, WhatIsGivenBackEndsTheEvidence) {
   Run(kDay, [](int) { return 1000; });
   ASSERT_GE(Run(50, [](int minute) { return 1000 + 150.0 * minute; }), 0);

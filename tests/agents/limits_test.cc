@@ -181,6 +181,19 @@ TEST_F(LimitBookTest, AnAgentWithoutProcessesOrOfZombiesHasNoSelf) {
   EXPECT_EQ(Find(Tightest({zombie}), Scope::kSelf, Resource::kFds), nullptr);
 }
 
+TEST_F(LimitBookTest, AZombieIsATaskAndNothingElse) {
+  tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
+  ProcessSample zombie;
+  zombie.key = {8, 1};
+  zombie.state = 'Z';
+  zombie.threads = 0;
+  const AgentSample agent =
+      Tightest({Process(7, Role::kRoot, {.open_fds = 20}, 3), zombie, zombie, zombie, zombie});
+  ExpectUse(Find(agent, Scope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
+  ExpectUse(Find(agent, Scope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
+  ExpectUse(Find(agent, Scope::kTree, Resource::kFds), Source::kRlimit, 20, 1000);
+}
+
 TEST_F(LimitBookTest, LimitsAreReadOnceAMinute) {
   tree_.Write("7/limits", Limits("1000"));
   Process(7, Role::kRoot, {.open_fds = 10});

@@ -2,7 +2,8 @@
 // own restart.
 //
 // An agent's evidence belongs to its oldest live root, by identity: an agent that was restarted starts anew,
-// but for one bit (LeakDetector::NextLife), and so does everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
+// but for one bit (LeakDetector::NextLife), and so does everything after a reboot. What was not seen while
+// the exporter was away is a gap, not a zero.
 //
 // Thread safety: none; the sampler's thread owns it.
 

@@ -31,7 +31,7 @@ constexpr Strictness kShort = {
 constexpr double kVeryShortSeconds = 1740;
 constexpr Strictness kVeryShort = {
     .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
-constexpr double kHorizonYoung = 1.3;  // where there was none: it may be a warm-up
+constexpr double kHorizonYoung = 1.3;    // where there was none: it may be a warm-up
 constexpr double kHorizonRelapse = 2.2;  // unless the life before ended in a leak
 // What lasts from two hours to most of a day may be a morning, to who has not seen the day before.
 constexpr double kDaySeconds = 86400;

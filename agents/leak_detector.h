@@ -5,13 +5,13 @@
 // leak of half an hour and one of a week are the same thing at another scale. All must hold, for the minima
 // of the last 6, 8, 12 or 16 buckets:
 //
-//   monotony      nearly every later minimum is above every earlier one (Kendall), and none falls far below:
-//   a
-//                 sawtooth, a daily cycle or a walk goes down again
-//   no step       no single bucket brings half of the rise: a cache that was loaded, a job that began
-//   no fading     the newest half rises at least about as fast as the whole: a warm-up slows down
-//   news          the floor is above what it was before the rise: what has been there before was given back
-//   before horizon       the limit is not further away than a small multiple of the span: no prophecy
+//   monotony   nearly every later minimum is above every earlier one (Kendall), and none falls far below:
+//              a sawtooth, a daily cycle or a walk goes down again
+//   no step    no single bucket brings half of the rise: a cache that was loaded, a job that began
+//   no fading  the newest half rises at least about as fast as the whole: a warm-up slows down
+//   no unrest  within a bucket it moves little against the rise: builds and batch jobs come and go
+//   news       the floor is above what it was before the rise: what was there before was given back
+//   horizon    the limit is not further away than a small multiple of the span: no prophecy
 //
 // Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it
 // first.

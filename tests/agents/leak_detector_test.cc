@@ -112,8 +112,8 @@ INSTANTIATE_TEST_SUITE_P(
                 [](int minute) { return minute % 60 < 15 ? 1000 + 200.0 * (minute % 60) : 1000.0; }}),
     [](const testing::TestParamInfo<Healthy>& shape) { return shape.param.name; });
 
-// Each of these passes every gate but the one it is named for. `before`: healthy minutes; `used` counts from
-// their end on.
+// Without the gate it is named for, each of these is taken for a leak. `before`: healthy minutes; `used`
+// counts from their end on.
 struct Gate {
   const char* name;
   int before;
@@ -125,10 +125,12 @@ void PrintTo(const Gate& gate, std::ostream* out) { *out << gate.name; }
 
 class LeakDetectorGateTest : public LeakDetectorTest, public testing::WithParamInterface<Gate> {};
 
-TEST_P(LeakDetectorGateTest, RefusesWhatNoOtherDoes) {
+TEST_P(LeakDetectorGateTest, RefusesWhatWouldPassWithoutIt) {
   const Gate& gate = GetParam();
-  EXPECT_EQ(Run(gate.before + gate.minutes, [&gate](int i) { return gate.used(i - gate.before); }, gate.limit),
-            -1);
+  EXPECT_EQ(
+      Run(
+          gate.before + gate.minutes, [&gate](int i) { return gate.used(i - gate.before); }, gate.limit),
+      -1);
 }
 
 double RisesAfter(int minute, double from, double rise, double minutes) {
@@ -147,9 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
                return RisesAfter(minute, 1000, 6000, 512) - (minute > 64 && minute / 32 % 6 == 5 ? 1500 : 0);
              }},
         Gate{"Step", 2 * kDay, 522,
-             [](int minute) {
-               return RisesAfter(minute, 1000, 2400, 512) + (minute >= 256 ? 3600 : 0);
-             }},
+             [](int minute) { return RisesAfter(minute, 1000, 2400, 512) + (minute >= 256 ? 3600 : 0); }},
         Gate{"LateSlope", 0, 120, [](int minute) { return 1000 + 700 * std::log1p(minute); }, 5000},
         Gate{"Unrest", 2 * kDay, 40,
              [](int minute) {
@@ -159,8 +159,7 @@ INSTANTIATE_TEST_SUITE_P(
         Gate{"Horizon", 2 * kDay, kDay, [](int minute) { return RisesAfter(minute, 1000, 500, kDay); }},
         Gate{"HorizonYoung", 0, kDay * 9 / 4,
              [](int minute) { return RisesAfter(minute, 1000, 9000, 5 * kDay); }},
-        Gate{"HorizonMorning", kDay / 2, 240,
-             [](int minute) { return RisesAfter(minute, 1000, 9000, 600); }},
+        Gate{"HorizonMorning", kDay / 2, 240, [](int minute) { return RisesAfter(minute, 1000, 9000, 600); }},
         Gate{"NewsOfTheRise", 2 * kDay, 512,
              [](int minute) { return minute < 0 ? 4000 : 2000 + 3000.0 * minute / 512; }, 7000},
         Gate{"NewsOfTheRange", 2 * kDay, 420,
@@ -205,9 +204,11 @@ TEST_F(LeakDetectorTest, WhatIsGivenBackEndsTheEvidence) {
 TEST_F(LeakDetectorTest, ANewLimitStartsAnewOnceItHasSettled) {
   Run(kDay, [](int) { return 1000; });
   ASSERT_GE(Run(50, [](int minute) { return 1000 + 150.0 * minute; }), 0);
-  Run(2, [](int) { return 8500; }, 2 * kLimit);
+  Run(
+      2, [](int) { return 8500; }, 2 * kLimit);
   EXPECT_TRUE(HasEvidence()) << "for a moment only";
-  Run(5, [](int) { return 8500; }, 2 * kLimit);
+  Run(
+      5, [](int) { return 8500; }, 2 * kLimit);
   EXPECT_FALSE(HasEvidence());
 }
 

@@ -103,29 +103,37 @@ static __always_inline __u32 popcount(__u64 x) {
   return (x * 0x0101010101010101ull) >> 56;
 }
 
-// Set bits of the table's first 64 x 512 descriptors; a larger table is left to procfs (max_fds says so).
+// Set bits of the table's first 64 x 512 descriptors; a larger table is left to procfs (max_fds says so). The loop has no
+// branch on what it read and ends at the first short chunk: with either, 5.10's verifier runs into its limit of a million.
 static __always_inline void count_fds(struct files_struct *files, struct ae_process *out) {
   struct fdtable *table = files->fdt;
   if (!table) return;
   out->max_fds = table->max_fds;
   unsigned long *bits = table->open_fds;
-  __u32 words = out->max_fds / 64;
-  __u64 chunk[8];
+  const __u32 words = out->max_fds / 64;
+  if (words == 1) {  // what a process starts with
+    __u64 first = 0;
+    bpf_probe_read_kernel(&first, sizeof(first), bits);
+    out->open_fds = popcount(first);
+    return;
+  }
+  __u32 count = 0;
   for (__u32 i = 0; i < 64; ++i) {
     if (i * 8 >= words) break;
+    __u64 chunk[8] = {};
     __u64 size = (words - i * 8) * sizeof(chunk[0]);
-    if (size >= sizeof(chunk)) {
-      if (bpf_probe_read_kernel(chunk, sizeof(chunk), bits + i * 8)) return;
-    } else {
-      __builtin_memset(chunk, 0, sizeof(chunk));
+    const bool last = size < sizeof(chunk);
+    if (last) {
       barrier_var(size);  // or the compiler drops the mask, which is what tells the verifier
       size &= sizeof(chunk) - 1;
-      if (bpf_probe_read_kernel(chunk, size, bits + i * 8)) return;
+      bpf_probe_read_kernel(chunk, size, bits + i * 8);
+    } else {
+      bpf_probe_read_kernel(chunk, sizeof(chunk), bits + i * 8);
     }
-    for (int k = 0; k < 8; ++k) {
-      if (chunk[k]) out->open_fds += popcount(chunk[k]);
-    }
+    for (int k = 0; k < 8; ++k) count += popcount(chunk[k]);
+    if (last) break;
   }
+  out->open_fds = count;
 }
 
 static __always_inline void thread_record(struct seq_file *seq, struct task_struct *task, __s32 pid) {
@@ -155,7 +163,8 @@ int snapshot(struct bpf_iter__task *ctx) {
     thread_record(seq, task, pid);
     return 0;
   }
-  if (!cpu_offsets_known && bpf_core_type_exists(struct percpu_counter)) learn_cpu_offsets(task);
+  // Only where rss_stat has them: the verifier drops the rest, whose helper came with 5.19.
+  if (bpf_core_field_exists(task->mm->rss_stat[0].counters) && !cpu_offsets_known) learn_cpu_offsets(task);
   struct signal_struct *signal = task->signal;
   struct ae_process out = {
       .kind = AE_PROCESS,

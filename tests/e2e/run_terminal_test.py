@@ -83,13 +83,15 @@ class TerminalTest(RunTestCase):
         self.ask("echo code $?-", "code 130-")
 
     def test_a_shell_below_it_has_job_control_of_its_own(self):
-        self.run_command("env PS1='inner> ' bash --norc --noprofile -i")
+        self.run_command("env PS1='in''ner> ' bash --norc --noprofile -i")
         self.expect("inner> ")
-        self.type("sleep 1000")
+        # Keys only when the job says that it has the terminal: earlier ones would be the shell's.
+        job = self.write("job.sh", "trap 'echo again-$((2+2))' CONT\necho up-$((1+1))\nwhile true; do sleep 0.05; done\n")
+        self.ask(f"bash {shlex.quote(job)}", "up-2")
         self.press("C-z")
         self.expect("Stopped")
         self.ask("jobs -r; echo inner-$((1+1))", "inner-2")
-        self.type("fg")
+        self.ask("fg", "again-4")
         self.press("C-c")
         self.ask("echo code $?-", "code 130-")
         self.type("exit 6")
@@ -98,7 +100,7 @@ class TerminalTest(RunTestCase):
     def test_a_background_job_that_wants_to_read_stops(self):
         self.run_command("sh -c 'read line; echo got $line' &")
         self.expect("[1]")
-        self.ask("sleep 0.3; jobs", "Stopped")
+        self.ask("until jobs | grep -q Stop''ped; do sleep 0.05; done; jobs", "Stopped")
         self.type("fg")
         self.type("hello")
         self.expect("got hello")

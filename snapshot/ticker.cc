@@ -176,6 +176,7 @@ std::vector<SnapshotAgent> SnapshotTicker::Agents(const Observation& observation
     if (agent.name != kSelf) names.insert(agent.name);
   }
   std::vector<SnapshotAgent> agents;
+  agents.reserve(names.size());
   for (const std::string& name : names) agents.push_back({.name = name});
   return agents;
 }

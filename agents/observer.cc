@@ -211,7 +211,7 @@ absl::Status Observer::LookAround(const ClockReading& now) {
 
 absl::Status Observer::WalkAll(const ClockReading& now) {
   if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
-  struct stat info {};
+  struct stat info{};
   walked_processes_ = rows_.size();
   if (fstat(proc_.dir_fd(), &info) == 0 && info.st_nlink > rows_.size()) {
     links_beside_processes_ = info.st_nlink - rows_.size();
@@ -238,7 +238,7 @@ absl::Status Observer::TellOfNewMembers(const ClockReading& now) {
 // With events nobody lists /proc, but it counts its directories: one per process and a constant number
 // beside them.
 uint64_t Observer::CountProcesses() {
-  struct stat info {};
+  struct stat info{};
   if (events_ == nullptr || fstat(proc_.dir_fd(), &info) != 0 || info.st_nlink <= links_beside_processes_) {
     return walked_processes_;
   }

@@ -13,6 +13,8 @@ namespace agent_exporter {
 
 // The group of flags that are shown as one list of collectors, from their table, and not one by one.
 inline constexpr char kCollectorGroup[] = "Collectors";
+// Of flags that only tests use; the help leaves them out.
+inline constexpr char kTestGroup[] = "Tests";
 
 // Set it before subcommands are added: they take it over.
 class HelpFormatter : public CLI::FormatterBase {

@@ -128,9 +128,7 @@ class LeakDetectorGateTest : public LeakDetectorTest, public testing::WithParamI
 TEST_P(LeakDetectorGateTest, RefusesWhatWouldPassWithoutIt) {
   const Gate& gate = GetParam();
   EXPECT_EQ(
-      Run(
-          gate.before + gate.minutes, [&gate](int i) { return gate.used(i - gate.before); }, gate.limit),
-      -1);
+      Run(gate.before + gate.minutes, [&gate](int i) { return gate.used(i - gate.before); }, gate.limit), -1);
 }
 
 double RisesAfter(int minute, double from, double rise, double minutes) {
@@ -204,11 +202,9 @@ TEST_F(LeakDetectorTest, WhatIsGivenBackEndsTheEvidence) {
 TEST_F(LeakDetectorTest, ANewLimitStartsAnewOnceItHasSettled) {
   Run(kDay, [](int) { return 1000; });
   ASSERT_GE(Run(50, [](int minute) { return 1000 + 150.0 * minute; }), 0);
-  Run(
-      2, [](int) { return 8500; }, 2 * kLimit);
+  Run(2, [](int) { return 8500; }, 2 * kLimit);
   EXPECT_TRUE(HasEvidence()) << "for a moment only";
-  Run(
-      5, [](int) { return 8500; }, 2 * kLimit);
+  Run(5, [](int) { return 8500; }, 2 * kLimit);
   EXPECT_FALSE(HasEvidence());
 }
 

@@ -63,7 +63,8 @@ void TryMakers(const RootedReader& proc, DoctorFacts* facts) {
   facts->bpf_source =
       MakeBpfSource(std::make_unique<ProcfsSource>(proc, unreadable, ticks, 0), ticks).status();
   facts->bpf_events = MakeBpfEvents(ticks).status();
-  facts->netlink_events = MakeNetlinkEvents(kNetlinkReceiveBuffer).status();
+  facts->netlink_events = MakeNetlinkEvents(proc).status();
+  facts->taskstats = CheckTaskstats();
 }
 
 }  // namespace

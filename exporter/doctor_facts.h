@@ -39,10 +39,10 @@ struct DoctorFacts {
   std::optional<uint64_t> pid_namespace;  // inode of /proc/self/ns/pid
   bool btf = false;
   std::optional<std::string> unprivileged_bpf_disabled;
-  std::optional<std::string> lockdown;                  // /sys/kernel/security/lockdown
-  std::optional<std::string> ptrace_scope;              // Yama's
-  absl::Status bpf_source, bpf_events, netlink_events;  // really tried
-  std::optional<std::string> rmem_max;                  // /proc/sys/net/core/rmem_max, bytes
+  std::optional<std::string> lockdown;                             // /sys/kernel/security/lockdown
+  std::optional<std::string> ptrace_scope;                         // Yama's
+  absl::Status bpf_source, bpf_events, netlink_events, taskstats;  // really tried
+  std::optional<std::string> rmem_max;                             // /proc/sys/net/core/rmem_max, bytes
 
   std::optional<std::string> cgroup2_controllers;  // cgroup.controllers of the root group
   bool cgroup1_memory = false;

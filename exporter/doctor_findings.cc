@@ -134,8 +134,13 @@ Finding JudgeKernel(const DoctorFacts& facts) {
   if (numbers.size() < 2 || !absl::SimpleAtoi(numbers[0], &major) || !absl::SimpleAtoi(numbers[1], &minor)) {
     return {Mark::kPartly, "kernel", "release not known", ""};
   }
-  if (std::pair(major, minor) >= std::pair(5, 11)) return {Mark::kOk, "kernel", release, ""};
-  return {Mark::kPartly, "kernel", release + " is too old for BPF", "BPF needs 5.11, all else works"};
+  const std::pair version(major, minor);
+  if (version < std::pair(5, 8))
+    return {Mark::kPartly, "kernel", release + " is too old for BPF", "BPF needs 5.8, all else works"};
+  const bool bpf_works = facts.bpf_source.ok() && facts.bpf_events.ok();
+  if (version >= std::pair(5, 11) || bpf_works) return {Mark::kOk, "kernel", release, ""};
+  return {Mark::kPartly, "kernel", release + " counts BPF's memory against RLIMIT_MEMLOCK",
+          "run as root, or with LimitMEMLOCK=infinity (ulimit -l unlimited)"};
 }
 
 Finding JudgeBtf(const DoctorFacts& facts) {
@@ -205,6 +210,19 @@ Finding JudgeNetlink(const DoctorFacts& facts, const Rights& rights) {
   return {Mark::kPartly, subject,
           absl::StrCat("tells of forks and exits, but bursts are lost: room for ", room, " bytes"),
           absl::StrCat("run with CAP_NET_ADMIN, or sysctl net.core.rmem_max=", kNetlinkReceiveBuffer)};
+}
+
+// What the proc connector gains from it, where BPF does not tell more.
+Finding JudgeTaskstats(const DoctorFacts& facts) {
+  const std::string subject = "taskstats";
+  if (facts.taskstats.ok())
+    return {Mark::kOk, subject, "with the proc connector: last CPU and peak memory of what ends", ""};
+  const std::string why = Why(facts.taskstats);
+  if (facts.bpf_events.ok()) return {Mark::kOk, subject, why + "; not needed, BPF tells", ""};
+  std::string advice = "none needed: children that nobody waits for count up to the last look";
+  if (absl::IsPermissionDenied(facts.taskstats)) advice = "run with CAP_NET_ADMIN";
+  if (absl::IsFailedPrecondition(facts.taskstats)) advice = "run in the host's pid and user namespaces";
+  return {Mark::kPartly, subject, why, advice};
 }
 
 Finding JudgeCgroup(const DoctorFacts& facts) {
@@ -296,6 +314,7 @@ std::vector<Finding> Judge(const DoctorFacts& facts) {
       JudgeBpf("BPF source", facts.bpf_source, "all processes are read in one loop in the kernel"));
   findings.push_back(JudgeBpf("BPF events", facts.bpf_events, "no fork, exec or exit is missed"));
   findings.push_back(JudgeNetlink(facts, rights));
+  findings.push_back(JudgeTaskstats(facts));
   findings.push_back(JudgeCgroup(facts));
   findings.push_back(JudgePressure(facts));
   findings.push_back(JudgeOpenFiles(facts));

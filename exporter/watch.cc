@@ -74,7 +74,7 @@ absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
     if (options.events == "bpf") return Refused("--process.events=bpf", bpf.status());
     why_not = std::string(bpf.status().message());
   }
-  auto netlink = MakeNetlinkEvents(kNetlinkReceiveBuffer);
+  auto netlink = MakeNetlinkEvents(proc_);
   if (netlink.ok()) {
     events_ = *std::move(netlink);
   } else if (options.events == "netlink") {

@@ -1,8 +1,9 @@
 // The BPF makers of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with CO-RE).
 //
-// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (5.11 for events) and the first pid
-// namespace. They say why they cannot in one line: PermissionDenied, Unimplemented (no BTF, built without
-// BPF), FailedPrecondition (pid namespace). The caller then falls back; nothing is left attached.
+// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (before 5.11 RLIMIT_MEMLOCK out of
+// the way as well) and the first pid namespace. They say why they cannot in one line: PermissionDenied,
+// Unimplemented (no BTF, built without BPF), FailedPrecondition (pid namespace). The caller then falls back;
+// nothing is left attached.
 //
 // Ownership: the caller owns the result. Thread safety: as the interfaces say.
 

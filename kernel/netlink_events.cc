@@ -1,18 +1,22 @@
 #include "kernel/netlink_events.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <iterator>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "kernel/descriptor.h"
+#include "kernel/parse_process.h"
 #include "kernel/proc_connector.h"
+#include "kernel/taskstats.h"
 
 namespace agent_exporter {
 namespace {
@@ -28,7 +32,10 @@ bool HasEnded(pid_t pid) {
 
 class NetlinkEvents final : public ProcessEvents {
  public:
-  explicit NetlinkEvents(std::unique_ptr<ProcConnector> connector) : connector_(std::move(connector)) {}
+  // `ends` may be null.
+  NetlinkEvents(const RootedReader& proc, std::unique_ptr<ProcConnector> connector,
+                std::unique_ptr<Taskstats> ends)
+      : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)) {}
 
   std::string_view name() const override { return "netlink"; }
 
@@ -47,20 +54,80 @@ class NetlinkEvents final : public ProcessEvents {
     events->insert(events->end(), std::make_move_iterator(pending_.begin()),
                    std::make_move_iterator(pending_.end()));
     pending_.clear();
-    absl::Status status = Read(events);
+    return Read(events);
+  }
+
+  uint64_t lost() override { return connector_->dropped() + (ends_ == nullptr ? 0 : ends_->dropped()); }
+
+ private:
+  absl::Status Read(std::vector<ProcessEvent>* events) {
+    const size_t first = events->size();
+    absl::Status status = connector_->Receive([&](const proc_event& event) { Take(event, events); });
     absl::erase_if(ending_, [&](const auto& process) {
       if (!HasEnded(process.first)) return false;
       TellExit(process.first, process.second, events);
       return true;
     });
+    if (ends_ == nullptr) return status;
+    status.Update(ReadEnds());
+    AddEnds(first, events);
     return status;
   }
 
-  uint64_t lost() override { return connector_->dropped(); }
+  // A record is written before the event of the same exit, so those of all exits told by now are here.
+  absl::Status ReadEnds() {
+    const auto is_wanted = [this](pid_t pid) { return tracked_.contains(pid) || ended_.contains(pid); };
+    // Forks from before the last call are told by now: what is still nobody's is a stranger's.
+    for (const TaskEnd& end : early_) {
+      if (is_wanted(end.pid)) known_ends_[end.pid] = end;
+    }
+    early_.clear();
+    return ends_->Receive([&](const TaskEnd& end) {
+      if (is_wanted(end.pid)) {
+        known_ends_[end.pid] = end;
+      } else {
+        early_.push_back(end);
+      }
+    });
+  }
 
- private:
-  absl::Status Read(std::vector<ProcessEvent>* events) {
-    return connector_->Receive([&](const proc_event& event) { Take(event, events); });
+  // To the exits that were told since `first`: their peak memory, and before each the CPU that will show
+  // nowhere else.
+  void AddEnds(size_t first, std::vector<ProcessEvent>* events) {
+    std::vector<ProcessEvent> told(std::make_move_iterator(events->begin() + static_cast<ptrdiff_t>(first)),
+                                   std::make_move_iterator(events->end()));
+    events->resize(first);
+    for (ProcessEvent& event : told) {
+      const auto found =
+          event.kind == ProcessEvent::Kind::kExit ? known_ends_.find(event.key.pid) : known_ends_.end();
+      if (found != known_ends_.end()) {
+        const TaskEnd& end = found->second;
+        event.max_resident_bytes = end.max_resident_bytes;
+        if (!IsWaitedFor(end)) {
+          ProcessEvent last;
+          last.kind = ProcessEvent::Kind::kFinalCpu;
+          last.key = event.key;
+          last.cpu = end.cpu;
+          events->push_back(std::move(last));
+        }
+        known_ends_.erase(found);
+      }
+      events->push_back(std::move(event));
+    }
+    ended_.clear();
+    ignores_children_.clear();
+  }
+
+  // Whether a watched parent's cutime shows it. What a parent that ended since did cannot be asked any more.
+  bool IsWaitedFor(const TaskEnd& end) {
+    if (ended_.contains(end.parent)) return true;
+    if (!tracked_.contains(end.parent)) return false;
+    const auto [at, unknown] = ignores_children_.try_emplace(end.parent, false);
+    if (unknown) {
+      const auto status = proc_.Read(std::to_string(end.parent) + "/status", &status_);
+      at->second = status.ok() && IgnoresSignal(*status, SIGCHLD);
+    }
+    return !at->second;
   }
 
   void Take(const proc_event& from, std::vector<ProcessEvent>* events) {
@@ -103,6 +170,7 @@ class NetlinkEvents final : public ProcessEvents {
       ending_.erase(before);
     }
     if (!fresh) tracked_.erase(child);
+    known_ends_.erase(child);
     if (!tracked_.contains(parent)) return;
     tracked_.insert(child);
     ProcessEvent event;
@@ -114,6 +182,7 @@ class NetlinkEvents final : public ProcessEvents {
 
   void TellExit(pid_t pid, int status, std::vector<ProcessEvent>* events) {
     tracked_.erase(pid);
+    if (ends_ != nullptr) ended_.insert(pid);
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kExit;
     event.key.pid = pid;
@@ -121,20 +190,33 @@ class NetlinkEvents final : public ProcessEvents {
     events->push_back(std::move(event));
   }
 
+  const RootedReader& proc_;
   const std::unique_ptr<ProcConnector> connector_;
+  const std::unique_ptr<Taskstats> ends_;
   absl::flat_hash_set<pid_t> tracked_;
   absl::flat_hash_set<pid_t> fresh_;  // while Track reads what was queued before
   // Tracked, main thread gone with this status, other threads perhaps not.
   absl::flat_hash_map<pid_t, int> ending_;
   std::vector<ProcessEvent> pending_;  // read by Track, not yet drained
+
+  // With taskstats.
+  absl::flat_hash_set<pid_t> ended_;                   // told in this Read
+  absl::flat_hash_map<pid_t, TaskEnd> known_ends_;     // of watched processes whose exit was not told yet
+  std::vector<TaskEnd> early_;                         // of pids whose fork was not told yet, if it ever will
+  absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked in this Read
+  std::string status_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(int receive_buffer_bytes) {
+absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(const RootedReader& proc,
+                                                                 int receive_buffer_bytes) {
   auto connector = ProcConnector::Open(receive_buffer_bytes);
   if (!connector.ok()) return connector.status();
-  return std::make_unique<NetlinkEvents>(*std::move(connector));
+  auto ends = Taskstats::Open(receive_buffer_bytes);
+  return std::make_unique<NetlinkEvents>(proc, *std::move(connector), ends.ok() ? *std::move(ends) : nullptr);
 }
+
+absl::Status CheckTaskstats() { return Taskstats::Open(kNetlinkReceiveBuffer).status(); }
 
 }  // namespace agent_exporter

@@ -5,9 +5,14 @@
 // (measured on 6.18). Without CAP_NET_ADMIN the receive buffer is held to net.core.rmem_max, 200 KiB unless
 // raised: some hundred events between two drains.
 //
-// What it cannot tell, unlike bpf: start times (start_ticks is 0 in every event), peak memory, OOM victims,
-// names, and the last CPU of children that nobody waits for. taskstats could send that, but from before the
-// exit work, with a runtime that lacks the last tick, for every task of the host: left out.
+// With CAP_NET_ADMIN it listens to taskstats as well (kernel/taskstats.h) and so tells the peak memory of
+// what ended, and the last CPU of children that no watched parent's cutime will show: those of a parent that
+// ignores SIGCHLD
+// (/proc/<pid>/status says so; SA_NOCLDWAIT shows nowhere) and orphans. That figure lacks the exit work, 20
+// to 100 us.
+//
+// What it cannot tell, unlike bpf: start times (start_ticks is 0 in every event), OOM victims, names; and
+// whether a parent waited that ended within the same look, which counts as yes.
 //
 // Track looks back as far as the last drain, so that what a process started between a snapshot and Track is
 // told as well.
@@ -24,19 +29,25 @@
 
 #include "absl/status/statusor.h"
 #include "kernel/process_events.h"
+#include "kernel/rooted_reader.h"
 
 namespace agent_exporter {
 
-// Bytes asked of the kernel for events between two drains: 20,000 of them (measured on 6.18).
+// Bytes asked of the kernel for events between two drains, of each of its two sockets: 20,000 events, 7,000
+// ends of threads (measured on 6.18).
 inline constexpr int kNetlinkReceiveBuffer = 8 << 20;
 
 // Subscribes. Unimplemented: the kernel has no connector; PermissionDenied: CAP_NET_ADMIN is missing;
-// FailedPrecondition: this is not the host's network, user or pid namespace.
-// Ownership and thread safety: as ProcessEvents. Destroying it unsubscribes. If the process is killed
-// instead, or has dropped CAP_NET_ADMIN on a kernel before 6.6, the kernel goes on preparing events that find
-// no listener; there is nothing else to clean up.
+// FailedPrecondition: this is not the host's network, user or pid namespace. `proc`, the /proc of these pids,
+// must outlive the result. Ownership and thread safety: as ProcessEvents. Destroying it unsubscribes. If the
+// process is killed instead, or has dropped CAP_NET_ADMIN on a kernel before 6.6, the kernel goes on
+// preparing events that find no listener; there is nothing else to clean up.
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(
-    int receive_buffer_bytes = kNetlinkReceiveBuffer);
+    const RootedReader& proc, int receive_buffer_bytes = kNetlinkReceiveBuffer);
+
+// Why the last CPU and peak memory of what ends cannot be told by this process here, or ok: as
+// MakeNetlinkEvents.
+absl::Status CheckTaskstats();
 
 }  // namespace agent_exporter
 

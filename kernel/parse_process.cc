@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <charconv>
 #include <limits>
 
 #include "kernel/text_scanner.h"
@@ -121,6 +122,16 @@ absl::Status ParseStat(std::string_view text, int64_t ticks_per_second, ProcessS
     return absl::InvalidArgumentError("stat: a field is out of range");
   }
   return absl::OkStatus();
+}
+
+bool IgnoresSignal(std::string_view status, int signal) {
+  constexpr std::string_view kKey = "\nSigIgn:\t";
+  const size_t at = status.find(kKey);
+  if (at == std::string_view::npos) return false;
+  const std::string_view digits = status.substr(at + kKey.size());
+  uint64_t set = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), set, 16);
+  return (set >> (signal - 1) & 1) != 0;
 }
 
 StatusFields ParseStatus(std::string_view text, bool switches) {

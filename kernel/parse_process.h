@@ -43,6 +43,9 @@ struct StatusFields {
 // Without `switches` the second half of the file, where those are, is not looked at.
 StatusFields ParseStatus(std::string_view text, bool switches = true);
 
+// Whether the process of this status ignores `signal` (SigIgn). False also where there is no such line.
+bool IgnoresSignal(std::string_view status, int signal);
+
 // /proc/<pid>/statm, which counts pages. All are empty for a process without memory (zombie, kernel thread),
 // of which the kernel prints zeros.
 struct StatmFields {

@@ -4,7 +4,6 @@
 #include <linux/connector.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernel/netlink_socket.h"
 #include "kernel/rooted_reader.h"
 
 namespace agent_exporter {
@@ -121,13 +121,7 @@ absl::StatusOr<std::unique_ptr<ProcConnector>> ProcConnector::Open(int receive_b
     if (errno == EPROTONOSUPPORT) return absl::UnimplementedError("this kernel has no proc connector");
     return ErrnoStatus(errno, "opening the proc connector");
   }
-  if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes,
-                 sizeof(receive_buffer_bytes)) != 0) {
-    setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
-  }
-  // Otherwise the kernel, once out of room, takes nothing more until all was read.
-  const int on = 1;
-  setsockopt(socket.get(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
+  MakeRoom(socket.get(), receive_buffer_bytes);
   if (absl::Status status = AttachFilter(socket.get()); !status.ok()) return status;
   sockaddr_nl group{};
   group.nl_family = AF_NETLINK;
@@ -198,13 +192,6 @@ absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> t
 }
 
 // The socket's own count: a gap in the sequence numbers would count what the filter keeps out as well.
-uint64_t ProcConnector::dropped() {
-  uint32_t figures[SK_MEMINFO_VARS] = {};
-  socklen_t size = sizeof(figures);
-  if (getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, figures, &size) == 0) {
-    dropped_ += figures[SK_MEMINFO_DROPS] - std::exchange(last_count_, figures[SK_MEMINFO_DROPS]);
-  }
-  return dropped_;
-}
+uint64_t ProcConnector::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }
 
 }  // namespace agent_exporter

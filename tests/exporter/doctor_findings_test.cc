@@ -112,12 +112,18 @@ TEST(Judge, APidNamespaceOfItsOwn) {
   EXPECT_THAT(About(facts, "pid namespace").advice, HasSubstr("--pid=host"));
 }
 
-TEST(Judge, KernelsBelow511CannotTellByBpf) {
+TEST(Judge, OldKernels) {
   DoctorFacts facts = GoodHost();
-  for (const char* old : {"4.19.0-27-amd64\n", "5.10.0-28-amd64\n"}) {
+  for (const char* old : {"4.19.0-27-amd64\n", "5.7.19\n"}) {
     facts.kernel_release = old;
     EXPECT_EQ(About(facts, "kernel").mark, Mark::kPartly) << old;
+    EXPECT_THAT(About(facts, "kernel").advice, HasSubstr("5.8"));
   }
+  facts.kernel_release = "5.10.0-28-amd64\n";
+  EXPECT_EQ(About(facts, "kernel").mark, Mark::kOk);
+  facts.bpf_events = absl::PermissionDeniedError("no");
+  EXPECT_EQ(About(facts, "kernel").mark, Mark::kPartly);
+  EXPECT_THAT(About(facts, "kernel").advice, HasSubstr("LimitMEMLOCK"));
   facts.kernel_release = "5.11.0\n";
   EXPECT_EQ(About(facts, "kernel").mark, Mark::kOk);
   facts.kernel_release = "what\n";
@@ -153,6 +159,20 @@ TEST(Judge, TheProcConnectorMattersOnlyWithoutBpf) {
   EXPECT_EQ(About(facts, "proc connector").mark, Mark::kPartly);
   EXPECT_THAT(About(facts, "proc connector").finding, HasSubstr("212992"));
   EXPECT_THAT(About(facts, "proc connector").advice, HasSubstr("net.core.rmem_max=8388608"));
+}
+
+TEST(Judge, TaskstatsMatterOnlyWithoutBpf) {
+  DoctorFacts facts = GoodHost();
+  facts.taskstats = absl::UnimplementedError("this kernel has no taskstats");
+  EXPECT_EQ(About(facts, "taskstats").mark, Mark::kOk);
+  facts.bpf_events = absl::PermissionDeniedError("no");
+  EXPECT_EQ(About(facts, "taskstats").mark, Mark::kPartly);
+  EXPECT_THAT(About(facts, "taskstats").finding, HasSubstr("this kernel has no taskstats"));
+  EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("up to the last look"));
+  facts.taskstats = absl::PermissionDeniedError("listening to taskstats: Operation not permitted");
+  EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("CAP_NET_ADMIN"));
+  facts.taskstats = absl::FailedPreconditionError("elsewhere");
+  EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("namespaces"));
 }
 
 TEST(Judge, CgroupsOfEveryLayout) {

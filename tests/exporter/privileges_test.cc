@@ -195,7 +195,8 @@ TEST(DropPrivileges, TheProcConnectorGoesOn) {
   int code = 0;
   const std::string wrong = InChild(
       []() -> std::string {
-        auto events = MakeNetlinkEvents(kNetlinkReceiveBuffer);
+        const RootedReader proc("/proc");
+        auto events = MakeNetlinkEvents(proc);
         if (!events.ok()) return "skip";
         if (!DropPrivileges({}).ok()) return "status";
         if (!(*events)->Track({{ProcessKey{getpid(), 0}}}).ok()) return "track";

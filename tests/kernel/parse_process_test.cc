@@ -166,6 +166,15 @@ TEST(ParseStatusTest, AMalformedFieldIsAbsentAndTheOthersStay) {
   EXPECT_TRUE(ParseStatus("").malformed);
 }
 
+TEST(IgnoresSignalTest, ReadsTheMask) {
+  const std::string status = "Name:\tx\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000010002\nSigCgt:\t0\n";
+  EXPECT_TRUE(IgnoresSignal(status, 17));
+  EXPECT_TRUE(IgnoresSignal(status, 2));
+  EXPECT_FALSE(IgnoresSignal(status, 1));
+  EXPECT_FALSE(IgnoresSignal("Name:\tx\n", 17));
+  EXPECT_FALSE(IgnoresSignal("Name:\tx\nSigIgn:\tnonsense\n", 17));
+}
+
 TEST(ParseStatmTest, CountsPages) {
   const auto statm = ParseStatm("100 20 10 1 0 30 0\n", 4096);
   ASSERT_TRUE(statm.ok());

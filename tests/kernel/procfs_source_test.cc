@@ -4,12 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -240,6 +243,30 @@ TEST_P(ProcfsSourceTest, AZombieHasNoMemory) {
     EXPECT_EQ(usage->virtual_bytes, std::nullopt);
     EXPECT_EQ(usage->open_fds.value_or(0), 0u);
   }
+}
+
+TEST_P(ProcfsSourceTest, AZombiesCpuTimeIsNotCutToTicks) {
+  const ChildProcess child([] {
+    timespec used{};
+    do {
+      ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    } while (used.tv_nsec < 3'000'000);
+  });
+  child.KillToZombie();
+  rusage before{}, after{};
+  ASSERT_EQ(::getrusage(RUSAGE_CHILDREN, &before), 0);
+  const ProcessStat zombie = *Find(child.pid());
+  ASSERT_EQ(zombie.state, 'Z');
+  EXPECT_GE(zombie.cpu.total_ns(), 3'000'000);
+  // What its parent is told once it waits is the truth.
+  ASSERT_EQ(::waitpid(child.pid(), nullptr, 0), child.pid());
+  ASSERT_EQ(::getrusage(RUSAGE_CHILDREN, &after), 0);
+  const auto micros = [](const rusage& usage) {
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 + usage.ru_utime.tv_usec +
+           usage.ru_stime.tv_usec;
+  };
+  EXPECT_NEAR(static_cast<double>(zombie.cpu.total_ns()) / 1000,
+              static_cast<double>(micros(after) - micros(before)), 4);
 }
 
 TEST_P(ProcfsSourceTest, AReapedProcessIsGone) {

@@ -1,0 +1,239 @@
+#include "kernel/taskstats.h"
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "kernel/netlink_socket.h"
+#include "kernel/rooted_reader.h"
+
+namespace agent_exporter {
+namespace {
+
+constexpr size_t kAttributesAt = NLMSG_HDRLEN + GENL_HDRLEN;
+constexpr size_t kAnswerBytes = 4096;
+constexpr int kAnswerWithinMilliseconds = 200;
+constexpr uint16_t kFirstVersion = 3;  // with peak memory
+// The longest that a runtime can lag behind: a tick at CONFIG_HZ=100.
+constexpr int64_t kTickNanoseconds = 10'000'000;
+
+// Calls take(type, payload) for each attribute of `bytes`.
+template <typename Take>
+void ForEachAttribute(std::string_view bytes, Take take) {
+  while (bytes.size() >= NLA_HDRLEN) {
+    nlattr head;
+    std::memcpy(&head, bytes.data(), sizeof(head));
+    if (head.nla_len < NLA_HDRLEN || head.nla_len > bytes.size()) return;
+    take(head.nla_type & NLA_TYPE_MASK, bytes.substr(NLA_HDRLEN, head.nla_len - NLA_HDRLEN));
+    bytes.remove_prefix(std::min<size_t>(NLA_ALIGN(head.nla_len), bytes.size()));
+  }
+}
+
+template <typename T>
+T Leading(std::string_view bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), std::min(sizeof(value), bytes.size()));
+  return value;
+}
+
+absl::Status Ask(int socket, uint16_t type, uint8_t command, uint16_t attribute, std::string_view payload) {
+  alignas(nlmsghdr) char request[256] = {};
+  nlattr value{};
+  value.nla_type = attribute;
+  value.nla_len = static_cast<uint16_t>(NLA_HDRLEN + payload.size());
+  nlmsghdr outer{};
+  outer.nlmsg_len = static_cast<uint32_t>(kAttributesAt + NLA_ALIGN(value.nla_len));
+  outer.nlmsg_type = type;
+  outer.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  genlmsghdr inner{};
+  inner.cmd = command;
+  inner.version = 1;
+  std::memcpy(request, &outer, sizeof(outer));
+  std::memcpy(request + NLMSG_HDRLEN, &inner, sizeof(inner));
+  std::memcpy(request + kAttributesAt, &value, sizeof(value));
+  std::memcpy(request + kAttributesAt + NLA_HDRLEN, payload.data(), payload.size());
+  if (send(socket, request, outer.nlmsg_len, 0) >= 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "asking for taskstats");
+}
+
+// Calls take(attributes) with what is answered, up to and including the acknowledgement, which is returned.
+// The kernel answers within the call that asks; the time limit is for one that would not.
+template <typename Take>
+absl::Status Answer(int socket, std::string_view what, Take take) {
+  alignas(nlmsghdr) char answer[kAnswerBytes];
+  pollfd readable{socket, POLLIN, 0};
+  while (poll(&readable, 1, kAnswerWithinMilliseconds) > 0) {
+    const ssize_t got = recv(socket, answer, sizeof(answer), MSG_DONTWAIT);
+    if (got < static_cast<ssize_t>(NLMSG_HDRLEN)) break;
+    const std::string_view bytes(answer, static_cast<size_t>(got));
+    const auto outer = Leading<nlmsghdr>(bytes);
+    if (outer.nlmsg_type == NLMSG_ERROR) {
+      const auto error = Leading<nlmsgerr>(bytes.substr(NLMSG_HDRLEN));
+      if (error.error == 0) return absl::OkStatus();
+      // taskstats.c compares the caller's namespaces with the first ones, and says no more than this.
+      if (error.error == -EINVAL) {
+        return absl::FailedPreconditionError("taskstats work in the host's pid and user namespace only");
+      }
+      return ErrnoStatus(-error.error, what);
+    }
+    if (bytes.size() > kAttributesAt) take(bytes.substr(kAttributesAt));
+  }
+  return absl::UnavailableError("the kernel does not answer about taskstats");
+}
+
+// Linux 6.14 and 6.15 put fields into the middle of the struct, at first without a new version (16 took them
+// back); then the pid does not stand where it should.
+bool Understood(const taskstats& stats, pid_t pid) {
+  return stats.version >= kFirstVersion && static_cast<pid_t>(stats.ac_pid) == pid;
+}
+
+CpuTimes Split(int64_t runtime, const taskstats& stats) {
+  const auto all = static_cast<double>(stats.ac_utime + stats.ac_stime);
+  const auto system =
+      all > 0 ? static_cast<int64_t>(static_cast<double>(runtime) * static_cast<double>(stats.ac_stime) / all)
+              : int64_t{0};
+  return {runtime - system, system};
+}
+
+// A single thread's runtime. It is as of its last tick or switch; one that never slept also ran whenever it
+// did not wait for a CPU.
+int64_t Runtime(const taskstats& stats) {
+  const auto known = static_cast<int64_t>(stats.cpu_run_virtual_total);
+  if (stats.nvcsw != 0) return known;
+  const int64_t lived =
+      static_cast<int64_t>(stats.ac_etime) * 1000 - static_cast<int64_t>(stats.cpu_delay_total);
+  return std::clamp(lived, known, known + kTickNanoseconds);
+}
+
+}  // namespace
+
+std::optional<TaskEnd> ParseTaskEnd(std::string_view attributes) {
+  std::optional<taskstats> task, process;
+  pid_t pid = 0, tgid = 0;
+  ForEachAttribute(attributes, [&](int type, std::string_view inside) {
+    const bool whole = type == TASKSTATS_TYPE_AGGR_TGID;
+    if (!whole && type != TASKSTATS_TYPE_AGGR_PID) return;
+    ForEachAttribute(inside, [&](int kind, std::string_view value) {
+      if (kind == TASKSTATS_TYPE_PID) pid = Leading<pid_t>(value);
+      if (kind == TASKSTATS_TYPE_TGID) tgid = Leading<pid_t>(value);
+      if (kind == TASKSTATS_TYPE_STATS) (whole ? process : task) = Leading<taskstats>(value);
+    });
+  });
+  if (!task || !Understood(*task, pid)) return std::nullopt;
+  TaskEnd end;
+  end.pid = tgid != 0 ? tgid : pid;
+  end.parent = static_cast<pid_t>(task->ac_ppid);
+  end.cpu = Split(process ? static_cast<int64_t>(process->cpu_run_virtual_total) : Runtime(*task), *task);
+  end.max_resident_bytes = task->hiwater_rss * 1024;
+  return end;
+}
+
+// Many records in one call, as the proc connector's.
+class Taskstats::Batch {
+ public:
+  Batch() {
+    for (size_t i = 0; i < kMost; ++i) {
+      parts_[i] = {bytes_[i].data(), bytes_[i].size()};
+      headers_[i] = {};
+      headers_[i].msg_hdr.msg_name = &from_[i];
+      headers_[i].msg_hdr.msg_iov = &parts_[i];
+      headers_[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  // How many messages were there; -1 and errno on error.
+  int Receive(int socket, uint16_t family, absl::FunctionRef<void(const TaskEnd&)> take) {
+    for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
+    const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
+    for (int i = 0; i < got; ++i) {
+      const auto at = static_cast<size_t>(i);
+      if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
+      const std::string_view message(bytes_[at].data(), headers_[at].msg_len);
+      if (message.size() <= kAttributesAt || Leading<nlmsghdr>(message).nlmsg_type != family) continue;
+      if (const auto end = ParseTaskEnd(message.substr(kAttributesAt))) take(*end);
+    }
+    return got;
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+
+  std::array<std::array<char, 2048>, kMost> bytes_;  // two structs of 560 bytes (6.18), and room to grow
+  std::array<iovec, kMost> parts_;
+  std::array<sockaddr_nl, kMost> from_;
+  std::array<mmsghdr, kMost> headers_;
+};
+
+Taskstats::Taskstats(Descriptor socket) : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
+
+// The kernel lets go of a listener once a record finds its socket gone.
+Taskstats::~Taskstats() = default;
+
+absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_bytes) {
+  Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+  if (!socket.ok()) return ErrnoStatus(errno, "opening taskstats");
+  MakeRoom(socket.get(), receive_buffer_bytes);
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0) {
+    return ErrnoStatus(errno, "opening taskstats");
+  }
+  const int fd = socket.get();
+  std::unique_ptr<Taskstats> opened(new Taskstats(std::move(socket)));
+
+  const std::string_view name(TASKSTATS_GENL_NAME, sizeof(TASKSTATS_GENL_NAME));
+  absl::Status status = Ask(fd, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name);
+  if (status.ok()) {
+    status = Answer(fd, "taskstats", [&](std::string_view attributes) {
+      ForEachAttribute(attributes, [&](int type, std::string_view value) {
+        if (type == CTRL_ATTR_FAMILY_ID) opened->family_ = Leading<uint16_t>(value);
+      });
+    });
+  }
+  if (absl::IsNotFound(status)) return absl::UnimplementedError("this kernel has no taskstats");
+  if (!status.ok()) return status;
+
+  // Its own figures, to see whether they can be understood.
+  const pid_t self = getpid();
+  const std::string_view pid(reinterpret_cast<const char*>(&self), sizeof(self));
+  bool understood = false;
+  status = Ask(fd, opened->family_, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_PID, pid);
+  if (status.ok()) {
+    status = Answer(fd, "reading taskstats",
+                    [&](std::string_view attributes) { understood = ParseTaskEnd(attributes).has_value(); });
+  }
+  if (!status.ok()) return status;
+  if (!understood) return absl::UnimplementedError("this kernel's taskstats are of a form not known here");
+
+  const std::string cpus = "0-" + std::to_string(std::max(sysconf(_SC_NPROCESSORS_CONF), 1L) - 1);
+  status = Ask(fd, opened->family_, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK,
+               std::string_view(cpus.c_str(), cpus.size() + 1));
+  if (status.ok()) status = Answer(fd, "listening to taskstats", [](std::string_view) {});
+  if (!status.ok()) return status;
+  return opened;
+}
+
+absl::Status Taskstats::Receive(absl::FunctionRef<void(const TaskEnd&)> take) {
+  constexpr int kMostBatches = 4096;  // it ends even where records come as fast as they are read
+  for (int batches = 0; batches < kMostBatches; ++batches) {
+    const int got = batch_->Receive(socket_.get(), family_, take);
+    if (got >= 0 || errno == EINTR) continue;
+    if (errno != EAGAIN) return ErrnoStatus(errno, "reading taskstats");
+    break;
+  }
+  return absl::OkStatus();
+}
+
+uint64_t Taskstats::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }
+
+}  // namespace agent_exporter

@@ -1,0 +1,93 @@
+#include "kernel/taskstats.h"
+
+#include <gtest/gtest.h>
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+
+#include <cstring>
+#include <string>
+
+namespace agent_exporter {
+namespace {
+
+std::string Attribute(int type, const std::string& payload) {
+  nlattr head{};
+  head.nla_type = static_cast<uint16_t>(type);
+  head.nla_len = static_cast<uint16_t>(NLA_HDRLEN + payload.size());
+  std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
+  bytes += payload;
+  bytes.resize(NLA_ALIGN(bytes.size()));
+  return bytes;
+}
+
+template <typename T>
+std::string Bytes(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+taskstats Stats() {
+  taskstats stats{};
+  stats.version = TASKSTATS_VERSION;
+  stats.ac_pid = 42;
+  stats.ac_ppid = 7;
+  stats.cpu_run_virtual_total = 30'000'000;
+  stats.ac_utime = 24'000;
+  stats.ac_stime = 8'000;
+  stats.ac_etime = 50'000;
+  stats.cpu_delay_total = 18'000'000;
+  stats.hiwater_rss = 1000;
+  stats.nvcsw = 1;
+  return stats;
+}
+
+std::string Task(const taskstats& stats) {
+  return Attribute(TASKSTATS_TYPE_AGGR_PID, Attribute(TASKSTATS_TYPE_PID, Bytes(uint32_t{42})) +
+                                                Attribute(TASKSTATS_TYPE_STATS, Bytes(stats)));
+}
+
+TEST(ParseTaskEnd, OfOneThreadThatSlept) {
+  const auto end = ParseTaskEnd(Task(Stats()));
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->pid, 42);
+  EXPECT_EQ(end->parent, 7);
+  EXPECT_EQ(end->cpu, (CpuTimes{22'500'000, 7'500'000}));
+  EXPECT_EQ(end->max_resident_bytes, 1'024'000u);
+}
+
+TEST(ParseTaskEnd, OneThatNeverSleptRanWheneverItDidNotWait) {
+  taskstats stats = Stats();
+  stats.nvcsw = 0;
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 32'000'000);
+  // Never less than what is known, nor more than a tick above it.
+  stats.ac_etime = 1'000;
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 30'000'000);
+  stats.ac_etime = 5'000'000;
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 40'000'000);
+}
+
+TEST(ParseTaskEnd, TheLastThreadTellsOfTheProcess) {
+  taskstats together = Stats();
+  together.cpu_run_virtual_total = 100'000'000;
+  together.hiwater_rss = 0;  // the kernel sums up only delays and times
+  const auto end =
+      ParseTaskEnd(Task(Stats()) +
+                   Attribute(TASKSTATS_TYPE_AGGR_TGID, Attribute(TASKSTATS_TYPE_TGID, Bytes(uint32_t{40})) +
+                                                           Attribute(TASKSTATS_TYPE_STATS, Bytes(together))));
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->pid, 40);
+  EXPECT_EQ(end->cpu, (CpuTimes{75'000'000, 25'000'000}));
+  EXPECT_EQ(end->max_resident_bytes, 1'024'000u);
+}
+
+TEST(ParseTaskEnd, RefusesMovedFieldsAndWhatIsCut) {
+  taskstats stats = Stats();
+  stats.ac_pid = 0;
+  EXPECT_FALSE(ParseTaskEnd(Task(stats)).has_value());
+  const std::string whole = Task(Stats());
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(ParseTaskEnd(whole.substr(0, size)).has_value()) << size;
+  }
+}
+
+}  // namespace
+}  // namespace agent_exporter

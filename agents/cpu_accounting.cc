@@ -5,20 +5,36 @@
 namespace agent_exporter {
 namespace {
 
-int64_t SettleMode(int64_t rise, int64_t& fresh, int64_t& stale) {
-  rise = std::max<int64_t>(rise, 0);
-  const int64_t paid_stale = std::min(rise, stale);
-  const int64_t paid_fresh = std::min(rise - paid_stale, fresh);
-  stale = fresh - paid_fresh;
+// What a figure that is cut to clock ticks can lag behind an exact one, at the usual 100 a second.
+constexpr int64_t kTickNanoseconds = 10'000'000;
+
+void Pay(int64_t& rise, int64_t& debt) {
+  const int64_t paid = std::min(rise, debt);
+  rise -= paid;
+  debt -= paid;
+}
+
+void Age(int64_t& fresh, int64_t& stale) {
+  stale = fresh + std::min(stale, kTickNanoseconds);
   fresh = 0;
-  return rise - paid_stale - paid_fresh;
 }
 
 }  // namespace
 
 CpuTimes ReapDebt::Settle(const CpuTimes& rise) {
-  return {SettleMode(rise.user_ns, fresh_.user_ns, stale_.user_ns),
-          SettleMode(rise.system_ns, fresh_.system_ns, stale_.system_ns)};
+  CpuTimes left = {std::max<int64_t>(rise.user_ns, 0), std::max<int64_t>(rise.system_ns, 0)};
+  Pay(left.user_ns, stale_.user_ns);
+  Pay(left.system_ns, stale_.system_ns);
+  Pay(left.user_ns, fresh_.user_ns);
+  Pay(left.system_ns, fresh_.system_ns);
+  // The kernel splits a sum anew whenever it is asked: what is owed in one mode may come in the other.
+  for (CpuTimes* debt : {&stale_, &fresh_}) {
+    Pay(left.user_ns, debt->system_ns);
+    Pay(left.system_ns, debt->user_ns);
+  }
+  Age(fresh_.user_ns, stale_.user_ns);
+  Age(fresh_.system_ns, stale_.system_ns);
+  return left;
 }
 
 }  // namespace agent_exporter

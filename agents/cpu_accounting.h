@@ -8,8 +8,10 @@
 //     kept for one more look;
 //   - a child nobody waits for (SIGCHLD ignored): it never shows in cutime, so the debt lapses after that
 //   look;
-//   - ticks: own figures are cut to whole ticks, so a difference below zero counts as nothing, never as a
-//   step back.
+//   - ticks: /proc cuts children time to whole ticks, while a child's own may be exact, so of a debt that
+//   lapses up to one tick stays owed: many small children would else count twice as the ticks fill up. What
+//   is owed as user time may be paid as system time, since the split of a sum moves (kernel/sched/cputime.c).
+//   A difference below zero counts as nothing, never as a step back.
 //
 // Thread safety: values and free functions.
 
@@ -30,7 +32,7 @@ class ReapDebt {
   void Owe(const CpuTimes& counted) { fresh_ += counted; }
 
   // The parent's children time rose by `rise` since the last look. Returns the part that is new, never
-  // negative in either mode, and ages the debt: what stays unpaid for two looks is forgotten.
+  // negative in either mode, and ages the debt: what stays unpaid for two looks is forgotten, but for a tick.
   CpuTimes Settle(const CpuTimes& rise);
 
  private:

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "kernel/directory.h"
 
@@ -30,6 +31,22 @@ pid_t PidOf(const char* name) {
   return pid;
 }
 
+// A process' CPU clock counts nanoseconds, where stat cuts user and system time to ticks; anybody may read
+// it, also of a zombie (kernel/time/posix-cpu-timers.c). `ticks` where the clock does not fit to them: a
+// stranger has the pid by now.
+CpuTimes ExactCpu(pid_t pid, const CpuTimes& ticks) {
+  constexpr int64_t kCutAtMost = 20'000'000;
+  timespec now{};
+  const auto clock =
+      static_cast<clockid_t>(~static_cast<unsigned>(pid) << 3 | 2);  // as clock_getcpuclockid(3)
+  if (clock_gettime(clock, &now) != 0) return ticks;
+  const int64_t total = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  const int64_t cut = total - ticks.total_ns();
+  if (cut < 0 || cut > kCutAtMost) return ticks;
+  return ticks.system_ns > ticks.user_ns ? CpuTimes{ticks.user_ns, ticks.system_ns + cut}
+                                         : CpuTimes{ticks.user_ns + cut, ticks.system_ns};
+}
+
 }  // namespace
 
 ProcfsSource::ProcfsSource(const RootedReader& proc, Unreadable& unreadable, long clk_tck,
@@ -44,6 +61,8 @@ ProcfsSource::ProcfsSource(const RootedReader& proc, Unreadable& unreadable, lon
   struct statfs filesystem;
   is_procfs_ =
       proc_.ok() && ::fstatfs(proc_.dir_fd(), &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
+  const auto self = proc_.ReadLink("self");
+  is_own_procfs_ = is_procfs_ && self.ok() && *self == std::to_string(getpid());
   // This process has open descriptors, so 0 means that the kernel does not count them there.
   struct stat fds;
   fd_size_is_count_ = is_procfs_ && ::fstatat(proc_.dir_fd(), "self/fd", &fds, 0) == 0 && fds.st_size > 0;
@@ -98,6 +117,7 @@ absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat
   }
   absl::Status status = ParseStat({text, static_cast<size_t>(size)}, clk_tck_, row);
   if (status.ok() && row->key.pid != pid) status = absl::InvalidArgumentError("stat: another pid's");
+  if (status.ok() && row->state == 'Z' && is_own_procfs_) row->cpu = ExactCpu(pid, row->cpu);
   if (status.ok() && is_held) held->second.faults = Faults(*row);
   return status;
 }

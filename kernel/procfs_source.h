@@ -94,6 +94,7 @@ class ProcfsSource final : public ProcessSource {
   const long clk_tck_;
   const uint64_t page_size_;
   bool is_procfs_ = false;
+  bool is_own_procfs_ = false;     // its pids are this process' own
   bool fd_size_is_count_ = false;  // kernel >= 6.2
   size_t max_held_descriptors_;
   size_t held_descriptors_ = 0;

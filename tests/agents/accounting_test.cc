@@ -73,7 +73,8 @@ TEST(Accounting, AChildNobodyWaitsForKeepsWhatWasSeenOfIt) {
   t.host.Run(12, 30 * kMs);
   t.host.ExitAndReap(12);
   t.Look();
-  EXPECT_EQ(Descendants(t), 70 * kMs) << "the old debt must not eat the new child's time";
+  EXPECT_GE(Descendants(t), 60 * kMs) << "the old debt must not eat the new child's time, but for a tick";
+  EXPECT_LE(Descendants(t), 70 * kMs);
 }
 
 TEST(Accounting, AnOrphanThatInitReapsIsBanked) {

@@ -24,12 +24,28 @@ TEST(ReapDebt, AChildSeenGoneBeforeItsParentRoseIsSettledAtTheNextLook) {
   EXPECT_EQ(debt.Settle({25, 0}), (CpuTimes{5, 0}));
 }
 
-TEST(ReapDebt, AChildNobodyWaitedForIsForgottenAfterTwoLooks) {
+TEST(ReapDebt, AChildNobodyWaitedForIsForgottenAfterTwoLooksButForATick) {
+  constexpr int64_t kMillisecond = 1'000'000;
   ReapDebt debt;
-  debt.Owe({20, 20});
+  debt.Owe({500 * kMillisecond, 4 * kMillisecond});
   debt.Settle({0, 0});
   debt.Settle({0, 0});
-  EXPECT_EQ(debt.Settle({8, 9}), (CpuTimes{8, 9}));
+  EXPECT_EQ(debt.Settle({80 * kMillisecond, 9 * kMillisecond}),
+            (CpuTimes{70 * kMillisecond, 5 * kMillisecond}));
+}
+
+TEST(ReapDebt, ExactChildrenOfATickingParentCountOnce) {
+  // A zombie of 3 ms is reaped at every look; the parent's children time moves in steps of 10 ms.
+  constexpr int64_t kMillisecond = 1'000'000;
+  ReapDebt debt;
+  int64_t shown = 0, counted_again = 0;
+  for (int look = 1; look <= 1000; ++look) {
+    debt.Owe({3 * kMillisecond, 0});
+    const int64_t now = look * 3 / 10 * 10 * kMillisecond;
+    counted_again += debt.Settle({now - shown, 0}).user_ns;
+    shown = now;
+  }
+  EXPECT_EQ(counted_again, 0);
 }
 
 TEST(ReapDebt, OldDebtIsPaidBeforeNewDebt) {
@@ -47,10 +63,12 @@ TEST(ReapDebt, AStepBackCountsAsNothing) {
   EXPECT_EQ(debt.Settle({-10, -1}), (CpuTimes{0, 0}));
 }
 
-TEST(ReapDebt, ModesAreSettledApart) {
+TEST(ReapDebt, WhatIsOwedInOneModeMayBePaidInTheOther) {
   ReapDebt debt;
+  debt.Owe({10, 4});
+  EXPECT_EQ(debt.Settle({7, 9}), (CpuTimes{0, 2}));
   debt.Owe({10, 0});
-  EXPECT_EQ(debt.Settle({0, 10}), (CpuTimes{0, 10}));
+  EXPECT_EQ(debt.Settle({12, 5}), (CpuTimes{2, 5})) << "its own mode first";
 }
 
 }  // namespace

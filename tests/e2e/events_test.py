@@ -4,9 +4,11 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
+import types
 import unittest
 
 import harness
@@ -28,7 +30,9 @@ class EventsTest(harness.TestCase):
              "--web.listen-address=256.0.0.1:1"], capture_output=True, text=True, check=False, timeout=30).stderr
         if "cannot be had here" in refused:
             self.skipTest(refused.strip())
-        return self.exporter(f"--config.file={config}", f"--process.events={maker}")
+        # Where only the proc connector can be had there is no BPF to read by either.
+        source = "procfs" if maker == "netlink" else "auto"
+        return self.exporter(f"--config.file={config}", f"--process.events={maker}", f"--process.source={source}")
 
     def check_short_lived(self, maker):
         for children, milliseconds in ((300, 20), (2000, 1), (10, 500)):
@@ -53,6 +57,40 @@ class EventsTest(harness.TestCase):
 
     def test_netlink_counts_every_child(self):
         self.check_short_lived("netlink")
+
+    def check_unwaited(self, maker, how):
+        for children, milliseconds in ((100, 20), (500, 1)):
+            with self.subTest(maker=maker, how=how, children=children, milliseconds=milliseconds):
+                root = self.tree("forks", children, milliseconds, how)
+                exporter = self.exporter_with(maker, root)
+                exporter.fresh()
+                truth = root.tell("go")["children_cpu"]
+                counted = harness.wait_for(
+                    lambda: (cpu := total(exporter, CPU, root.name)) >= 0.999 * truth and cpu, "the children's CPU")
+                # Of what a child uses after it called exit the truth knows nothing: a few hundred microseconds.
+                most = truth * 1.001 + children * 0.0005 + 0.02
+                self.assertLessEqual(counted, most)
+                self.assertEqual(total(exporter, "agent_descendants_exited_total", root.name), children)
+                if how == "left":
+                    self.assertEqual(total(exporter, "agent_descendants", root.name, state="zombie"), children)
+                    root.tell("reap")
+                    harness.wait_for(lambda: total(exporter, "agent_descendants", root.name) == 0, "the zombies' end")
+                    exporter.fresh()
+                    # The parent's children time has all of it now: nothing counts twice.
+                    self.assertLessEqual(total(exporter, CPU, root.name), most)
+                exporter.stop()
+
+    def test_bpf_counts_children_that_nobody_waits_for(self):
+        self.check_unwaited("bpf", "ignored")
+
+    def test_netlink_counts_children_that_nobody_waits_for(self):
+        self.check_unwaited("netlink", "ignored")
+
+    def test_bpf_counts_zombies(self):
+        self.check_unwaited("bpf", "left")
+
+    def test_netlink_counts_zombies(self):
+        self.check_unwaited("netlink", "left")
 
     def test_a_daemon_that_outlives_its_agent_is_its_orphan(self):
         """Forked twice by a parent that is gone at once, with setsid in between: no look ever saw it below its agent."""
@@ -96,6 +134,54 @@ class EventsTest(harness.TestCase):
                     agent.stdout.close()
                 harness.wait_for(lambda: total(exporter, "agent_orphans", name) == 0, "the orphan's end")
                 exporter.stop()
+
+    def test_a_daemon_outlives_the_terminal_it_was_started_in(self):
+        """Started by an agent in tmux, whose end takes the agent along: the daemon is its orphan until it exits."""
+        if shutil.which("tmux") is None:
+            self.skipTest("tmux is not installed")
+        name = f"in_tmux{os.getpid()}"[:15]
+        ready = os.path.join(self.directory, "daemon")
+        script = self.write("agent.py", f"open('/proc/self/comm','w').write('{name}')\n"
+                            "import os,signal,sys,time\n"
+                            f"while not os.path.exists('{ready}.go'): time.sleep(0.02)\n"
+                            "if os.fork() == 0:\n"
+                            "    os.setsid()\n"
+                            "    signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+                            "    open('/proc/self/comm','w').write('the_daemon')\n"
+                            f"    open('{ready}.new','w').write(str(os.getpid())); os.rename('{ready}.new', '{ready}')\n"
+                            "    time.sleep(300)\n"
+                            "time.sleep(300)\n")
+        tmux = ["tmux", "-S", os.path.join(self.directory, "tmux.sock"), "-f", "/dev/null"]
+        subprocess.run([*tmux, "new-session", "-d", "/usr/bin/python3", script], check=True, timeout=20)
+        self.addCleanup(subprocess.run, [*tmux, "kill-server"], check=False, capture_output=True)
+        exporter = self.exporter_with("bpf", types.SimpleNamespace(name=name))
+        harness.wait_for(lambda: total(exporter, "agent_up", name) == 1, "the agent")
+        pathlib.Path(f"{ready}.go").touch()
+        daemon = int(harness.wait_for(lambda: os.path.exists(ready) and pathlib.Path(ready).read_text(), "the daemon"))
+        try:
+            subprocess.run([*tmux, "kill-server"], check=True, timeout=20)
+            harness.wait_for(lambda: total(exporter, "agent_up", name) == 0, "the agent's end")
+            parent = re.search(r"^PPid:\s+(\d+)", pathlib.Path(f"/proc/{daemon}/status").read_text(), re.MULTILINE)[1]
+            self.assertEqual(int(parent), 1)
+            self.assertEqual(total(exporter, "agent_orphans", name), 1)
+        finally:
+            os.kill(daemon, signal.SIGKILL)
+        harness.wait_for(lambda: total(exporter, "agent_orphans", name) == 0, "the orphan's end")
+
+    def test_a_kernel_that_refuses_bpf_gets_procfs_and_one_line(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to give it up")
+        root = self.tree("wait")
+        config = self.config_for(root.name, interval="100ms")
+        exporter = self.exporter(f"--config.file={config}",
+                                 command=[*harness.NOBODY, harness.copy_for_everybody(self.directory)])
+        self.assert_value(exporter.fresh(), 1, "agent_exporter_process_source_info", source="procfs")
+        for _ in range(5):
+            exporter.fresh()
+        self.assertEqual(exporter.stop(), 0)
+        refused = [line for line in exporter.log.all if "not by BPF" in line]
+        self.assertEqual(len(refused), 1, exporter.log.all)
+        self.assertEqual([line for line in exporter.log.all if "level=info" not in line], [])
 
     def test_killed_it_leaves_nothing_attached(self):
         if subprocess.run(["which", "bpftool"], capture_output=True, check=False).returncode != 0:

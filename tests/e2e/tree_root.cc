@@ -3,6 +3,10 @@
 //
 //   tree_root tree OTHER      the tree below; OTHER is the program that one child executes later
 //   tree_root forks N MS      at "go": N children, one after the other, each using MS milliseconds of CPU
+//   tree_root forks N MS HOW  HOW "ignored": nobody waits for them, SIGCHLD is ignored; "left": they stay
+//   zombies
+//                             until "reap"; children_cpu is then what they themselves had used as they called
+//                             exit
 //   tree_root storm RATE      RATE children a second that end at once, from "start" to "stop"
 //   tree_root names HEX…      one child for each name, given to it by prctl(PR_SET_NAME)
 //   tree_root wait            nothing but itself
@@ -191,20 +195,41 @@ int Tree(char* other) {
   });
 }
 
-int Forks(int count, double seconds) {
+// What a child used, told by itself.
+double BurnInChild(double seconds, bool leave) {
+  int told[2];
+  Check(pipe(told) == 0, "pipe");
+  const pid_t pid = fork();
+  Check(pid >= 0, "fork");
+  if (pid == 0) {
+    prctl(PR_SET_NAME, "burner");
+    Burn(seconds);
+    const double used = CpuSeconds(RUSAGE_SELF);
+    (void)!write(told[1], &used, sizeof(used));
+    _exit(0);
+  }
+  double used = 0;
+  Check(read(told[0], &used, sizeof(used)) == sizeof(used), "read");
+  close(told[0]);
+  close(told[1]);
+  siginfo_t info;
+  // Fails, once it is gone, where SIGCHLD is ignored.
+  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | (leave ? WNOWAIT : 0));
+  return used;
+}
+
+int Forks(int count, double seconds, const std::string& how) {
+  if (how == "ignored") signal(SIGCHLD, SIG_IGN);
   std::cout << "ready" << std::endl;
-  return Serve([&](const std::string&) {
-    for (int i = 0; i < count; ++i) {
-      const pid_t pid = fork();
-      Check(pid >= 0, "fork");
-      if (pid == 0) {
-        prctl(PR_SET_NAME, "burner");
-        Burn(seconds);
-        _exit(0);
+  double told = 0;
+  return Serve([&](const std::string& line) {
+    if (line == "reap") {
+      while (waitpid(-1, nullptr, WNOHANG) > 0) {
       }
-      waitpid(pid, nullptr, 0);
+    } else {
+      for (int i = 0; i < count; ++i) told += BurnInChild(seconds, how == "left");
     }
-    return "done children_cpu=" + std::to_string(CpuSeconds(RUSAGE_CHILDREN));
+    return "done children_cpu=" + std::to_string(how.empty() ? CpuSeconds(RUSAGE_CHILDREN) : told);
   });
 }
 
@@ -271,7 +296,8 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   close_range(3, ~0U, 0);
   if (mode == "tree" && argc == 3) return Tree(argv[2]);
-  if (mode == "forks" && argc == 4) return Forks(std::atoi(argv[2]), std::atof(argv[3]) * 1e-3);
+  if (mode == "forks" && (argc == 4 || argc == 5))
+    return Forks(std::atoi(argv[2]), std::atof(argv[3]) * 1e-3, argc == 5 ? argv[4] : "");
   if (mode == "storm" && argc == 3) return Storm(std::atoi(argv[2]));
   if (mode == "names") return Names(std::vector<std::string>(argv + 2, argv + argc));
   if (mode == "wait") return Wait();

@@ -7,6 +7,7 @@ Prints one Markdown table. Needs root, the release build and Debian's prometheus
 import argparse
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import pathlib
 import resource
@@ -167,17 +168,20 @@ class Measurement:
 
     def tree_cpu(self):
         metric = r'agent_descendants_cpu_seconds_total\{.*agent="watched"'
-        for maker in ("bpf", "netlink"):
-            with self.load() as load, self.exporter(f"--process.events={maker}") as ours:
-                for count, milliseconds in ((300, 20), (2000, 1), (10, 500)):
+        # Of children that nobody waits for the truth is what they say themselves as they call exit; what the kernel does
+        # after that is counted too.
+        loads = (("burn", "waited for", 1.001), ("unwaited", "of a parent that ignores SIGCHLD", 1.2))
+        for maker, source in (("bpf", "bpf"), ("netlink", "procfs")):
+            with self.load() as load, self.exporter(f"--process.events={maker}", f"--process.source={source}") as ours:
+                for (order, whose, most), (count, milliseconds) in itertools.product(loads, ((300, 20), (2000, 1), (10, 500))):
                     before = self.sum(ours, metric)
                     scraped = time.monotonic()
-                    truth = load.ask("burn", count, milliseconds) / 1e6
+                    truth = load.ask(order, count, milliseconds) / 1e6
                     time.sleep(max(1, BETWEEN_SCRAPES - (time.monotonic() - scraped)))
                     counted = self.sum(ours, metric) - before
-                    self.table.add(f"tree CPU, {count:,} x {milliseconds} ms children, events {maker}",
-                                   f"{counted:.3f} s of {truth:.3f} s: {counted / truth * 100:.2f} %", "99.9 to 100.1 %",
-                                   0.999 <= counted / truth <= 1.001)
+                    self.table.add(f"tree CPU, {count:,} x {milliseconds} ms children {whose}, events {maker}, source {source}",
+                                   f"{counted:.3f} s of {truth:.3f} s: {counted / truth * 100:.2f} %",
+                                   f"99.9 to {most * 100:.1f} %", 0.999 <= counted / truth <= most)
 
     def storm(self):
         metrics = [r'agent_descendants_started_total\{.*agent="watched"', r'agent_descendants_exited_total\{.*agent="watched"',

@@ -5,10 +5,13 @@
 // Prints "ready"; then answers each line on standard input by one line:
 //   burn COUNT MS         COUNT children, one after the other, each using MS milliseconds of CPU.
 //                         Answer: the CPU of them all in microseconds, by getrusage(2)
-//   rate COUNT PER_SECOND COUNT children that end at once, so many a second. Answer: microseconds taken
-//   exec COUNT            COUNT times /bin/true, one after the other. Answer: microseconds taken
-// Every child is waited for. It ends when its standard input does.
+//   unwaited COUNT MS     the same with SIGCHLD ignored. Answer: what they had used when they called exit, by
+//   their own word rate COUNT PER_SECOND COUNT children that end at once, so many a second. Answer:
+//   microseconds taken exec COUNT            COUNT times /bin/true, one after the other. Answer: microseconds
+//   taken
+// All other children are waited for. It ends when its standard input does.
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -68,6 +71,29 @@ int64_t BurnAll(int64_t count, int64_t milliseconds) {
   return ChildrenCpuMicros() - before;
 }
 
+// Nobody waits for these: what they used is what they themselves say as they end.
+int64_t BurnUnwaited(int64_t count, int64_t milliseconds) {
+  signal(SIGCHLD, SIG_IGN);
+  int told[2];
+  Check(pipe(told) == 0, "process_load: pipe");
+  int64_t all = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    Fork([&] {
+      Burn(milliseconds * 1'000'000);
+      const int64_t used = Nanos(CLOCK_PROCESS_CPUTIME_ID);
+      Check(write(told[1], &used, sizeof(used)) == sizeof(used), "process_load: write");
+    });
+    int64_t used = 0;
+    Check(read(told[0], &used, sizeof(used)) == sizeof(used), "process_load: read");
+    all += used;
+    wait(nullptr);  // fails once it is gone
+  }
+  close(told[0]);
+  close(told[1]);
+  signal(SIGCHLD, SIG_DFL);
+  return all / 1000;
+}
+
 int64_t ForkAtRate(int64_t count, int64_t per_second) {
   const int64_t start = Nanos(CLOCK_MONOTONIC);
   int64_t waited_for = 0;
@@ -105,6 +131,8 @@ int main() {
     words >> what >> count >> number;
     if (what == "burn" && number > 0) {
       std::cout << BurnAll(count, number) << std::endl;
+    } else if (what == "unwaited" && number > 0) {
+      std::cout << BurnUnwaited(count, number) << std::endl;
     } else if (what == "rate" && number > 0) {
       std::cout << ForkAtRate(count, number) << std::endl;
     } else if (what == "exec") {

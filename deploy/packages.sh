@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that agent_exporter needs, by purpose, and their installation.
 #
-#   deploy/packages.sh build [bpf test lint bench]    prints the names, one a line
+#   deploy/packages.sh build [bpf test lint bench kernels]    prints the names, one a line
 #   deploy/packages.sh missing build [test ...]       prints those not installed yet
 #   deploy/packages.sh install build [test ...]       installs those; asks for nothing if there are none
 #   deploy/packages.sh runtime FILE...                prints the packages that hold the libraries FILE links
@@ -28,8 +28,11 @@ names() {
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;
     bench)
       printf '%s\n' libbenchmark-dev prometheus-node-exporter prometheus-process-exporter ;;
+    kernels)
+      # tests/kernels/run.sh only.
+      printf '%s\n' busybox-static cpio qemu-system-x86 ;;
     *)
-      echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench)" >&2
+      echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench, kernels)" >&2
       exit 2 ;;
   esac
 }

@@ -59,7 +59,7 @@ class EventsTest(harness.TestCase):
         self.check_short_lived("netlink")
 
     def check_unwaited(self, maker, how):
-        for children, milliseconds in ((100, 20), (500, 1)):
+        for children, milliseconds in ((50, 20), (300, 1)):
             with self.subTest(maker=maker, how=how, children=children, milliseconds=milliseconds):
                 root = self.tree("forks", children, milliseconds, how)
                 exporter = self.exporter_with(maker, root)

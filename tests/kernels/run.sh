@@ -113,7 +113,7 @@ make_initramfs() {
   # Debian's Python for the end-to-end tests: what they import, not its whole library.
   local python
   python=$(readlink -f /usr/bin/python3)
-  copy_with_libraries "$root" "$python"
+  copy_with_libraries "$root" "$python" /usr/bin/setpriv
   ln -s "${python##*/}" "$root/usr/bin/python3"
   local library=/usr/lib/${python##*/}
   mkdir -p "$root/usr/lib/python3/dist-packages"

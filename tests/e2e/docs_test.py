@@ -27,11 +27,12 @@ if not os.path.exists("/proc/pressure/memory"):
 OTHERS_FLAGS = {
     "alerts/generate.py": {"--write", "--set", "--speed-up"},
     "bench/run.sh, bench/detection/run.sh": {"--quick", "--evidence-only"},
-    "cmake, ctest": {"--preset", "--build"},
+    "cmake, ctest": {"--preset", "--build", "--target"},
     "curl": {"--max-time"},
     "dashboards/render/scene.py": {"--minutes"},
     "docker": {"--build", "--cap-add", "--cap-drop", "--cgroupns", "--init", "--pid", "--read-only", "--security-opt",
                "--user"},
+    "tests/kernels/run.sh": {"--only"},
     "node": {"--max-old-space-size"},
     "prlimit, ps": {"--nofile", "--pid", "--ppid", "--sort"},
     "systemctl": {"--now"},

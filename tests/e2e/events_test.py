@@ -65,8 +65,12 @@ class EventsTest(harness.TestCase):
                 exporter = self.exporter_with(maker, root)
                 exporter.fresh()
                 truth = root.tell("go")["children_cpu"]
+                # Linux 6.18 does not run sched_process_free for 1 to 5 of 1,000 tasks, and BPF then misses that child's
+                # last CPU as a whole, if nobody waits for it (docs/accounting.md).
+                missed = 2 + 0.005 * children if (maker, how) == ("bpf", "ignored") else 0
+                least = truth * (0.999 - missed / children)
                 counted = harness.wait_for(
-                    lambda: (cpu := total(exporter, CPU, root.name)) >= 0.999 * truth and cpu, "the children's CPU")
+                    lambda: (cpu := total(exporter, CPU, root.name)) >= least and cpu, "the children's CPU")
                 # Of what a child uses after it called exit the truth knows nothing: a few hundred microseconds.
                 most = truth * 1.001 + children * 0.0005 + 0.02
                 self.assertLessEqual(counted, most)

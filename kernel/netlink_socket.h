@@ -1,7 +1,7 @@
-// What both netlink sockets of kernel/ share: room for what waits, and a count of what found none. Private to
-// kernel/.
+// What both netlink sockets of kernel/ share: room for what waits, receiving it in batches, and a count of
+// what found no room. Private to kernel/.
 //
-// Thread safety: free functions on the caller's descriptor.
+// Ownership: of the descriptors, the callers'. Thread safety: none.
 
 #ifndef AGENT_EXPORTER_KERNEL_NETLINK_SOCKET_H_
 #define AGENT_EXPORTER_KERNEL_NETLINK_SOCKET_H_
@@ -10,8 +10,16 @@
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
+
+#include "absl/status/status.h"
+#include "kernel/rooted_reader.h"
 
 namespace agent_exporter {
 
@@ -34,6 +42,59 @@ inline uint64_t NewlyDropped(int socket, uint32_t& last_count) {
   if (getsockopt(socket, SOL_SOCKET, SO_MEMINFO, figures, &size) != 0) return 0;
   return figures[SK_MEMINFO_DROPS] - std::exchange(last_count, figures[SK_MEMINFO_DROPS]);
 }
+
+// Many of the kernel's messages in one call: a drain of thousands is a few hundred calls less.
+// `kMessageBytes`: the longest that is expected; what is longer is cut.
+template <size_t kMessageBytes>
+class NetlinkBatch {
+ public:
+  NetlinkBatch() {
+    for (size_t i = 0; i < kMost; ++i) {
+      parts_[i] = {bytes_[i].data(), bytes_[i].size()};
+      headers_[i] = {};
+      headers_[i].msg_hdr.msg_name = &from_[i];
+      headers_[i].msg_hdr.msg_iov = &parts_[i];
+      headers_[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  // Calls take(bytes) for each message of the kernel's that is there. How many were, any sender's; -1 and
+  // errno on error. Does not wait.
+  template <typename Take>
+  int Receive(int socket, Take take) {
+    for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
+    const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
+    for (int i = 0; i < got; ++i) {
+      const auto at = static_cast<size_t>(i);
+      // Others may send to a group; port 0 is the kernel.
+      if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
+      take(std::string_view(bytes_[at].data(), headers_[at].msg_len));
+    }
+    return got;
+  }
+
+  // The same until nothing is left. Error: "reading `what`".
+  template <typename Take>
+  absl::Status ReceiveAll(int socket, std::string_view what, Take take) {
+    // It ends even where messages come as fast as they are read.
+    constexpr int kMostBatches = 4096;
+    for (int batches = 0; batches < kMostBatches; ++batches) {
+      const int got = Receive(socket, take);
+      if (got >= 0 || errno == EINTR) continue;
+      if (errno != EAGAIN) return ErrnoStatus(errno, "reading " + std::string(what));
+      break;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+
+  std::array<std::array<char, kMessageBytes>, kMost> bytes_;
+  std::array<iovec, kMost> parts_;
+  std::array<sockaddr_nl, kMost> from_;
+  std::array<mmsghdr, kMost> headers_;
+};
 
 }  // namespace agent_exporter
 

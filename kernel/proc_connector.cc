@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "kernel/netlink_socket.h"
@@ -64,51 +65,22 @@ absl::Status AttachFilter(int socket) {
   return ErrnoStatus(errno, "filtering the proc connector's events");
 }
 
+// Calls take(message) if `bytes` are one.
+template <typename Take>
+void TakeMessage(std::string_view bytes, Take take) {
+  if (bytes.size() < kMessageBytes) return;
+  cn_msg head;
+  std::memcpy(&head, bytes.data() + NLMSG_HDRLEN, sizeof(head));
+  if (head.id.idx != CN_IDX_PROC || head.id.val != CN_VAL_PROC || head.len < sizeof(proc_event)) return;
+  Message message;
+  message.ack = head.ack;
+  std::memcpy(&message.event, bytes.data() + kEventAt, sizeof(proc_event));
+  take(message);
+}
+
 }  // namespace
 
-// Many messages in one call: a drain of thousands of events is a few hundred calls less.
-class ProcConnector::Batch {
- public:
-  Batch() {
-    for (size_t i = 0; i < kMost; ++i) {
-      parts_[i] = {bytes_[i].data(), bytes_[i].size()};
-      headers_[i] = {};
-      headers_[i].msg_hdr.msg_name = &from_[i];
-      headers_[i].msg_hdr.msg_iov = &parts_[i];
-      headers_[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-
-  // Calls take(message) for each message of the kernel's that is there. How many were, any sender's; -1 and
-  // errno on error.
-  template <typename Take>
-  int Receive(int socket, Take take) {
-    for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
-    const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
-    for (int i = 0; i < got; ++i) {
-      const auto at = static_cast<size_t>(i);
-      // Others may send to the group; port 0 is the kernel.
-      if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
-      if (headers_[at].msg_len < kMessageBytes) continue;
-      cn_msg head;
-      std::memcpy(&head, bytes_[at].data() + NLMSG_HDRLEN, sizeof(head));
-      if (head.id.idx != CN_IDX_PROC || head.id.val != CN_VAL_PROC || head.len < sizeof(proc_event)) continue;
-      Message message;
-      message.ack = head.ack;
-      std::memcpy(&message.event, bytes_[at].data() + kEventAt, sizeof(proc_event));
-      take(message);
-    }
-    return got;
-  }
-
- private:
-  static constexpr size_t kMost = 64;
-
-  std::array<std::array<char, 128>, kMost> bytes_;
-  std::array<iovec, kMost> parts_;
-  std::array<sockaddr_nl, kMost> from_;
-  std::array<mmsghdr, kMost> headers_;
-};
+class ProcConnector::Batch : public NetlinkBatch<128> {};
 
 ProcConnector::ProcConnector(Descriptor socket)
     : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
@@ -149,10 +121,12 @@ absl::Status ProcConnector::Subscribe() {
   // Not as long as anything comes: others' subscriptions may bring events without end.
   while (absl::IsUnknown(answer) && std::chrono::steady_clock::now() < deadline &&
          poll(&readable, 1, static_cast<int>(kAnswerWithin.count())) > 0) {
-    batch_->Receive(socket_.get(), [&](const Message& message) {
-      if (message.event.what != kProcEventNone || message.ack != port_ + 1) return;
-      const auto error = static_cast<int>(message.event.event_data.ack.err);
-      answer = error == 0 ? absl::OkStatus() : ErrnoStatus(error, "subscribing to the proc connector");
+    batch_->Receive(socket_.get(), [&](std::string_view bytes) {
+      TakeMessage(bytes, [&](const Message& message) {
+        if (message.event.what != kProcEventNone || message.ack != port_ + 1) return;
+        const auto error = static_cast<int>(message.event.event_data.ack.err);
+        answer = error == 0 ? absl::OkStatus() : ErrnoStatus(error, "subscribing to the proc connector");
+      });
     });
   }
   if (!absl::IsUnknown(answer)) return answer;
@@ -180,15 +154,9 @@ absl::Status ProcConnector::Send(proc_cn_mcast_op operation) {
 }
 
 absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> take) {
-  // It ends even where events come as fast as they are read.
-  constexpr int kMostBatches = 4096;
-  for (int batches = 0; batches < kMostBatches; ++batches) {
-    const int got = batch_->Receive(socket_.get(), [&](const Message& message) { take(message.event); });
-    if (got >= 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return ErrnoStatus(errno, "reading the proc connector");
-    break;
-  }
-  return absl::OkStatus();
+  return batch_->ReceiveAll(socket_.get(), "the proc connector", [&](std::string_view bytes) {
+    TakeMessage(bytes, [&](const Message& message) { take(message.event); });
+  });
 }
 
 // The socket's own count: a gap in the sequence numbers would count what the filter keeps out as well.

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -138,41 +137,8 @@ std::optional<TaskEnd> ParseTaskEnd(std::string_view attributes) {
   return end;
 }
 
-// Many records in one call, as the proc connector's.
-class Taskstats::Batch {
- public:
-  Batch() {
-    for (size_t i = 0; i < kMost; ++i) {
-      parts_[i] = {bytes_[i].data(), bytes_[i].size()};
-      headers_[i] = {};
-      headers_[i].msg_hdr.msg_name = &from_[i];
-      headers_[i].msg_hdr.msg_iov = &parts_[i];
-      headers_[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-
-  // How many messages were there; -1 and errno on error.
-  int Receive(int socket, uint16_t family, absl::FunctionRef<void(const TaskEnd&)> take) {
-    for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
-    const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
-    for (int i = 0; i < got; ++i) {
-      const auto at = static_cast<size_t>(i);
-      if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
-      const std::string_view message(bytes_[at].data(), headers_[at].msg_len);
-      if (message.size() <= kAttributesAt || Leading<nlmsghdr>(message).nlmsg_type != family) continue;
-      if (const auto end = ParseTaskEnd(message.substr(kAttributesAt))) take(*end);
-    }
-    return got;
-  }
-
- private:
-  static constexpr size_t kMost = 64;
-
-  std::array<std::array<char, 2048>, kMost> bytes_;  // two structs of 560 bytes (6.18), and room to grow
-  std::array<iovec, kMost> parts_;
-  std::array<sockaddr_nl, kMost> from_;
-  std::array<mmsghdr, kMost> headers_;
-};
+// Room for two structs of 560 bytes (6.18), and to grow.
+class Taskstats::Batch : public NetlinkBatch<2048> {};
 
 Taskstats::Taskstats(Descriptor socket) : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
 
@@ -224,14 +190,10 @@ absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_by
 }
 
 absl::Status Taskstats::Receive(absl::FunctionRef<void(const TaskEnd&)> take) {
-  constexpr int kMostBatches = 4096;  // it ends even where records come as fast as they are read
-  for (int batches = 0; batches < kMostBatches; ++batches) {
-    const int got = batch_->Receive(socket_.get(), family_, take);
-    if (got >= 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return ErrnoStatus(errno, "reading taskstats");
-    break;
-  }
-  return absl::OkStatus();
+  return batch_->ReceiveAll(socket_.get(), "taskstats", [&](std::string_view message) {
+    if (message.size() <= kAttributesAt || Leading<nlmsghdr>(message).nlmsg_type != family_) return;
+    if (const auto end = ParseTaskEnd(message.substr(kAttributesAt))) take(*end);
+  });
 }
 
 uint64_t Taskstats::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }

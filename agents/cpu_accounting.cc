@@ -8,7 +8,7 @@ namespace {
 // What a figure that is cut to clock ticks can lag behind an exact one, at the usual 100 a second.
 constexpr int64_t kTickNanoseconds = 10'000'000;
 
-void Pay(int64_t& rise, int64_t& debt) {
+void PayFrom(int64_t& rise, int64_t& debt) {
   const int64_t paid = std::min(rise, debt);
   rise -= paid;
   debt -= paid;
@@ -21,17 +21,22 @@ void Age(int64_t& fresh, int64_t& stale) {
 
 }  // namespace
 
-CpuTimes ReapDebt::Settle(const CpuTimes& rise) {
+CpuTimes ReapDebt::Pay(const CpuTimes& rise) {
   CpuTimes left = {std::max<int64_t>(rise.user_ns, 0), std::max<int64_t>(rise.system_ns, 0)};
-  Pay(left.user_ns, stale_.user_ns);
-  Pay(left.system_ns, stale_.system_ns);
-  Pay(left.user_ns, fresh_.user_ns);
-  Pay(left.system_ns, fresh_.system_ns);
+  PayFrom(left.user_ns, stale_.user_ns);
+  PayFrom(left.system_ns, stale_.system_ns);
+  PayFrom(left.user_ns, fresh_.user_ns);
+  PayFrom(left.system_ns, fresh_.system_ns);
   // The kernel splits a sum anew whenever it is asked: what is owed in one mode may come in the other.
   for (CpuTimes* debt : {&stale_, &fresh_}) {
-    Pay(left.user_ns, debt->system_ns);
-    Pay(left.system_ns, debt->user_ns);
+    PayFrom(left.user_ns, debt->system_ns);
+    PayFrom(left.system_ns, debt->user_ns);
   }
+  return left;
+}
+
+CpuTimes ReapDebt::Settle(const CpuTimes& rise) {
+  const CpuTimes left = Pay(rise);
   Age(fresh_.user_ns, stale_.user_ns);
   Age(fresh_.system_ns, stale_.system_ns);
   return left;

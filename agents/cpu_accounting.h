@@ -31,6 +31,9 @@ class ReapDebt {
   // children_cpu.
   void Owe(const CpuTimes& counted) { fresh_ += counted; }
 
+  // The part of `rise`, more children time, that was not owed; what was owed counts as paid.
+  CpuTimes Pay(const CpuTimes& rise);
+
   // The parent's children time rose by `rise` since the last look. Returns the part that is new, never
   // negative in either mode, and ages the debt: what stays unpaid for two looks is forgotten, but for a tick.
   CpuTimes Settle(const CpuTimes& rise);

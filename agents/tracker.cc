@@ -132,8 +132,10 @@ void Tracker::ConfirmChildren() {
 
 void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone) {
   std::vector<pid_t> leaving;
+  std::vector<TrackedProcess*> told;
   const auto leave = [&](pid_t pid, TrackedProcess& process) {
     leaving.push_back(pid);
+    if (process.last_cpu != nullptr) told.push_back(&process);
     LetGo(process);
     if (Registered* registered = FindRegistered(process.stat.key)) registered->gone = true;
     gone(process);
@@ -153,19 +155,25 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
     for (pid_t aside = -1; aside > next_aside_; --aside) leave(aside, processes_.at(aside));
   }
   next_aside_ = -1;
+  // Once all of them left, since what they waited for may leave with them.
+  for (TrackedProcess* process : told) AccountLastChildren(*process);
   std::erase_if(current_, [this](const TrackedProcess* process) { return process->seen != generation_; });
   for (const pid_t pid : leaving) processes_.erase(pid);
 }
 
 // Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
+// The way up ends at one whose children time nobody above will see.
 void Tracker::LetGo(TrackedProcess& process) {
   if (process.is_new && !process.told)
     return;  // came and went within this snapshot: nothing of it was counted
   TrackedProcess* ancestor = ParentOf(process);
-  for (int depth = 0; ancestor != nullptr && ancestor->seen != generation_ && depth < 1000; ++depth) {
+  const auto is_the_end = [this](const TrackedProcess& above) {
+    return above.seen == generation_ || above.last_cpu != nullptr;
+  };
+  for (int depth = 0; ancestor != nullptr && !is_the_end(*ancestor) && depth < 1000; ++depth) {
     ancestor = ParentOf(*ancestor);
   }
-  if (ancestor != nullptr && ancestor->seen != generation_) ancestor = nullptr;
+  if (ancestor != nullptr && !is_the_end(*ancestor)) ancestor = nullptr;
   if (ancestor != nullptr) ancestor->debt.Owe(process.counted_cpu + process.counted_children);
   if (process.group == nullptr) return;
   if (process.role == Role::kRoot) ++process.group->lost_roots;
@@ -173,11 +181,16 @@ void Tracker::LetGo(TrackedProcess& process) {
     departed_[process.stat.key] = {.key = process.stat.key,
                                    .group = process.group,
                                    .role = process.role,
+                                   .scope = process.scope,
                                    .comm = process.stat.comm,
                                    .counted_cpu = process.counted_cpu,
+                                   .counted_children = process.counted_children,
                                    .ancestor = ancestor == nullptr ? ProcessKey{} : ancestor->stat.key,
                                    .exited = process.exited,
                                    .exit_reason = process.exit_reason,
+                                   .last_cpu = process.last_cpu != nullptr && !process.final_cpu
+                                                   ? std::optional(process.last_cpu->own)
+                                                   : std::nullopt,
                                    .since = generation_};
   } else if (process.exited) {
     return;  // noted by its parent
@@ -199,19 +212,19 @@ void Tracker::MatchChanged(double now) {
     Registered* const registered = FindRegistered(process->stat.key);
     // Who it was is gone with its memory; its last match stays.
     if (process->stat.state == 'Z' && registered == nullptr) continue;
-    process->match.reset();
+    process->match = nullptr;
     process->own_group.reset();
     process->folded = false;
     if (process->stat.kernel_thread) continue;
     process->registered = registered != nullptr;
     if (registered != nullptr) {
-      process->match = registered->registration.match;
+      process->match = std::make_shared<const Match>(registered->registration.match);
     } else if (process->stat.key.pid == options_.self_pid) {
       static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
           .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
-      process->match = Match{.agent = "agent_exporter", .reason = *kItself};
-    } else {
-      process->match = rules_.Find(*facts_(process->stat));
+      process->match = std::make_shared<const Match>(Match{.agent = "agent_exporter", .reason = *kItself});
+    } else if (std::optional<Match> found = rules_.Find(*facts_(process->stat))) {
+      process->match = std::make_shared<const Match>(*std::move(found));
     }
     if (process->match) process->own_group = groups_.Get(*process->match, now, &process->folded);
     if (registered != nullptr) {

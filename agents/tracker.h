@@ -53,7 +53,7 @@ struct TrackedProcess {
   bool direct_child = false;
 
   // Matching.
-  std::optional<Match> match;
+  std::shared_ptr<const Match> match;     // null: none; most of a host has none
   std::shared_ptr<AgentGroup> own_group;  // of `match`
   bool folded = false;
   bool examine = true;
@@ -68,6 +68,9 @@ struct TrackedProcess {
   uint64_t counted_minor_faults = 0;
   uint64_t counted_major_faults = 0;
   ReapDebt debt;
+  // Of one that nobody watched waits for: what the events of its end said.
+  std::unique_ptr<LastCpu> last_cpu;
+  bool final_cpu = false;  // nothing more will come
 
   // Events.
   bool told = false;        // the event source tells of it and of what it starts
@@ -167,12 +170,15 @@ class Tracker {
     ProcessKey key;
     std::shared_ptr<AgentGroup> group;
     Role role = Role::kDescendant;
+    Scope scope = Scope::kTree;
     std::string comm;
     CpuTimes counted_cpu;
+    CpuTimes counted_children;
     ProcessKey ancestor;  // who may have waited for it
     bool exited = false;
     const char* exit_reason = "unknown";
-    uint64_t since = 0;  // generation
+    std::optional<CpuTimes> last_cpu;  // as of its exit, until the final figure is told
+    uint64_t since = 0;                // generation
   };
 
   void NotePresence(std::vector<ProcessStat>& rows);
@@ -183,6 +189,9 @@ class Tracker {
   void ConfirmChildren();
   void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
   void LetGo(TrackedProcess& process);
+  void NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final);
+  void AccountLastChildren(TrackedProcess& process);
+  void AccountLastCpu(Departed& departed, const CpuTimes& cpu);
   template <typename Process>  // TrackedProcess or Departed
   void TakeExit(Process& process, const ProcessKey& key, const std::string& comm, const NotedExit& exit);
   Registered* FindRegistered(const ProcessKey& key);
@@ -191,7 +200,6 @@ class Tracker {
   void ForgetDeparted();
   void ApplyFork(const ProcessEvent& event);
   void ApplyExit(const ProcessEvent& event);
-  void ApplyFinalCpu(const ProcessEvent& event);
   TrackedProcess* FindMember(const ProcessKey& key);
   Departed* FindDeparted(const ProcessKey& key);
   void MatchChanged(double now);

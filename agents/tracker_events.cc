@@ -44,7 +44,7 @@ void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
         ApplyExit(event);
         break;
       case ProcessEvent::Kind::kFinalCpu:
-        ApplyFinalCpu(event);
+        NoteLastCpu(event.key, *event.cpu, true);
         break;
       case ProcessEvent::Kind::kExec:
         if (TrackedProcess* member = FindMember(event.key)) {
@@ -97,6 +97,7 @@ void Tracker::ApplyFork(const ProcessEvent& event) {
 
 void Tracker::ApplyExit(const ProcessEvent& event) {
   NoteExit({event.key, event.status, false, event.max_resident_bytes});
+  if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
 }
 
 bool Tracker::NoteExit(const NotedExit& exit) {
@@ -126,19 +127,46 @@ void Tracker::TakeExit(Process& process, const ProcessKey& key, const std::strin
   }
 }
 
-// CPU that no watched parent's cutime will show. Should one show it after all (it waited and died at once),
-// the debt keeps it from counting twice.
-void Tracker::ApplyFinalCpu(const ProcessEvent& event) {
-  if (TrackedProcess* member = FindMember(event.key)) {
-    CpuOf(*member->group, member->role) += TakeUncounted(event.cpu, member->counted_cpu);
+// CPU that no watched parent's cutime will show. What its exit told counts only if the final figure stays
+// away.
+void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final) {
+  if (TrackedProcess* member = FindMember(key)) {
+    if (final) CpuOf(*member->group, member->role) += TakeUncounted(cpu.own, member->counted_cpu);
+    member->final_cpu |= final;
+    member->last_cpu =
+        std::make_unique<LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
     return;
   }
-  Departed* found = FindDeparted(event.key);
-  if (found == nullptr) return;
-  Departed& departed = *found;
-  const CpuTimes rise = TakeUncounted(event.cpu, departed.counted_cpu);
+  Departed* departed = FindDeparted(key);
+  if (departed == nullptr) return;
+  departed->last_cpu.reset();
+  if (final) {
+    AccountLastCpu(*departed, cpu.own);
+  } else {
+    departed->last_cpu = cpu.own;
+  }
+  if (!cpu.children || departed->scope != Scope::kTree) return;
+  CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
+  // Whom it waited for may have been counted alive, and is then owed by that ancestor.
+  if (TrackedProcess* ancestor = FindMember(departed->ancestor)) reaped = ancestor->debt.Pay(reaped);
+  departed->group->counters.descendants_cpu += reaped;
+}
+
+// Should the parent's cutime show it after all (it waited and died at once), the debt keeps it from counting
+// twice.
+void Tracker::AccountLastCpu(Departed& departed, const CpuTimes& cpu) {
+  const CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
   CpuOf(*departed.group, departed.role) += rise;
   if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
+}
+
+void Tracker::AccountLastChildren(TrackedProcess& process) {
+  if (!process.last_cpu->children || process.group == nullptr || process.scope != Scope::kTree) return;
+  const CpuTimes rise = TakeUncounted(*process.last_cpu->children, process.counted_children);
+  process.group->counters.descendants_cpu += process.debt.Pay(rise);
+  if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {
+    departed->second.counted_children = process.counted_children;
+  }
 }
 
 std::vector<ProcessKey> Tracker::KeysToRead() const {
@@ -196,8 +224,9 @@ Tracker::Departed* Tracker::FindDeparted(const ProcessKey& key) {
 
 void Tracker::ForgetDeparted() {
   absl::erase_if(departed_, [this](auto& entry) {
-    const Departed& departed = entry.second;
+    Departed& departed = entry.second;
     if (generation_ - departed.since < kDepartedLooks) return false;
+    if (departed.last_cpu) AccountLastCpu(departed, *departed.last_cpu);
     if (departed.exited) return true;
     if (departed.role == Role::kRoot) {
       departed.group->RecordEnd({.key = entry.first, .comm = departed.comm});

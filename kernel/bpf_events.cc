@@ -98,7 +98,11 @@ class BpfEvents final : public ProcessEvents {
     event.key = {from.pid, StartTicks(from.start_ns, clk_tck_)};
     event.parent = from.parent;
     event.status = from.status;
-    event.cpu = SplitRuntime(from.runtime_ns, from.utime_ns, from.stime_ns);
+    if (from.has_cpu != 0) {
+      event.cpu = LastCpu{SplitRuntime(from.runtime_ns, from.utime_ns, from.stime_ns),
+                          CpuTimes{static_cast<int64_t>(from.children_utime_ns),
+                                   static_cast<int64_t>(from.children_stime_ns)}};
+    }
     event.max_resident_bytes = from.max_rss_kib * 1024;
     event.comm.assign(from.comm, strnlen(from.comm, sizeof(from.comm)));
     out_->push_back(std::move(event));

@@ -107,7 +107,7 @@ class NetlinkEvents final : public ProcessEvents {
           ProcessEvent last;
           last.kind = ProcessEvent::Kind::kFinalCpu;
           last.key = event.key;
-          last.cpu = end.cpu;
+          last.cpu = LastCpu{end.cpu, std::nullopt};
           events->push_back(std::move(last));
         }
         known_ends_.erase(found);

@@ -11,6 +11,7 @@
 #define AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,19 +22,26 @@
 
 namespace agent_exporter {
 
+// What a process used, threads together.
+struct LastCpu {
+  CpuTimes own;
+  std::optional<CpuTimes> children;  // of those it waited for, with theirs; empty: the maker does not know
+};
+
 struct ProcessEvent {
   enum class Kind {
     kFork,      // key is the child's, parent its parent's pid; comm as of the fork
     kExec,      // key runs another program now
     kExit,      // key ended with `status`, as wait(2) gives it; it may still be a zombie
-    kFinalCpu,  // key is let go with `cpu`, which no watched parent's cutime will ever show
+    kFinalCpu,  // key is let go, with `cpu`, which no watched parent's cutime will ever show
     kOom,       // the OOM killer chose key
   };
   Kind kind = Kind::kFork;
   ProcessKey key;  // start_ticks 0: the maker does not know it
   pid_t parent = 0;
   int status = 0;
-  CpuTimes cpu;
+  // kFinalCpu: always there. kExit: so far, where a kFinalCpu should follow but the kernel may fail to tell.
+  std::optional<LastCpu> cpu;
   uint64_t max_resident_bytes = 0;  // kExit: peak; 0: not known
   std::string comm;
 };

@@ -125,6 +125,15 @@ struct sched_entity {
   __u64 sum_exec_runtime;
 };
 
+struct list_head {
+  struct list_head *next, *prev;
+};
+
+// rq_clock's times of one task (CONFIG_SCHED_INFO).
+struct sched_info {
+  unsigned long long run_delay;  // waiting for a CPU
+};
+
 struct task_struct {
   int pid;
   int tgid;
@@ -134,9 +143,12 @@ struct task_struct {
   unsigned int flags;
   struct task_struct* group_leader;
   struct task_struct* real_parent;
+  struct list_head children;  // of this thread, by their `sibling`
+  struct list_head sibling;
   struct sched_entity se;
+  struct sched_info sched_info;
   __u64 utime, stime;
-  __u64 start_boottime;
+  __u64 start_time, start_boottime;
   unsigned long nvcsw, nivcsw, min_flt, maj_flt;
   struct mm_struct* mm;
   struct files_struct* files;

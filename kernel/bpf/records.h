@@ -58,9 +58,13 @@ struct ae_event {
   __s32 parent;  // AE_FORK: who forked
   __s32 status;  // AE_EXIT: as wait(2) gives it
   __u64 start_ns;
-  __u64 runtime_ns, utime_ns, stime_ns;  // AE_FINAL_CPU: exit work included; threads together
-  __u64 max_rss_kib;                     // AE_EXIT
-  char comm[16];                         // AE_FORK
+  // Threads together. AE_FINAL_CPU: exit work included. AE_EXIT: as of then, where an AE_FINAL_CPU should
+  // follow.
+  __u64 runtime_ns, utime_ns, stime_ns;
+  __u64 children_utime_ns, children_stime_ns;
+  __u64 max_rss_kib;  // AE_EXIT
+  char comm[16];      // AE_FORK
+  __u32 has_cpu;
 };
 
 // A process whose events and whose descendants' are wanted.

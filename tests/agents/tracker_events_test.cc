@@ -125,9 +125,9 @@ TEST_F(TrackerEventsTest, FinalCpuOfAChildNobodyWaitsForCounts) {
   Exit(11);
   t_.host.Vanish(11);
   Look();
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {42 * kMs, 0}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
   Look();
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {42 * kMs, 0}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
   Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 42 * kMs);
 }
@@ -137,11 +137,85 @@ TEST_F(TrackerEventsTest, FinalCpuThatAParentShowsAfterAllCountsOnce) {
   t_.host.Run(11, 30 * kMs);
   const ProcessKey key = t_.host.at(11).key;
   Exit(11);
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = {30 * kMs, 0}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{30 * kMs, 0}, {}}});
   t_.host.ExitAndReap(11);  // waited for by codex
   Look();
   Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 30 * kMs);
+}
+
+// An exit that tells what was used by then, of a child nobody waits for.
+TEST_F(TrackerEventsTest, WhatAnExitToldCountsOnceTheFinalCpuStayedAway) {
+  Fork(11, 10);
+  Look();
+  const ProcessKey key = t_.host.at(11).key;
+  Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{40 * kMs, 0}, {}}});
+  t_.host.Vanish(11);
+  Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 0) << "the final figure may still come";
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 40 * kMs);
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 40 * kMs) << "too late";
+}
+
+TEST_F(TrackerEventsTest, TheFinalCpuReplacesWhatTheExitTold) {
+  for (const bool gone_before : {false, true}) {
+    const int64_t before = Codex().descendants_cpu.total_ns();
+    Fork(11, 10);
+    Look();
+    const ProcessKey key = t_.host.at(11).key;
+    if (gone_before) {
+      t_.host.Vanish(11);
+      Look();
+    }
+    Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{43 * kMs, 0}, {}}});
+    Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+    if (!gone_before) t_.host.Vanish(11);
+    for (int i = 0; i < 5; ++i) Look();
+    EXPECT_EQ(Codex().descendants_cpu.total_ns() - before, 42 * kMs) << gone_before;
+  }
+}
+
+// 10 ignores SIGCHLD; 11 waits for 12, which was seen with 30 of its 50 ms.
+class NestedTest : public TrackerEventsTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(NestedTest, WhatAChildNobodyWaitsForWaitedForCountsOnce) {
+  Fork(11, 10);
+  Fork(12, 11);
+  t_.host.Run(12, 30 * kMs);
+  Look();
+  const ProcessKey key = t_.host.at(11).key;
+  Exit(12);
+  t_.host.Vanish(12);
+  t_.host.Vanish(11);
+  const bool seen_gone_before_it_is_told = GetParam();
+  if (seen_gone_before_it_is_told) Look();
+  Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{5 * kMs, 0}, CpuTimes{50 * kMs, 0}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{5 * kMs, 0}, CpuTimes{50 * kMs, 0}}});
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 55 * kMs);
+}
+
+INSTANTIATE_TEST_SUITE_P(SeenGone, NestedTest, testing::Bool());
+
+TEST_F(TrackerEventsTest, WhatSuchAChildWaitedForIsNotOwedByItsParent) {
+  Fork(11, 10);
+  Fork(12, 11);
+  t_.host.Run(12, 30 * kMs);
+  Fork(13, 10);
+  Look();
+  Exit(12);
+  Tell({.kind = Kind::kFinalCpu, .key = t_.host.at(11).key, .cpu = LastCpu{{0, 0}, CpuTimes{30 * kMs, 0}}});
+  t_.host.Vanish(12);
+  t_.host.Vanish(11);
+  // In the same look 10 waits for another child, of which nothing was counted yet.
+  t_.host.Run(13, 20 * kMs);
+  Exit(13);
+  t_.host.ExitAndReap(13);
+  for (int i = 0; i < 3; ++i) Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 50 * kMs);
 }
 
 TEST_F(TrackerEventsTest, APidTakenAgainBetweenTwoLooksIsTwoProcesses) {

@@ -3,10 +3,15 @@
 //
 //   tree_root tree OTHER      the tree below; OTHER is the program that one child executes later
 //   tree_root forks N MS      at "go": N children, one after the other, each using MS milliseconds of CPU
-//   tree_root forks N MS HOW  HOW "ignored": nobody waits for them, SIGCHLD is ignored; "left": they stay
-//   zombies
-//                             until "reap"; children_cpu is then what they themselves had used as they called
-//                             exit
+//   tree_root forks N MS HOW  the same, where HOW says what becomes of them; children_cpu is then what they
+//                             themselves had used as they called exit:
+//                               ignored    nobody waits for them, SIGCHLD is ignored
+//                               left       they stay zombies until "reap"
+//                               nested     SIGCHLD is ignored; each has a child of its own that does the
+//                               work,
+//                                          and waits for that
+//                               abandoned  each has a child of its own that does the work, and ends without
+//                                          waiting for it
 //   tree_root storm RATE      RATE children a second that end at once, from "start" to "stop"
 //   tree_root names HEX…      one child for each name, given to it by prctl(PR_SET_NAME)
 //   tree_root wait            nothing but itself
@@ -195,16 +200,22 @@ int Tree(char* other) {
   });
 }
 
-// What a child used, told by itself.
-double BurnInChild(double seconds, bool leave) {
+// What a child used, told by itself. `how`: see above; "" waits for it.
+double BurnInChild(double seconds, const std::string& how) {
   int told[2];
   Check(pipe(told) == 0, "pipe");
   const pid_t pid = fork();
   Check(pid >= 0, "fork");
   if (pid == 0) {
     prctl(PR_SET_NAME, "burner");
-    Burn(seconds);
-    const double used = CpuSeconds(RUSAGE_SELF);
+    double used = 0;
+    if (how == "nested" || how == "abandoned") {
+      signal(SIGCHLD, SIG_DFL);
+      used = BurnInChild(seconds, how == "nested" ? "" : "left");
+    } else {
+      Burn(seconds);
+    }
+    used += CpuSeconds(RUSAGE_SELF);
     (void)!write(told[1], &used, sizeof(used));
     _exit(0);
   }
@@ -214,12 +225,12 @@ double BurnInChild(double seconds, bool leave) {
   close(told[1]);
   siginfo_t info;
   // Fails, once it is gone, where SIGCHLD is ignored.
-  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | (leave ? WNOWAIT : 0));
+  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | (how == "left" ? WNOWAIT : 0));
   return used;
 }
 
 int Forks(int count, double seconds, const std::string& how) {
-  if (how == "ignored") signal(SIGCHLD, SIG_IGN);
+  if (how == "ignored" || how == "nested") signal(SIGCHLD, SIG_IGN);
   std::cout << "ready" << std::endl;
   double told = 0;
   return Serve([&](const std::string& line) {
@@ -227,7 +238,7 @@ int Forks(int count, double seconds, const std::string& how) {
       while (waitpid(-1, nullptr, WNOHANG) > 0) {
       }
     } else {
-      for (int i = 0; i < count; ++i) told += BurnInChild(seconds, how == "left");
+      for (int i = 0; i < count; ++i) told += BurnInChild(seconds, how);
     }
     return "done children_cpu=" + std::to_string(how.empty() ? CpuSeconds(RUSAGE_CHILDREN) : told);
   });

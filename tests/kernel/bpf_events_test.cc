@@ -144,12 +144,59 @@ TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirFinalCpu) {
     double seconds = 0;
     for (const ProcessEvent& event : seen_) {
       if (event.kind == ProcessEvent::Kind::kFinalCpu)
-        seconds += static_cast<double>(event.cpu.total_ns()) * 1e-9;
+        seconds += static_cast<double>(event.cpu->own.total_ns()) * 1e-9;
     }
     return seconds;
   };
   DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= 20; });
   EXPECT_GE(total(), 0.19);
+}
+
+TEST_F(BpfEventsTest, OfTwoThousandChildrenNobodyWaitsForNoneIsMissed) {
+  const int children = 2000;
+  const pid_t parent = fork();
+  if (parent == 0) {
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < children; ++i) {
+      const pid_t pid = fork();
+      if (pid == 0) _exit(0);
+      waitpid(pid, nullptr, 0);  // until it is gone
+    }
+    _exit(0);
+  }
+  waitpid(parent, nullptr, 0);
+  // The parent's own is not sent: its parent is watched and waited for it.
+  DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= children; });
+  EXPECT_EQ(Count(ProcessEvent::Kind::kFinalCpu), children);
+}
+
+TEST_F(BpfEventsTest, TheFinalCpuHoldsChildrenThatWereWaitedFor) {
+  pid_t pid = fork();
+  if (pid == 0) {  // SIGCHLD ignored from here down to the burner's parent, which waits
+    signal(SIGCHLD, SIG_IGN);
+    pid = fork();
+    if (pid == 0) {
+      signal(SIGCHLD, SIG_DFL);
+      pid = fork();
+      if (pid == 0) {
+        BurnCpu(std::chrono::milliseconds(30));
+        _exit(0);
+      }
+      waitpid(pid, nullptr, 0);
+      _exit(0);
+    }
+    waitpid(pid, nullptr, 0);
+    _exit(0);
+  }
+  waitpid(pid, nullptr, 0);
+  DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= 1; });
+  ASSERT_EQ(Count(ProcessEvent::Kind::kFinalCpu), 1u);
+  for (const ProcessEvent& event : seen_) {
+    if (event.kind != ProcessEvent::Kind::kFinalCpu) continue;
+    ASSERT_TRUE(event.cpu->children.has_value());
+    EXPECT_GE(event.cpu->children->total_ns(), 30'000'000);
+    EXPECT_LT(event.cpu->own.total_ns(), 30'000'000) << "its own is apart";
+  }
 }
 
 TEST_F(BpfEventsTest, AnotherProcessThatSharesNothingIsNotTold) {

@@ -297,7 +297,7 @@ class TaskEndsTest : public NetlinkEventsTest {
   double FinalCpuSeconds() const {
     double seconds = 0;
     for (const ProcessEvent& event : seen_) {
-      if (event.kind == Kind::kFinalCpu) seconds += static_cast<double>(event.cpu.total_ns()) * 1e-9;
+      if (event.kind == Kind::kFinalCpu) seconds += static_cast<double>(event.cpu->own.total_ns()) * 1e-9;
     }
     return seconds;
   }

@@ -85,7 +85,7 @@ run_preset() {
   fi
   rm -rf "$build/gtest" "$build/ctest.xml"
   echo "$1: testing"
-  GTEST_OUTPUT=xml:$build/gtest/ "${prefix[@]}" ctest --test-dir "$build" "${filter[@]}" -j 2 --output-on-failure --no-tests=error \
+  GTEST_OUTPUT=xml:$build/gtest/ "${prefix[@]}" ctest --test-dir "$build" "${filter[@]}" -j 3 --output-on-failure --no-tests=error \
     --output-junit "$build/ctest.xml" </dev/null 2>&1 | tee -a "$STEP_LOG" | grep -Ev '^ +Start |^Internal ctest|^Test project|^ *$' ||
     status=${PIPESTATUS[0]}
   if [[ -e $build/ctest.xml ]]; then

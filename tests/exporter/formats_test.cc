@@ -2,11 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -82,11 +83,24 @@ std::vector<std::string> Dropped(const std::vector<MetricFamily>& families) {
   return text;
 }
 
-std::string TempFile(const std::string& name, std::string_view content) {
-  const std::string path = testing::TempDir() + "formats_test." + std::to_string(getpid()) + "." + name;
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
-}
+// A directory of its own: Python looks for modules beside the script first.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = testing::TempDir() + "formats_test.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~Scratch() { std::filesystem::remove_all(directory_); }
+
+  std::string File(const std::string& name, std::string_view content) const {
+    const std::string path = directory_ + "/" + name;
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  }
+
+ private:
+  std::string directory_;
+};
 
 struct Outcome {
   int status;
@@ -197,19 +211,21 @@ TEST(FormatsTest, OpenMetricsGolden) {
 
 TEST(FormatsTest, BothFormatsCarryTheSameSamples) {
   std::vector<std::string> dropped;
-  const std::string text = TempFile("same.txt", Text(Everything(), &dropped));
-  const std::string open_metrics = TempFile("same.om", OpenMetrics(Everything(), &dropped));
+  const Scratch scratch;
+  const std::string text = scratch.File("same.txt", Text(Everything(), &dropped));
+  const std::string open_metrics = scratch.File("same.om", OpenMetrics(Everything(), &dropped));
   EXPECT_THAT(dropped, IsEmpty());
-  const Outcome outcome =
-      RunCommand("/usr/bin/python3 " + TempFile("compare.py", kCompare) + " " + text + " " + open_metrics);
+  const Outcome outcome = RunCommand("/usr/bin/python3 " + scratch.File("compare.py", kCompare) + " " + text +
+                                     " " + open_metrics);
   EXPECT_EQ(outcome.status, 0);
   // Histogram: 5 buckets, sum, count; summary: 2, sum, count; 14 hostile; 10 single ones.
   EXPECT_EQ(outcome.output, "35\n");
 }
 
 TEST(FormatsTest, PromtoolFindsNothingToSay) {
+  const Scratch scratch;
   std::vector<MetricFamily> families = Everything();
-  const Outcome outcome = RunCommand("promtool check metrics < " + TempFile("lint.txt", Text(families)));
+  const Outcome outcome = RunCommand("promtool check metrics < " + scratch.File("lint.txt", Text(families)));
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.output, "");
 }

@@ -122,7 +122,7 @@ class Observer {
   uint64_t links_beside_processes_ = 0;  // st_nlink of /proc less the processes, as of the last walk
   std::vector<NotedExit> noted_exits_;
   std::vector<ProcessEvent> happened_;
-  std::vector<ProcessStat> rows_;  // reused: a snapshot allocates nothing in the steady state
+  std::vector<ProcessStat> rows_;  // reused by looks at the members, which then allocate nothing
 };
 
 }  // namespace agent_exporter

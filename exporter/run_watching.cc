@@ -15,6 +15,7 @@
 #include "exporter/sampler.h"
 #include "exporter/scrape.h"
 #include "exporter/slot_service.h"
+#include "exporter/start_pages.h"
 #include "kernel/procfs_source.h"
 #include "run/slot_client.h"
 
@@ -77,6 +78,7 @@ class Own final : public RunWatching {
         [self = own.get()](const std::shared_ptr<const Observation>& tick) { self->recorder_.Add(*tick); });
     if (absl::Status status = own->sampler_.Start(); !status.ok()) return status;
     if (!options.run.listen.empty()) own->Serve(options, enabled);
+    GiveBackStartPages();
     spdlog::info(
         "the sampler is on: {}, {}",
         interval == kBaselineOnly ? "the baseline only" : fmt::format("every {} ms", interval.count()),

@@ -28,6 +28,7 @@
 #include "exporter/scrape.h"
 #include "exporter/services.h"
 #include "exporter/slot_service.h"
+#include "exporter/start_pages.h"
 #include "exporter/token_file.h"
 #include "exporter/web_access.h"
 #include "exporter/web_config.h"
@@ -152,6 +153,9 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
 int RunServe(const Options& options, std::ostream& err) {
   // Threads that take turns need no heap each: what one frees, the next can use.
   mallopt(M_ARENA_MAX, 1);
+  // What is large and short-lived (a walk's rows, a scrape's text) goes back at once: left alone, the first such buffer that is
+  // freed raises this threshold above all of them.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   SetUpLogging(options.log_level, options.log_format);
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
@@ -208,6 +212,7 @@ int RunServe(const Options& options, std::ostream& err) {
   LogWhatIsThere(*sampler.Latest());
   spdlog::info("{}", token_told);
   services.Start();
+  GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
   server.Stop();

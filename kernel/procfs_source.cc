@@ -74,6 +74,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
   if (!root.ok()) return ErrnoStatus(errno, proc_.root());
 
   size_t used = 0;
+  rows->reserve(listed_ + listed_ / 16);
   const int error = ForEachEntry(root.get(), &listing_, [&](const char* name) {
     const pid_t pid = PidOf(name);
     if (pid == 0) return;
@@ -92,6 +93,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
     }
   });
   rows->resize(used);
+  listed_ = used;
   if (error != 0) return ErrnoStatus(error, proc_.root());
   return absl::OkStatus();
 }

@@ -100,6 +100,7 @@ class ProcfsSource final : public ProcessSource {
   size_t held_descriptors_ = 0;
   HeldMap held_;
   std::string listing_;  // getdents64 of the root
+  size_t listed_ = 0;    // processes, the last time
   std::string buffer_;   // one file, or the listing of an fd directory
 };
 

@@ -23,7 +23,7 @@ from harness import PAUSE_SECONDS, BareScan, Exporter, crowd, live_processes
 FDS = 10
 WARM_UP = 3
 IDLE_SECONDS = 30  # six of the sampler's ticks
-# The server's 64 threads answer in turn: each must have been used before memory can be flat.
+# The server's threads answer in turn: each must have been used before memory can be flat.
 SETTLED_SCRAPES = 128
 MEGABYTE = 1e6
 

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_replace.h"
@@ -19,7 +20,8 @@ constexpr char kPolicy[] =
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 struct Asset {
-  std::string content_type, text, zipped, tag;
+  std::string content_type, filled_in, zipped, tag;
+  std::string_view text;  // of the program, or what was filled in
 };
 
 std::string Escape(std::string_view text) {
@@ -53,7 +55,7 @@ HttpResponse Serve(const Asset& asset, const HttpRequest& request) {
     response.status = 304;
     return response;
   }
-  response.body = zip ? asset.zipped : asset.text;
+  response.body = zip ? std::string_view(asset.zipped) : asset.text;
   if (zip) response.headers["Content-Encoding"] = "gzip";
   return response;
 }
@@ -65,10 +67,12 @@ std::map<std::string, HttpHandler> PageRoutes(std::string_view telemetry_path) {
   for (const WebFile& file : WebFiles()) {
     auto asset = std::make_shared<Asset>();
     asset->content_type = TypeOf(file.name);
-    asset->text = std::string(file.text);
+    asset->text = file.text;
     if (file.name == "index.html") {
-      asset->text = absl::StrReplaceAll(asset->text, {{"{{telemetry_path}}", Escape(telemetry_path)},
-                                                      {"{{version}}", Escape(VersionLine())}});
+      asset->filled_in = absl::StrReplaceAll(
+          std::string(file.text),
+          {{"{{telemetry_path}}", Escape(telemetry_path)}, {"{{version}}", Escape(VersionLine())}});
+      asset->text = asset->filled_in;
     }
     asset->zipped = Gzip(asset->text);
     asset->tag = TagOf(asset->text);

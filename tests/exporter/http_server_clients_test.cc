@@ -18,8 +18,8 @@ namespace {
 
 using HttpServerClientsTest = HttpServerTest;
 
-TEST_F(HttpServerClientsTest, SixtyFourClientsAreServedAtOnce) {
-  constexpr int kClients = 64;
+TEST_F(HttpServerClientsTest, AsManyClientsAsThreadsAreServedAtOnce) {
+  const int kClients = HttpOptions().max_threads;
   std::atomic<int> inside = 0;
   std::promise<void> all_inside;
   std::shared_future<void> release(all_inside.get_future());

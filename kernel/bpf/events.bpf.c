@@ -117,10 +117,12 @@ static __always_inline void set_cpu(struct ae_event *event, struct signal_struct
   event->children_stime_ns = signal->cstime;
 }
 
+// Not by plain loads: clang shares one among the callers, and verifiers before 6.0 refuse an instruction that two kinds of
+// pointers reach.
 static __always_inline void add_thread(struct ae_event *event, struct task_struct *task) {
-  event->runtime_ns += task->se.sum_exec_runtime;
-  event->utime_ns += task->utime;
-  event->stime_ns += task->stime;
+  event->runtime_ns += BPF_CORE_READ(task, se.sum_exec_runtime);
+  event->utime_ns += BPF_CORE_READ(task, utime);
+  event->stime_ns += BPF_CORE_READ(task, stime);
 }
 
 // What `task`, which runs, used since its last tick: known where it never slept, as its life less its waiting for a CPU.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -46,6 +47,16 @@ class BpfEventsTest : public BpfTest {
       if (event.kind == kind && event.key.pid == pid) return &event;
     }
     return nullptr;
+  }
+
+  // By pid, the last that was told. Linux 6.18 does not always come to tell the final figure; then it is the
+  // exit's.
+  std::map<pid_t, LastCpu> LastCpus() const {
+    std::map<pid_t, LastCpu> last;
+    for (const ProcessEvent& event : seen_) {
+      if (event.cpu) last[event.key.pid] = *event.cpu;
+    }
+    return last;
   }
 
   std::unique_ptr<ProcessEvents> events_;
@@ -122,7 +133,7 @@ TEST_F(BpfEventsTest, AnExecIsTold) {
   EXPECT_NE(Find(ProcessEvent::Kind::kExec, pid), nullptr);
 }
 
-TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirFinalCpu) {
+TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirLastCpu) {
   // A tracked child that ignores SIGCHLD: its own children never show in its cutime.
   const double before = ChildrenCpuSeconds();
   const pid_t parent = fork();
@@ -140,24 +151,18 @@ TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirFinalCpu) {
   }
   waitpid(parent, nullptr, 0);
   EXPECT_LT(ChildrenCpuSeconds() - before, 0.19) << "the kernel's own sum misses them";
-  const auto total = [this] {
-    double seconds = 0;
-    for (const ProcessEvent& event : seen_) {
-      if (event.kind == ProcessEvent::Kind::kFinalCpu)
-        seconds += static_cast<double>(event.cpu->own.total_ns()) * 1e-9;
-    }
-    return seconds;
-  };
   DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= 20; });
-  EXPECT_GE(total(), 0.19);
+  int64_t total_ns = 0;
+  for (const auto& [pid, cpu] : LastCpus()) total_ns += cpu.own.total_ns();
+  EXPECT_GE(total_ns, 190'000'000);
 }
 
 TEST_F(BpfEventsTest, OfTwoThousandChildrenNobodyWaitsForNoneIsMissed) {
-  const int children = 2000;
+  const size_t children = 2000;
   const pid_t parent = fork();
   if (parent == 0) {
     signal(SIGCHLD, SIG_IGN);
-    for (int i = 0; i < children; ++i) {
+    for (size_t i = 0; i < children; ++i) {
       const pid_t pid = fork();
       if (pid == 0) _exit(0);
       waitpid(pid, nullptr, 0);  // until it is gone
@@ -165,12 +170,13 @@ TEST_F(BpfEventsTest, OfTwoThousandChildrenNobodyWaitsForNoneIsMissed) {
     _exit(0);
   }
   waitpid(parent, nullptr, 0);
-  // The parent's own is not sent: its parent is watched and waited for it.
-  DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= children; });
-  EXPECT_EQ(Count(ProcessEvent::Kind::kFinalCpu), children);
+  // The parent's own is not among them: its parent is watched and waited for it.
+  DrainUntil([&] { return Count(ProcessEvent::Kind::kExit) > children; });
+  EXPECT_EQ(LastCpus().size(), children);
+  EXPECT_GE(Count(ProcessEvent::Kind::kFinalCpu), children / 2);
 }
 
-TEST_F(BpfEventsTest, TheFinalCpuHoldsChildrenThatWereWaitedFor) {
+TEST_F(BpfEventsTest, TheLastCpuHoldsChildrenThatWereWaitedFor) {
   pid_t pid = fork();
   if (pid == 0) {  // SIGCHLD ignored from here down to the burner's parent, which waits
     signal(SIGCHLD, SIG_IGN);
@@ -190,13 +196,12 @@ TEST_F(BpfEventsTest, TheFinalCpuHoldsChildrenThatWereWaitedFor) {
   }
   waitpid(pid, nullptr, 0);
   DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= 1; });
-  ASSERT_EQ(Count(ProcessEvent::Kind::kFinalCpu), 1u);
-  for (const ProcessEvent& event : seen_) {
-    if (event.kind != ProcessEvent::Kind::kFinalCpu) continue;
-    ASSERT_TRUE(event.cpu->children.has_value());
-    EXPECT_GE(event.cpu->children->total_ns(), 30'000'000);
-    EXPECT_LT(event.cpu->own.total_ns(), 30'000'000) << "its own is apart";
-  }
+  const auto last = LastCpus();
+  ASSERT_EQ(last.size(), 1u);
+  const LastCpu& cpu = last.begin()->second;
+  ASSERT_TRUE(cpu.children.has_value());
+  EXPECT_GE(cpu.children->total_ns(), 30'000'000);
+  EXPECT_LT(cpu.own.total_ns(), 30'000'000) << "its own is apart";
 }
 
 TEST_F(BpfEventsTest, AnotherProcessThatSharesNothingIsNotTold) {

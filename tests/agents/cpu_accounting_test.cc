@@ -69,6 +69,8 @@ TEST(ReapDebt, WhatIsOwedInOneModeMayBePaidInTheOther) {
   EXPECT_EQ(debt.Settle({7, 9}), (CpuTimes{0, 2}));
   debt.Owe({10, 0});
   EXPECT_EQ(debt.Settle({12, 5}), (CpuTimes{2, 5})) << "its own mode first";
+  debt.Owe({0, 10});
+  EXPECT_EQ(debt.Settle({12, 3}), (CpuTimes{5, 0})) << "system time paid as user time";
 }
 
 }  // namespace

@@ -83,6 +83,9 @@ TEST(ParseTaskEnd, RefusesMovedFieldsAndWhatIsCut) {
   taskstats stats = Stats();
   stats.ac_pid = 0;
   EXPECT_FALSE(ParseTaskEnd(Task(stats)).has_value());
+  stats = Stats();
+  stats.version = 2;
+  EXPECT_FALSE(ParseTaskEnd(Task(stats)).has_value()) << "knows no peak memory";
   const std::string whole = Task(Stats());
   for (size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(ParseTaskEnd(whole.substr(0, size)).has_value()) << size;

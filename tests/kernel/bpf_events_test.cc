@@ -141,7 +141,7 @@ TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirLastCpu) {
     signal(SIGCHLD, SIG_IGN);
     for (int i = 0; i < 20; ++i) {
       if (fork() == 0) {
-        BurnCpu(std::chrono::milliseconds(10));
+        BurnCpu(std::chrono::milliseconds(30));
         _exit(0);
       }
     }
@@ -150,11 +150,11 @@ TEST_F(BpfEventsTest, ChildrenNobodyWaitsForTellTheirLastCpu) {
     _exit(0);
   }
   waitpid(parent, nullptr, 0);
-  EXPECT_LT(ChildrenCpuSeconds() - before, 0.19) << "the kernel's own sum misses them";
+  EXPECT_LT(ChildrenCpuSeconds() - before, 0.5) << "the kernel's own sum misses them";
   DrainUntil([&] { return Count(ProcessEvent::Kind::kFinalCpu) >= 20; });
   int64_t total_ns = 0;
   for (const auto& [pid, cpu] : LastCpus()) total_ns += cpu.own.total_ns();
-  EXPECT_GE(total_ns, 190'000'000);
+  EXPECT_GE(total_ns, 590'000'000);
 }
 
 TEST_F(BpfEventsTest, OfTwoThousandChildrenNobodyWaitsForNoneIsMissed) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -33,8 +34,9 @@ TEST_F(HttpServerStartTest, StopEndsIdleSlowAndDeafClientsSoon) {
     response.body.assign(64 << 20, 'x');
     return response;
   });
-  // Five rounds: civetweb alone takes two seconds for each.
-  const auto start = std::chrono::steady_clock::now();
+  // civetweb alone takes two seconds for each round. The fastest tells: on a busy machine the others tell of
+  // that.
+  auto fastest = std::chrono::steady_clock::duration::max();
   for (int round = 0; round < 5; ++round) {
     const int port = Start();
     Client idle(port);
@@ -42,11 +44,13 @@ TEST_F(HttpServerStartTest, StopEndsIdleSlowAndDeafClientsSoon) {
     const Client deaf(port);
     ASSERT_TRUE(idle.connected() && slow.Send("GET /metrics HT") && deaf.Send("GET /large HTTP/1.1\r\n\r\n"));
     ASSERT_EQ(Body(Get(port, "/metrics")), "up 1\n");
+    const auto start = std::chrono::steady_clock::now();
     server_.Stop();
+    fastest = std::min(fastest, std::chrono::steady_clock::now() - start);
     EXPECT_EQ(idle.ReadAll(), "");
     EXPECT_FALSE(Client(port).connected());
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(8));
+  EXPECT_LT(fastest, std::chrono::milliseconds(1500));
 }
 
 TEST_F(HttpServerStartTest, StopWaitsForARunningHandler) {

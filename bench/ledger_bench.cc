@@ -65,6 +65,7 @@ void Row(const std::string& figure, double measured, const char* unit, double ba
 
 std::vector<SourceSample> Tick(std::mt19937& random) {
   std::vector<SourceSample> samples;
+  samples.reserve(kSources);
   for (int i = 0; i < kSources; ++i) {
     samples.push_back({.agent = "codex",
                        .source = i == 0   ? "agent-server"
@@ -174,6 +175,7 @@ int Run() {
       times.push_back(MillisSince(start));
     }
     std::vector<RateLimitEvent> events;
+    events.reserve(2000);
     for (int i = 0; i < 2000; ++i) {
       events.push_back(
           {.agent = "codex", .source = "breaker", .kind = "trip", .ts = kNow - i * 30'000, .seq = i});

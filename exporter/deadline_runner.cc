@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace agent_exporter {
+namespace {
+
+// Beyond these a thread ends with its job: a burst of clients leaves none behind.
+constexpr size_t kMostIdle = 4;
+
+}  // namespace
 
 struct DeadlineRunner::Worker {
   std::mutex mutex;
@@ -41,7 +47,7 @@ DeadlineRunner::~DeadlineRunner() {
   if (worker_ != nullptr) worker_->Abandon();
 }
 
-bool DeadlineRunner::Run(std::function<void()> job, std::chrono::milliseconds timeout) {
+std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
   if (worker_ == nullptr) {
     worker_ = std::make_shared<Worker>();
     // Detached on purpose: see the header. The thread shares ownership of its worker.
@@ -51,13 +57,41 @@ bool DeadlineRunner::Run(std::function<void()> job, std::chrono::milliseconds ti
   worker_->job = std::move(job);
   worker_->busy = true;
   worker_->changed.notify_all();
-  const bool done = worker_->changed.wait_for(lock, timeout, [this] { return !worker_->busy; });
+  return lock;
+}
+
+bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time_until) {
+  std::unique_lock lock = Begin(std::move(job));
+  while (worker_->busy) {
+    const auto until = has_time_until();
+    if (!until) break;
+    worker_->changed.wait_until(lock, *until, [this] { return !worker_->busy; });
+  }
+  const bool done = !worker_->busy;
   lock.unlock();
   if (!done) {
     worker_->Abandon();
     worker_.reset();
   }
   return done;
+}
+
+void DeadlineRunner::Run(std::function<void()> job) {
+  std::unique_lock lock = Begin(std::move(job));
+  worker_->changed.wait(lock, [this] { return !worker_->busy; });
+}
+
+std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<DeadlineRunner>();
+  auto runner = std::move(idle_.back());
+  idle_.pop_back();
+  return runner;
+}
+
+void RunnerPool::GiveBack(std::unique_ptr<DeadlineRunner> runner) {
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kMostIdle) idle_.push_back(std::move(runner));
 }
 
 }  // namespace agent_exporter

@@ -20,6 +20,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "exporter/deadline_runner.h"
 #include "exporter/listen_address.h"
 #include "exporter/url_decode.h"
 
@@ -133,6 +134,7 @@ struct HttpServer::Impl {
   std::map<std::string, HttpHandler> routes;
   mg_context* context = nullptr;
   std::vector<int> ports;
+  RunnerPool runners;
   std::mutex log_mutex;
   std::string start_log;  // what civetweb said while it started
   Clock::time_point last_civetweb_line;
@@ -203,10 +205,20 @@ HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_reques
 
 int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
   const mg_request_info* info = mg_get_request_info(connection);
-  const auto* self = static_cast<Impl*>(info->user_data);
+  auto* self = static_cast<Impl*>(info->user_data);
   try {
     DiscardBody(connection, *info);
-    const HttpResponse response = const_cast<Impl*>(self)->Answer(connection, *info);
+    // Made by one of few threads; the many of civetweb's only carry bytes.
+    HttpResponse response;
+    std::exception_ptr failure;
+    RunnerPool::Lease(self->runners)->Run([&]() noexcept {
+      try {
+        response = self->Answer(connection, *info);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    });
+    if (failure != nullptr) std::rethrow_exception(failure);
     self->Respond(connection, response, std::string_view(info->request_method) != "HEAD");
   } catch (...) {  // out of memory: the connection is closed without an answer
     mg_disable_connection_keep_alive(connection);

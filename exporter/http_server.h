@@ -9,9 +9,9 @@
 // Every connection serves one request and is closed: in civetweb an idle connection holds a thread, and a
 // Prometheus that comes every 15 s would hold one for good.
 //
-// Thread safety: handlers are called from up to `max_threads` threads at once. AddRoute before Start only.
-// Errors: Start returns FailedPrecondition "cannot listen on …: address already in use" and the like: one
-// clear line.
+// Thread safety: up to `max_threads` handlers are called at once, each on a thread of its own for as long as
+// it runs; the guard too. AddRoute before Start only. Errors: Start returns FailedPrecondition "cannot listen
+// on …: address already in use" and the like: one clear line.
 
 #ifndef AGENT_EXPORTER_EXPORTER_HTTP_SERVER_H_
 #define AGENT_EXPORTER_EXPORTER_HTTP_SERVER_H_

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +15,8 @@
 
 namespace agent_exporter {
 namespace {
+
+using Time = std::chrono::steady_clock;
 
 // The observation of the scrape that this thread works for, so that all collectors of one scrape show the
 // same one.
@@ -23,12 +28,84 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-struct Scraper::Outcome {
-  enum State { kRunning, kDone, kCutOff };
-  std::atomic<State> state{kRunning};
-  bool success = false;
-  double seconds = 0;
-  Families families;
+// Collectors one after the other on one thread, up to the first that is late: its thread is left to it, and
+// those that come after it are another pass's.
+class Scraper::Pass {
+ public:
+  Pass(Entries entries, std::shared_ptr<const Observation> observation, std::chrono::milliseconds timeout)
+      : entries_(std::move(entries)), observation_(std::move(observation)), timeout_(timeout) {}
+
+  void Run() {
+    current_observation = observation_;
+    Begin();
+    for (const auto& entry : entries_) {
+      Outcome outcome = Collect(*entry);
+      if (!Keep(*entry, std::move(outcome))) break;
+    }
+    current_observation.reset();
+  }
+
+  // As DeadlineRunner wants it: once late, what the collector under way still does counts no more.
+  std::optional<Time::time_point> HasTimeUntil() {
+    const std::lock_guard lock(mutex_);
+    const auto until = began_ + timeout_;
+    if (Time::now() < until || outcomes_.size() == entries_.size()) return std::max(until, Time::now());
+    Entry& late = *entries_[outcomes_.size()];
+    spdlog::warn("collector {} was cut off after {} ms", late.name, timeout_.count());
+    ++late.late;
+    cut_off_ = true;
+    outcomes_.push_back({.seconds = Seconds(Time::now() - began_)});
+    return std::nullopt;
+  }
+
+  // Of the first collectors, as many as there are.
+  std::vector<Outcome> TakeOutcomes() {
+    const std::lock_guard lock(mutex_);
+    return std::move(outcomes_);
+  }
+
+ private:
+  static double Seconds(Time::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+  static Outcome Collect(const Entry& entry) {
+    Outcome outcome;
+    if (entry.late > 0) return outcome;
+    try {
+      outcome.families = entry.collectable->Collect();
+      outcome.success = true;
+    } catch (const std::exception& error) {
+      spdlog::warn("collector {} failed: {}", entry.name, error.what());
+    } catch (...) {
+      spdlog::warn("collector {} failed with an unknown exception", entry.name);
+    }
+    return outcome;
+  }
+
+  void Begin() {
+    const std::lock_guard lock(mutex_);
+    began_ = Time::now();
+  }
+
+  // False when it was cut off meanwhile.
+  bool Keep(Entry& entry, Outcome outcome) {
+    const std::lock_guard lock(mutex_);
+    if (cut_off_) {
+      --entry.late;
+      return false;
+    }
+    const auto now = Time::now();
+    outcome.seconds = Seconds(now - std::exchange(began_, now));
+    outcomes_.push_back(std::move(outcome));
+    return true;
+  }
+
+  const Entries entries_;
+  const std::shared_ptr<const Observation> observation_;
+  const std::chrono::milliseconds timeout_;
+  std::mutex mutex_;
+  Time::time_point began_ = Time::now();  // the collector under way, the one after outcomes_
+  std::vector<Outcome> outcomes_;
+  bool cut_off_ = false;
 };
 
 Scraper::Scraper(Fresh fresh, std::chrono::milliseconds collector_timeout)
@@ -64,7 +141,12 @@ absl::StatusOr<Families> Scraper::Run(const std::vector<std::string>& collect,
     if (absl::Status status = CheckNames(*names); !status.ok()) return status;
   }
   const std::shared_ptr<const Observation> observation = fresh_();
-  std::unique_ptr<DeadlineRunner> runner = TakeRunner();
+  Entries chosen;
+  for (const auto& entry : entries_) {
+    if ((collect.empty() || Contains(collect, entry->name)) && !Contains(exclude, entry->name))
+      chosen.push_back(entry);
+  }
+  std::vector<Outcome> outcomes = CollectAll(chosen, observation);
 
   Families all;
   Family success =
@@ -72,68 +154,33 @@ absl::StatusOr<Families> Scraper::Run(const std::vector<std::string>& collect,
   Family duration = Family::Gauge("agent_exporter_collector_duration_seconds", "Time the collector took.");
   Family last = Family::Gauge("agent_exporter_last_collect_timestamp_seconds",
                               "When the figures that the collector last showed were read.");
-  for (const auto& entry : entries_) {
-    if ((!collect.empty() && !Contains(collect, entry->name)) || Contains(exclude, entry->name)) continue;
-    const std::shared_ptr<Outcome> outcome = RunOne(entry, observation, *runner);
-    if (outcome->success && observation != nullptr) entry->last_success = observation->wall_seconds;
-    std::move(outcome->families.begin(), outcome->families.end(), std::back_inserter(all));
-    const Labels labels = {{"collector", entry->name}};
-    success.Add(labels, outcome->success ? 1.0 : 0.0);
-    duration.Add(labels, outcome->seconds);
-    if (entry->last_success > 0) last.Add(labels, entry->last_success.load());
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    Entry& entry = *chosen[i];
+    Outcome& outcome = outcomes[i];
+    if (outcome.success && observation != nullptr) entry.last_success = observation->wall_seconds;
+    std::move(outcome.families.begin(), outcome.families.end(), std::back_inserter(all));
+    const Labels labels = {{"collector", entry.name}};
+    success.Add(labels, outcome.success ? 1.0 : 0.0);
+    duration.Add(labels, outcome.seconds);
+    if (entry.last_success > 0) last.Add(labels, entry.last_success.load());
   }
-  const std::lock_guard lock(mutex_);
-  idle_runners_.push_back(std::move(runner));
   for (prometheus::MetricFamily& family : Collected(success, duration, last))
     all.push_back(std::move(family));
   return all;
 }
 
-std::shared_ptr<Scraper::Outcome> Scraper::RunOne(const std::shared_ptr<Entry>& entry,
-                                                  const std::shared_ptr<const Observation>& observation,
-                                                  DeadlineRunner& runner) const {
-  using Time = std::chrono::steady_clock;
-  if (entry->late > 0) return std::make_shared<Outcome>();
-  const auto started = Time::now();
-  auto job_outcome = std::make_shared<Outcome>();
-  bool done = runner.Run(
-      [entry, observation, job_outcome] {
-        current_observation = observation;
-        try {
-          job_outcome->families = entry->collectable->Collect();
-          job_outcome->success = true;
-        } catch (const std::exception& error) {
-          spdlog::warn("collector {} failed: {}", entry->name, error.what());
-        } catch (...) {
-          spdlog::warn("collector {} failed with an unknown exception", entry->name);
-        }
-        current_observation.reset();
-        auto expected = Outcome::kRunning;
-        if (!job_outcome->state.compare_exchange_strong(expected, Outcome::kDone)) --entry->late;
-      },
-      timeout_);
-  if (!done) {
-    ++entry->late;
-    auto expected = Outcome::kRunning;
-    if (job_outcome->state.compare_exchange_strong(expected, Outcome::kCutOff)) {
-      spdlog::warn("collector {} was cut off after {} ms", entry->name, timeout_.count());
-    } else {  // it ended just now
-      --entry->late;
-      done = true;
-    }
+std::vector<Scraper::Outcome> Scraper::CollectAll(Entries entries,
+                                                  const std::shared_ptr<const Observation>& observation) {
+  const RunnerPool::Lease runner(runners_);
+  std::vector<Outcome> all;
+  while (!entries.empty()) {
+    const auto pass = std::make_shared<Pass>(entries, observation, timeout_);
+    runner->Run([pass] { pass->Run(); }, [pass] { return pass->HasTimeUntil(); });
+    std::vector<Outcome> outcomes = pass->TakeOutcomes();
+    entries.erase(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(outcomes.size()));
+    std::move(outcomes.begin(), outcomes.end(), std::back_inserter(all));
   }
-  // A late job still writes to its own outcome, so a fresh one tells of it.
-  const auto outcome = done ? job_outcome : std::make_shared<Outcome>();
-  outcome->seconds = std::chrono::duration<double>(Time::now() - started).count();
-  return outcome;
-}
-
-std::unique_ptr<DeadlineRunner> Scraper::TakeRunner() {
-  const std::lock_guard lock(mutex_);
-  if (idle_runners_.empty()) return std::make_unique<DeadlineRunner>();
-  auto runner = std::move(idle_runners_.back());
-  idle_runners_.pop_back();
-  return runner;
+  return all;
 }
 
 }  // namespace agent_exporter

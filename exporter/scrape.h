@@ -13,7 +13,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -48,19 +47,21 @@ class Scraper {
     std::atomic<int> late{0};  // runs that were cut off and have not ended: no new one before they do
     std::atomic<double> last_success{0};
   };
-  struct Outcome;
+  using Entries = std::vector<std::shared_ptr<Entry>>;
+  struct Outcome {
+    bool success = false;
+    double seconds = 0;
+    Families families;
+  };
+  class Pass;
 
   absl::Status CheckNames(const std::vector<std::string>& names) const;
-  std::shared_ptr<Outcome> RunOne(const std::shared_ptr<Entry>& entry,
-                                  const std::shared_ptr<const Observation>& observation,
-                                  DeadlineRunner& runner) const;
-  std::unique_ptr<DeadlineRunner> TakeRunner();
+  std::vector<Outcome> CollectAll(Entries entries, const std::shared_ptr<const Observation>& observation);
 
   Fresh fresh_;
   std::chrono::milliseconds timeout_;
-  std::vector<std::shared_ptr<Entry>> entries_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<DeadlineRunner>> idle_runners_;
+  Entries entries_;
+  RunnerPool runners_;
 };
 
 }  // namespace agent_exporter

@@ -73,15 +73,20 @@ TEST(Scraper, OneThatThrowsFailsAlone) {
 TEST(Scraper, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
   auto open = std::make_shared<std::promise<void>>();
   auto starts = std::make_shared<std::atomic<int>>(0);
+  auto good_starts = std::make_shared<std::atomic<int>>(0);
   Scraper scraper(OneObservation, milliseconds(20));
   scraper.Add("late", FakeCollectable([starts, gate = open->get_future().share()] {
                 ++*starts;
                 gate.wait();
                 return OneGauge("late_value");
               }));
-  scraper.Add("good", FakeCollectable([] { return OneGauge("good_value"); }));
+  scraper.Add("good", FakeCollectable([good_starts] {
+                ++*good_starts;
+                return OneGauge("good_value");
+              }));
 
-  for (int i = 0; i < 3; ++i) {
+  int scrapes = 3;
+  for (int i = 0; i < scrapes; ++i) {
     EXPECT_THAT(Scrape(scraper), AllOf(Contains(Pair(Success("late"), 0)), Not(Contains(Key("late_value"))),
                                        Contains(Pair(Success("good"), 1)), Contains(Pair("good_value", 1))));
   }
@@ -92,8 +97,10 @@ TEST(Scraper, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
   while (samples[Success("late")] == 0) {  // the test's own time limit ends this where it never comes
     std::this_thread::yield();
     samples = Scrape(scraper);
+    ++scrapes;
   }
   EXPECT_THAT(samples, Contains(Pair("late_value", 1)));
+  EXPECT_EQ(*good_starts, scrapes) << "the thread that was left to the late one must not go on to the next";
 }
 
 TEST(Scraper, CollectAndExcludePickByName) {

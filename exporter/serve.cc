@@ -153,9 +153,11 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
 int RunServe(const Options& options, std::ostream& err) {
   // Threads that take turns need no heap each: what one frees, the next can use.
   mallopt(M_ARENA_MAX, 1);
-  // What is large and short-lived (a walk's rows, a scrape's text) goes back at once: left alone, the first
-  // such buffer that is freed raises this threshold above all of them.
-  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  // What is large (the rows of a walk of thousands) goes back at once: left alone, the first such buffer that
+  // is freed raises this threshold above all of them. The smaller ones that every look needs anew stay in the
+  // heap, and the heap's end with them: a page that comes back costs a fault.
+  mallopt(M_MMAP_THRESHOLD, 512 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
   SetUpLogging(options.log_level, options.log_format);
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);

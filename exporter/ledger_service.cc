@@ -46,9 +46,8 @@ int64_t NowMillis() { return std::llround(SystemClock().wall * 1000); }
 absl::StatusOr<std::string> LedgerPath(const Options& options, const LedgerConfig& config) {
   if (!options.ledger_path.empty()) return options.ledger_path;
   if (!config.path.empty()) return config.path;
-  auto directory = StateDirectory(SystemStateEnvironment());
+  auto directory = OwnStateDirectory();
   if (!directory.ok()) return directory.status();
-  if (absl::Status status = MakeStateDirectory(*directory); !status.ok()) return status;
   return *directory + "/resource-ledger.db";
 }
 

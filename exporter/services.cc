@@ -22,10 +22,9 @@ std::unique_ptr<LeakState> MakeLeakState(const Options& options, Observer& obser
                  options.leak_time_factor);
     return nullptr;
   }
-  const auto directory = StateDirectory(SystemStateEnvironment());
-  const absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
-  if (!status.ok()) {
-    spdlog::info("leak evidence is not kept over restarts: {}", std::string(status.message()));
+  const auto directory = OwnStateDirectory();
+  if (!directory.ok()) {
+    spdlog::info("leak evidence is not kept over restarts: {}", std::string(directory.status().message()));
     return nullptr;
   }
   auto state = std::make_unique<LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());

@@ -62,4 +62,11 @@ absl::Status MakeStateDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> OwnStateDirectory() {
+  auto directory = StateDirectory(SystemStateEnvironment());
+  if (!directory.ok()) return directory;
+  if (absl::Status status = MakeStateDirectory(*directory); !status.ok()) return status;
+  return directory;
+}
+
 }  // namespace agent_exporter

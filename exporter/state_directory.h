@@ -34,6 +34,9 @@ absl::StatusOr<std::string> StateDirectory(const StateEnvironment& environment);
 // that is there keeps its mode. The error names the path and the reason.
 absl::Status MakeStateDirectory(const std::string& path);
 
+// This process' state directory, made if need be, or why there is none.
+absl::StatusOr<std::string> OwnStateDirectory();
+
 }  // namespace agent_exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_STATE_DIRECTORY_H_

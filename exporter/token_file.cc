@@ -15,8 +15,8 @@ absl::StatusOr<BearerToken> MakeToken(const Options& options, std::string* told)
     *told = absl::StrCat("bearer token read from ", options.token_file);
     return BearerToken::Load(options.token_file);
   }
-  const auto directory = StateDirectory(SystemStateEnvironment());
-  absl::Status status = directory.ok() ? MakeStateDirectory(*directory) : directory.status();
+  const auto directory = OwnStateDirectory();
+  absl::Status status = directory.status();
   if (status.ok()) {
     const std::string path = *directory + kInStateDirectory;
     auto token = BearerToken::LoadOrMake(path);

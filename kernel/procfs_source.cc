@@ -83,7 +83,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
     std::memcpy(path, name, length);
     std::memcpy(path + length, kStatSuffix.data(), kStatSuffix.size());
     path[length + kStatSuffix.size()] = '\0';
-    // Rows of the last pass are written over, which spares their strings' allocations.
+    // Rows that the caller kept are written over.
     if (used == rows->size()) rows->emplace_back();
     const absl::Status status = ReadRow(pid, path, &(*rows)[used]);
     if (status.ok()) {

@@ -167,6 +167,7 @@ void Tracker::LetGo(TrackedProcess& process) {
   if (process.is_new && !process.told)
     return;  // came and went within this snapshot: nothing of it was counted
   TrackedProcess* ancestor = ParentOf(process);
+  const TrackedProcess* const parent = ancestor;
   const auto is_the_end = [this](const TrackedProcess& above) {
     return above.seen == generation_ || above.last_cpu != nullptr;
   };
@@ -174,7 +175,10 @@ void Tracker::LetGo(TrackedProcess& process) {
     ancestor = ParentOf(*ancestor);
   }
   if (ancestor != nullptr && !is_the_end(*ancestor)) ancestor = nullptr;
-  if (ancestor != nullptr) ancestor->debt.Owe(process.counted_cpu + process.counted_children);
+  // Its parent died without waiting for it, so nobody further up will show it.
+  if (process.final_cpu && ancestor != parent) ancestor = nullptr;
+  const CpuTimes counted = process.counted_cpu + process.counted_children;
+  if (ancestor != nullptr) ancestor->debt.Owe(counted);
   if (process.group == nullptr) return;
   if (process.role == Role::kRoot) ++process.group->lost_roots;
   if (events_) {
@@ -186,6 +190,8 @@ void Tracker::LetGo(TrackedProcess& process) {
                                    .counted_cpu = process.counted_cpu,
                                    .counted_children = process.counted_children,
                                    .ancestor = ancestor == nullptr ? ProcessKey{} : ancestor->stat.key,
+                                   .by_parent = ancestor == parent,
+                                   .owed = counted,
                                    .exited = process.exited,
                                    .exit_reason = process.exit_reason,
                                    .last_cpu = process.last_cpu != nullptr && !process.final_cpu

@@ -174,7 +174,9 @@ class Tracker {
     std::string comm;
     CpuTimes counted_cpu;
     CpuTimes counted_children;
-    ProcessKey ancestor;  // who may have waited for it
+    ProcessKey ancestor;     // who may have waited for it
+    bool by_parent = false;  // that is its parent, not one further up
+    CpuTimes owed;           // by that ancestor
     bool exited = false;
     const char* exit_reason = "unknown";
     std::optional<CpuTimes> last_cpu;  // as of its exit, until the final figure is told

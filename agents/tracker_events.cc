@@ -145,18 +145,29 @@ void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final)
   } else {
     departed->last_cpu = cpu.own;
   }
-  if (!cpu.children || departed->scope != Scope::kTree) return;
-  CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
-  // Whom it waited for may have been counted alive, and is then owed by that ancestor.
-  if (TrackedProcess* ancestor = FindMember(departed->ancestor)) reaped = ancestor->debt.Pay(reaped);
-  departed->group->counters.descendants_cpu += reaped;
+  TrackedProcess* const ancestor = FindMember(departed->ancestor);
+  if (cpu.children && departed->scope == Scope::kTree) {
+    CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
+    // Whom it waited for may have been counted alive, and is then owed by that ancestor.
+    if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
+    departed->group->counters.descendants_cpu += reaped;
+  }
+  if (!final || departed->by_parent || ancestor == nullptr) return;
+  // Its parent died without waiting for it, so what is owed further up will not be shown there; what others'
+  // time paid of it since is theirs after all. After one more look it has lapsed by itself.
+  if (departed->since == generation_) {
+    const CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
+    if (ancestor->scope == Scope::kTree) ancestor->group->counters.descendants_cpu += paid_by_others;
+  }
+  departed->ancestor = {};
 }
 
-// Should the parent's cutime show it after all (it waited and died at once), the debt keeps it from counting
-// twice.
+// Should the parent's cutime show it after all (it stopped ignoring SIGCHLD, and the maker was told late),
+// the debt keeps it from counting twice.
 void Tracker::AccountLastCpu(Departed& departed, const CpuTimes& cpu) {
   const CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
   CpuOf(*departed.group, departed.role) += rise;
+  if (!departed.by_parent) return;
   if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
 }
 

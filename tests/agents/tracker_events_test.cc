@@ -144,6 +144,19 @@ TEST_F(TrackerEventsTest, FinalCpuThatAParentShowsAfterAllCountsOnce) {
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 30 * kMs);
 }
 
+TEST_F(TrackerEventsTest, FinalCpuToldLateThatAParentShowsAfterAllCountsOnce) {
+  Fork(11, 10);
+  t_.host.Run(11, 30 * kMs);
+  const ProcessKey key = t_.host.at(11).key;
+  Exit(11);
+  t_.host.Vanish(11);
+  Look();
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{30 * kMs, 0}, {}}});
+  t_.host.at(10).children_cpu.user_ns += 30 * kMs;
+  Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 30 * kMs);
+}
+
 // An exit that tells what was used by then, of a child nobody waits for.
 TEST_F(TrackerEventsTest, WhatAnExitToldCountsOnceTheFinalCpuStayedAway) {
   Fork(11, 10);
@@ -217,6 +230,41 @@ TEST_F(TrackerEventsTest, WhatSuchAChildWaitedForIsNotOwedByItsParent) {
   for (int i = 0; i < 3; ++i) Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 50 * kMs);
 }
+
+// 11 ends without waiting for 12, a zombie by then, and is itself waited for by 10.
+struct Abandoned {
+  bool seen_alive;
+  bool told_late;
+};
+class AbandonedTest : public TrackerEventsTest, public testing::WithParamInterface<Abandoned> {};
+
+TEST_P(AbandonedTest, AZombieThatItsParentLeftHidesNobodyElsesTime) {
+  Fork(11, 10);
+  Fork(12, 11);
+  t_.host.Run(12, 30 * kMs);
+  if (GetParam().seen_alive) Look();
+  t_.host.Run(11, 5 * kMs);
+  const ProcessEvent last = {
+      .kind = Kind::kFinalCpu, .key = t_.host.at(12).key, .cpu = LastCpu{{30 * kMs, 0}, CpuTimes{}}};
+  Exit(12);
+  Exit(11);
+  t_.host.Vanish(12);
+  t_.host.ExitAndReap(11);
+  if (!GetParam().told_late) Tell(last);
+  Look();
+  if (GetParam().told_late) Tell(last);
+  // Another child's time shows before the debt would lapse.
+  Fork(13, 10);
+  t_.host.Run(13, 20 * kMs);
+  Exit(13);
+  t_.host.ExitAndReap(13);
+  for (int i = 0; i < 5; ++i) Look();
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 55 * kMs);
+}
+
+INSTANTIATE_TEST_SUITE_P(, AbandonedTest,
+                         testing::Values(Abandoned{false, false}, Abandoned{false, true},
+                                         Abandoned{true, false}, Abandoned{true, true}));
 
 TEST_F(TrackerEventsTest, APidTakenAgainBetweenTwoLooksIsTwoProcesses) {
   Fork(11, 10);

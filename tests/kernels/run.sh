@@ -59,7 +59,7 @@ apt_of() {
 
 # Prints the path of SUITE's newest kernel image.
 kernel_of() {
-  local suite=$1 package image
+  local suite=$1 package binary image
   if [[ -f $suite ]]; then
     echo "$suite"
     return
@@ -69,12 +69,13 @@ kernel_of() {
   [[ -n $package ]] || fail "$suite has no linux-image-amd64"
   image=$work/$package.vmlinuz
   if [[ ! -e $image ]]; then
-    (cd "$work" && apt_of "$suite" apt-get download "$package" >&2)
-    dpkg-deb --fsys-tarfile "$work/$package"_*.deb | tar -xO "./boot/vmlinuz-${package#linux-image-}" >"$image.new" ||
-      dpkg-deb --fsys-tarfile "$work/$package"_*.deb |
-        tar -xO --wildcards "./usr/lib/modules/*/vmlinuz" >"$image.new"
+    # Since Linux 7 linux-image-* only names packages; the image itself is in linux-binary-*.
+    binary=$(apt_of "$suite" apt-cache depends "$package" | sed -n 's/^ *Depends: \(linux-binary-[^ ]*\)$/\1/p' | head -n 1)
+    (cd "$work" && apt_of "$suite" apt-get download "${binary:-$package}" >&2)
+    dpkg-deb --fsys-tarfile "$work/${binary:-$package}"_*.deb |
+      tar -xO --wildcards "./*/vmlinuz*" >"$image.new" || fail "no kernel in ${binary:-$package}"
     mv "$image.new" "$image"
-    rm "$work/$package"_*.deb
+    rm "$work/${binary:-$package}"_*.deb
   fi
   echo "$image"
 }

@@ -26,7 +26,7 @@ if not os.path.exists("/proc/pressure/memory"):
 # Flags of other programs, by whose they are.
 OTHERS_FLAGS = {
     "alerts/generate.py": {"--write", "--set", "--speed-up"},
-    "bench/run.sh, bench/detection/run.sh": {"--quick", "--evidence-only"},
+    "bench/detection/run.sh": {"--evidence-only"},
     "cmake, ctest": {"--preset", "--build", "--target"},
     "curl": {"--max-time"},
     "dashboards/render/scene.py": {"--minutes"},

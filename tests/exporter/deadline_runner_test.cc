@@ -112,7 +112,7 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
     const std::filesystem::directory_iterator tasks("/proc/self/task");
     return std::distance(begin(tasks), end(tasks));
   };
-  const auto before = live();
+  const auto before = live();  // other tests' threads among them, which end when they like
   RunnerPool pool;
   {
     std::set<std::thread::id> threads;
@@ -125,7 +125,7 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
   }
   const auto deadline = Time::now() + kAmple;
   while (live() > before + 4 && Time::now() < deadline) std::this_thread::yield();
-  EXPECT_EQ(live(), before + 4);
+  EXPECT_LE(live(), before + 4);
 }
 
 }  // namespace

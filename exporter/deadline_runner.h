@@ -55,7 +55,6 @@ class RunnerPool {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     DeadlineRunner* operator->() const { return runner_.get(); }
-    DeadlineRunner& operator*() const { return *runner_; }
 
    private:
     RunnerPool& pool_;

@@ -37,7 +37,6 @@ class Scraper::Pass {
 
   void Run() {
     current_observation = observation_;
-    Begin();
     for (const auto& entry : entries_) {
       Outcome outcome = Collect(*entry);
       if (!Keep(*entry, std::move(outcome))) break;
@@ -79,11 +78,6 @@ class Scraper::Pass {
       spdlog::warn("collector {} failed with an unknown exception", entry.name);
     }
     return outcome;
-  }
-
-  void Begin() {
-    const std::lock_guard lock(mutex_);
-    began_ = Time::now();
   }
 
   // False when it was cut off meanwhile.

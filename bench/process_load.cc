@@ -5,10 +5,11 @@
 // Prints "ready"; then answers each line on standard input by one line:
 //   burn COUNT MS         COUNT children, one after the other, each using MS milliseconds of CPU.
 //                         Answer: the CPU of them all in microseconds, by getrusage(2)
-//   unwaited COUNT MS     the same with SIGCHLD ignored. Answer: what they had used when they called exit, by
-//   their own word rate COUNT PER_SECOND COUNT children that end at once, so many a second. Answer:
-//   microseconds taken exec COUNT            COUNT times /bin/true, one after the other. Answer: microseconds
-//   taken
+//   unwaited COUNT MS     the same with SIGCHLD ignored, from now until the next other order. Answer: what
+//   they
+//                         had used when they called exit, by their own word
+//   rate COUNT PER_SECOND COUNT children that end at once, so many a second. Answer: microseconds taken
+//   exec COUNT            COUNT times /bin/true, one after the other. Answer: microseconds taken
 // All other children are waited for. It ends when its standard input does.
 
 #include <signal.h>
@@ -73,7 +74,6 @@ int64_t BurnAll(int64_t count, int64_t milliseconds) {
 
 // Nobody waits for these: what they used is what they themselves say as they end.
 int64_t BurnUnwaited(int64_t count, int64_t milliseconds) {
-  signal(SIGCHLD, SIG_IGN);
   int told[2];
   Check(pipe(told) == 0, "process_load: pipe");
   int64_t all = 0;
@@ -90,7 +90,6 @@ int64_t BurnUnwaited(int64_t count, int64_t milliseconds) {
   }
   close(told[0]);
   close(told[1]);
-  signal(SIGCHLD, SIG_DFL);
   return all / 1000;
 }
 
@@ -129,6 +128,7 @@ int main() {
     std::string what;
     int64_t count = 0, number = 0;
     words >> what >> count >> number;
+    signal(SIGCHLD, what == "unwaited" ? SIG_IGN : SIG_DFL);
     if (what == "burn" && number > 0) {
       std::cout << BurnAll(count, number) << std::endl;
     } else if (what == "unwaited" && number > 0) {

@@ -74,7 +74,8 @@ absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
     if (options.events == "bpf") return Refused("--process.events=bpf", bpf.status());
     why_not = std::string(bpf.status().message());
   }
-  auto netlink = MakeNetlinkEvents(proc_);
+  auto netlink =
+      MakeNetlinkEvents(proc_, kNetlinkReceiveBuffer, source_->name() == "procfs" ? clock_ticks : 0);
   if (netlink.ok()) {
     events_ = *std::move(netlink);
   } else if (options.events == "netlink") {

@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "kernel/children_cpu.h"
 #include "kernel/descriptor.h"
 #include "kernel/parse_process.h"
 #include "kernel/proc_connector.h"
@@ -30,18 +33,26 @@ bool HasEnded(pid_t pid) {
   return poll(&ended, 1, 0) != 0;
 }
 
+// Also true of another user's.
+bool Exists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
+
+// Follows without news after which there is nothing more to follow.
+constexpr int kQuietFollows = 100;
+
 class NetlinkEvents final : public ProcessEvents {
  public:
-  // `ends` may be null.
+  // `ends` may be null. clock_ticks: as MakeNetlinkEvents.
   NetlinkEvents(const RootedReader& proc, std::unique_ptr<ProcConnector> connector,
-                std::unique_ptr<Taskstats> ends)
-      : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)) {}
+                std::unique_ptr<Taskstats> ends, int64_t clock_ticks)
+      : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)), clock_ticks_(clock_ticks) {
+    if (ends_ != nullptr && clock_ticks > 0) children_.emplace(1'000'000'000 / clock_ticks, Exists);
+  }
 
   std::string_view name() const override { return "netlink"; }
 
   absl::Status Track(absl::Span<const ProcessKey> keys) override {
     for (const ProcessKey& key : keys) {
-      tracked_.insert(key.pid);
+      tracked_.try_emplace(key.pid);
       fresh_.insert(key.pid);
     }
     // What is queued is older than this call, and may hold the very forks that made these processes.
@@ -54,10 +65,34 @@ class NetlinkEvents final : public ProcessEvents {
     events->insert(events->end(), std::make_move_iterator(pending_.begin()),
                    std::make_move_iterator(pending_.end()));
     pending_.clear();
+    ignores_children_.clear();
     return Read(events);
   }
 
   uint64_t lost() override { return connector_->dropped() + (ends_ == nullptr ? 0 : ends_->dropped()); }
+
+  void Sharpen(std::vector<ProcessStat>* rows) override {
+    if (!children_ || !ReceiveEnds().ok()) return;
+    const absl::flat_hash_set<pid_t> unsettled = ParentsOfUntold();
+    for (ProcessStat& row : *rows) {
+      row.children_cpu = children_->Refine(row.key.pid, row.children_cpu, unsettled.contains(row.key.pid));
+    }
+  }
+
+  bool wants_follow() const override { return children_ && quiet_follows_ < kQuietFollows; }
+
+  void Follow() override {
+    ++quiet_follows_;
+    // What cannot be read is told by the next Drain.
+    if (!Read(&pending_).ok()) return;
+    std::vector<ProcessStat> parents;
+    for (const pid_t pid : children_->Due()) {
+      const auto text = proc_.Read(std::to_string(pid) + "/stat", &text_);
+      ProcessStat& parent = parents.emplace_back();
+      if (!text.ok() || !ParseStat(*text, clock_ticks_, &parent).ok()) parents.pop_back();
+    }
+    if (!parents.empty()) Sharpen(&parents);
+  }
 
  private:
   absl::Status Read(std::vector<ProcessEvent>* events) {
@@ -71,24 +106,38 @@ class NetlinkEvents final : public ProcessEvents {
     if (ends_ == nullptr) return status;
     status.Update(ReadEnds());
     AddEnds(first, events);
+    if (children_) children_->BeforeTicks();
     return status;
   }
 
+  bool IsWanted(pid_t pid) const { return tracked_.contains(pid) || ended_.contains(pid); }
+
   // A record is written before the event of the same exit, so those of all exits told by now are here.
   absl::Status ReadEnds() {
-    const auto is_wanted = [this](pid_t pid) { return tracked_.contains(pid) || ended_.contains(pid); };
-    // Forks from before the last call are told by now: what is still nobody's is a stranger's.
+    // Their forks are told by now: what is still nobody's is a stranger's.
     for (const TaskEnd& end : early_) {
-      if (is_wanted(end.pid)) known_ends_[end.pid] = end;
+      if (IsWanted(end.pid)) known_ends_[end.pid] = end;
     }
     early_.clear();
+    return ReceiveEnds();
+  }
+
+  absl::Status ReceiveEnds() {
     return ends_->Receive([&](const TaskEnd& end) {
-      if (is_wanted(end.pid)) {
+      if (IsWanted(end.pid)) {
         known_ends_[end.pid] = end;
       } else {
         early_.push_back(end);
       }
     });
+  }
+
+  // Of those whose end is on its way: they may be waited for already.
+  absl::flat_hash_set<pid_t> ParentsOfUntold() const {
+    absl::flat_hash_set<pid_t> parents;
+    for (const auto& [pid, end] : known_ends_) parents.insert(end.parent);
+    for (const TaskEnd& end : early_) parents.insert(end.parent);
+    return parents;
   }
 
   // To the exits that were told since `first`: their peak memory, and before each the CPU that will show
@@ -98,24 +147,44 @@ class NetlinkEvents final : public ProcessEvents {
                                    std::make_move_iterator(events->end()));
     events->resize(first);
     for (ProcessEvent& event : told) {
-      const auto found =
-          event.kind == ProcessEvent::Kind::kExit ? known_ends_.find(event.key.pid) : known_ends_.end();
-      if (found != known_ends_.end()) {
-        const TaskEnd& end = found->second;
-        event.max_resident_bytes = end.max_resident_bytes;
-        if (!IsWaitedFor(end)) {
-          ProcessEvent last;
-          last.kind = ProcessEvent::Kind::kFinalCpu;
-          last.key = event.key;
-          last.cpu = LastCpu{end.cpu, std::nullopt};
-          events->push_back(std::move(last));
-        }
-        known_ends_.erase(found);
-      }
+      if (event.kind == ProcessEvent::Kind::kExit) AddEnd(event, events);
       events->push_back(std::move(event));
     }
     ended_.clear();
-    ignores_children_.clear();
+  }
+
+  void AddEnd(ProcessEvent& exit, std::vector<ProcessEvent>* events) {
+    const auto found = known_ends_.find(exit.key.pid);
+    if (found == known_ends_.end()) {
+      if (children_) children_->Forget(exit.key.pid);
+      return;
+    }
+    const TaskEnd end = found->second;
+    known_ends_.erase(found);
+    quiet_follows_ = 0;
+    exit.max_resident_bytes = end.max_resident_bytes;
+    const auto lived = ended_.find(end.pid);
+    const ExitWork::Estimate after = exit_work_.Of(end, lived == ended_.end() ? 0 : lived->second);
+    if (!IsWaitedFor(end)) {
+      if (children_) children_->Forget(end.pid);
+      ProcessEvent last;
+      last.kind = ProcessEvent::Kind::kFinalCpu;
+      last.key = exit.key;
+      last.cpu = LastCpu{end.cpu + CpuTimes{0, after.used_ns}, std::nullopt};
+      events->push_back(std::move(last));
+    } else if (children_) {
+      children_->Ended(
+          end.parent, IsToldFromBirth(end.parent),
+          {.pid = end.pid,
+           .used_ns = static_cast<double>(end.cpu.total_ns() + end.unseen_ns / 2 + after.used_ns),
+           .doubt_ns = std::hypot(end.doubt_ns, after.doubt_ns)});
+    }
+  }
+
+  bool IsToldFromBirth(pid_t pid) const {
+    if (const auto live = tracked_.find(pid); live != tracked_.end()) return live->second.forked_ns != 0;
+    const auto ended = ended_.find(pid);
+    return ended != ended_.end() && ended->second != 0;
   }
 
   // Whether a watched parent's cutime shows it. What a parent that ended since did cannot be asked any more.
@@ -124,7 +193,7 @@ class NetlinkEvents final : public ProcessEvents {
     if (!tracked_.contains(end.parent)) return false;
     const auto [at, unknown] = ignores_children_.try_emplace(end.parent, false);
     if (unknown) {
-      const auto status = proc_.Read(std::to_string(end.parent) + "/status", &status_);
+      const auto status = proc_.Read(std::to_string(end.parent) + "/status", &text_);
       at->second = status.ok() && IgnoresSignal(*status, SIGCHLD);
     }
     return !at->second;
@@ -134,7 +203,7 @@ class NetlinkEvents final : public ProcessEvents {
     switch (static_cast<uint32_t>(from.what)) {
       case kProcEventFork: {
         const auto& fork = from.event_data.fork;
-        Forked(fork.parent_tgid, fork.child_tgid, events);
+        Forked(fork.parent_tgid, fork.child_tgid, from.timestamp_ns, events);
         break;
       }
       case kProcEventExec: {
@@ -148,7 +217,9 @@ class NetlinkEvents final : public ProcessEvents {
       }
       case kProcEventExit: {
         const auto& exit = from.event_data.exit;
-        if (!tracked_.contains(exit.process_tgid)) break;
+        const auto tracked = tracked_.find(exit.process_tgid);
+        if (tracked == tracked_.end()) break;
+        tracked->second.exited_ns = from.timestamp_ns;
         if (HasEnded(exit.process_tgid)) {
           ending_.erase(exit.process_tgid);
           TellExit(exit.process_tgid, static_cast<int>(exit.exit_code), events);
@@ -162,7 +233,7 @@ class NetlinkEvents final : public ProcessEvents {
     }
   }
 
-  void Forked(pid_t parent, pid_t child, std::vector<ProcessEvent>* events) {
+  void Forked(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
     const bool fresh = fresh_.contains(child);
     // Whoever had this pid is gone, even if the event that said so was lost.
     if (const auto before = ending_.find(child); before != ending_.end()) {
@@ -172,7 +243,7 @@ class NetlinkEvents final : public ProcessEvents {
     if (!fresh) tracked_.erase(child);
     known_ends_.erase(child);
     if (!tracked_.contains(parent)) return;
-    tracked_.insert(child);
+    tracked_[child].forked_ns = now_ns;
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kFork;
     event.key.pid = child;
@@ -181,8 +252,12 @@ class NetlinkEvents final : public ProcessEvents {
   }
 
   void TellExit(pid_t pid, int status, std::vector<ProcessEvent>* events) {
-    tracked_.erase(pid);
-    if (ends_ != nullptr) ended_.insert(pid);
+    const auto tracked = tracked_.extract(pid);
+    if (ends_ != nullptr) {
+      const Tracked life = tracked.empty() ? Tracked{} : tracked.mapped();
+      const bool known = life.forked_ns != 0 && life.exited_ns > life.forked_ns;
+      ended_[pid] = known ? static_cast<int64_t>(life.exited_ns - life.forked_ns) : 0;
+    }
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kExit;
     event.key.pid = pid;
@@ -190,31 +265,43 @@ class NetlinkEvents final : public ProcessEvents {
     events->push_back(std::move(event));
   }
 
+  // By the connector's clock; 0: not told.
+  struct Tracked {
+    uint64_t forked_ns = 0;
+    uint64_t exited_ns = 0;  // the main thread
+  };
+
   const RootedReader& proc_;
   const std::unique_ptr<ProcConnector> connector_;
   const std::unique_ptr<Taskstats> ends_;
-  absl::flat_hash_set<pid_t> tracked_;
+  const int64_t clock_ticks_;
+  absl::flat_hash_map<pid_t, Tracked> tracked_;
   absl::flat_hash_set<pid_t> fresh_;  // while Track reads what was queued before
   // Tracked, main thread gone with this status, other threads perhaps not.
   absl::flat_hash_map<pid_t, int> ending_;
   std::vector<ProcessEvent> pending_;  // read by Track, not yet drained
 
   // With taskstats.
-  absl::flat_hash_set<pid_t> ended_;                   // told in this Read
+  absl::flat_hash_map<pid_t, int64_t> ended_;          // told in this Read; how long it lived, 0: not known
   absl::flat_hash_map<pid_t, TaskEnd> known_ends_;     // of watched processes whose exit was not told yet
   std::vector<TaskEnd> early_;                         // of pids whose fork was not told yet, if it ever will
-  absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked in this Read
-  std::string status_;
+  absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked since the last Drain
+  std::string text_;
+  ExitWork exit_work_;
+  std::optional<ChildrenCpu> children_;  // where the ticks of /proc are to be made finer
+  int quiet_follows_ = kQuietFollows;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(const RootedReader& proc,
-                                                                 int receive_buffer_bytes) {
+                                                                 int receive_buffer_bytes,
+                                                                 int64_t clock_ticks) {
   auto connector = ProcConnector::Open(receive_buffer_bytes);
   if (!connector.ok()) return connector.status();
   auto ends = Taskstats::Open(receive_buffer_bytes);
-  return std::make_unique<NetlinkEvents>(proc, *std::move(connector), ends.ok() ? *std::move(ends) : nullptr);
+  return std::make_unique<NetlinkEvents>(proc, *std::move(connector), ends.ok() ? *std::move(ends) : nullptr,
+                                         clock_ticks);
 }
 
 absl::Status CheckTaskstats() { return Taskstats::Open(kNetlinkReceiveBuffer).status(); }

@@ -37,6 +37,9 @@ struct TaskEnd {
   // was long less what it waited for a CPU, which fills the gap up to a tick; any other's is as of the last
   // tick or switch.
   CpuTimes cpu;
+  int64_t unseen_ns = 0;            // what it may have used beyond `cpu` until the record was written
+  int64_t doubt_ns = 0;             // standard deviation of `cpu` and half of that
+  int64_t lived_ns = 0;             // from its fork to the record; 0: it had other threads, which may live on
   uint64_t max_resident_bytes = 0;  // of its memory, so the process'; 0: not known
 };
 
@@ -66,6 +69,21 @@ class Taskstats {
   uint16_t family_ = 0;
   uint64_t dropped_ = 0;
   uint32_t last_count_ = 0;  // the kernel's counter, 32 bits wide
+};
+
+// What a process used between its record and its end. Known is the time on the clock, in which it may have
+// waited for a CPU as well; a time out of all proportion to what others took and to its memory is no work.
+class ExitWork {
+ public:
+  struct Estimate {
+    int64_t used_ns = 0;
+    int64_t doubt_ns = 0;  // standard deviation
+  };
+  // Of one that lived `lived_ns` in all; 0: not known.
+  Estimate Of(const TaskEnd& end, int64_t lived_ns);
+
+ private:
+  int64_t usual_ns_ = 100'000;
 };
 
 // What one message of the taskstats family says; empty where it holds no statistics that are understood.

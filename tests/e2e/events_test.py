@@ -14,7 +14,6 @@ import unittest
 import harness
 
 CPU = "agent_descendants_cpu_seconds_total"
-TICK = 0.01  # USER_HZ is 100 on every Linux of our architectures
 
 
 def total(exporter, metric, agent, **labels):
@@ -41,12 +40,11 @@ class EventsTest(harness.TestCase):
                 exporter = self.exporter_with(maker, root)
                 exporter.fresh()
                 truth = root.tell("go")["children_cpu"]
-                # 99.9 %, less what is cut when procfs shows user and system time in whole ticks.
-                least = 0.999 * truth - 2 * TICK
+                # netlink: records and ticks of /proc; on a quiet machine they are within 0.1 % as well.
+                off = truth * (0.001 if maker == "bpf" else 0.003)
                 counted = harness.wait_for(
-                    lambda: (cpu := total(exporter, CPU, root.name)) >= least and cpu, "the children's CPU")
-                # A figure of two scheduler ticks beyond the truth would be a double count.
-                self.assertLessEqual(counted, truth * 1.001 + 0.02)
+                    lambda: (cpu := total(exporter, CPU, root.name)) >= truth - off and cpu, "the children's CPU")
+                self.assertLessEqual(counted, truth + off)
                 self.assertEqual(total(exporter, "agent_descendants_started_total", root.name), children)
                 self.assertEqual(total(exporter, "agent_descendants_exited_total", root.name), children)
                 self.assertEqual(total(exporter, "agent_descendants_exited_total", root.name, reason="ok"), children)

@@ -1,8 +1,6 @@
 // The proc connector of the real kernel. Where it cannot be used (no CAP_NET_ADMIN on an older kernel,
 // another namespace) these skip, saying why.
 
-#include "kernel/netlink_events.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -12,71 +10,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <fstream>
-#include <functional>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/kernel/netlink_fixture.h"
+
 namespace agent_exporter {
 namespace {
-
-using Kind = ProcessEvent::Kind;
-
-// Runs `body` in a child and returns the child's pid once it was waited for; *status as wait(2) gives it.
-pid_t RunChild(const std::function<void()>& body, int* status = nullptr) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    body();
-    _exit(0);
-  }
-  waitpid(pid, status, 0);
-  return pid;
-}
-
-class NetlinkEventsTest : public testing::Test {
- protected:
-  void SetUp() override { Make(kNetlinkReceiveBuffer); }
-
-  void Make(int receive_buffer_bytes) {
-    auto events = MakeNetlinkEvents(proc_, receive_buffer_bytes);
-    if (!events.ok()) GTEST_SKIP() << "the proc connector cannot be used here: " << events.status().message();
-    events_ = *std::move(events);
-  }
-  void TrackSelf() { ASSERT_TRUE(events_->Track({{ProcessKey{getpid(), 0}}}).ok()); }
-
-  // Drains until an event of `kind` and `pid` is there, or 5 s have passed.
-  const ProcessEvent* Await(Kind kind, pid_t pid) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (true) {
-      EXPECT_TRUE(events_->Drain(&seen_).ok());
-      const ProcessEvent* found = Find(kind, pid);
-      if (found != nullptr || std::chrono::steady_clock::now() > deadline) return found;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-  const ProcessEvent* Find(Kind kind, pid_t pid) const {
-    for (const ProcessEvent& event : seen_) {
-      if (event.kind == kind && event.key.pid == pid) return &event;
-    }
-    return nullptr;
-  }
-  size_t Count(Kind kind, pid_t parent_or_pid) const {
-    size_t count = 0;
-    for (const ProcessEvent& event : seen_) {
-      count +=
-          event.kind == kind && (kind == Kind::kFork ? event.parent : event.key.pid) == parent_or_pid ? 1 : 0;
-    }
-    return count;
-  }
-
-  RootedReader proc_{"/proc"};
-  std::unique_ptr<ProcessEvents> events_;
-  std::vector<ProcessEvent> seen_;
-};
 
 TEST_F(NetlinkEventsTest, FiveThousandShortLivedChildrenAreAllSeen) {
   TrackSelf();
@@ -278,124 +221,6 @@ TEST_F(NetlinkEventsTest, TwoAtOnceDoNotDisturbEachOther) {
   TrackSelf();
   const pid_t pid = RunChild([] {});
   EXPECT_NE(Await(Kind::kExit, pid), nullptr);
-}
-
-class TaskEndsTest : public NetlinkEventsTest {
- protected:
-  void SetUp() override {
-    if (const absl::Status status = CheckTaskstats(); !status.ok())
-      GTEST_SKIP() << "taskstats cannot be used here: " << status.message();
-    NetlinkEventsTest::SetUp();
-  }
-
-  // Burns CPU without asking for it, which would make the kernel bring its books up to date.
-  static void Burn(std::chrono::milliseconds wall) {
-    const auto end = std::chrono::steady_clock::now() + wall;
-    while (std::chrono::steady_clock::now() < end) {
-    }
-  }
-  double FinalCpuSeconds() const {
-    double seconds = 0;
-    for (const ProcessEvent& event : seen_) {
-      if (event.kind == Kind::kFinalCpu) seconds += static_cast<double>(event.cpu->own.total_ns()) * 1e-9;
-    }
-    return seconds;
-  }
-};
-
-TEST_F(TaskEndsTest, PeakMemoryIsTold) {
-  TrackSelf();
-  const pid_t pid = RunChild([] {
-    std::vector<char> memory(64 << 20, 'x');
-    asm volatile("" : : "r"(memory.data()) : "memory");
-  });
-  const ProcessEvent* ended = Await(Kind::kExit, pid);
-  ASSERT_NE(ended, nullptr);
-  EXPECT_GE(ended->max_resident_bytes, 64u << 20);
-  EXPECT_LT(ended->max_resident_bytes, 128u << 20);
-}
-
-TEST_F(TaskEndsTest, ChildrenThatAreWaitedForTellNoCpu) {
-  TrackSelf();
-  const pid_t pid = RunChild([] { Burn(std::chrono::milliseconds(20)); });
-  ASSERT_NE(Await(Kind::kExit, pid), nullptr);
-  EXPECT_EQ(Find(Kind::kFinalCpu, pid), nullptr);
-}
-
-TEST_F(TaskEndsTest, ChildrenOfOneThatIgnoresThemTellTheirCpuBeforeTheirEnd) {
-  TrackSelf();
-  signal(SIGCHLD, SIG_IGN);
-  std::vector<pid_t> pids;
-  for (int i = 0; i < 20; ++i) {
-    pids.push_back(fork());
-    if (pids.back() == 0) {
-      timespec used{};
-      Burn(std::chrono::milliseconds(10));
-      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-      _exit(used.tv_nsec > 2'000'000 ? 0 : 1);
-    }
-    waitpid(pids.back(), nullptr, 0);
-  }
-  ASSERT_NE(Await(Kind::kExit, pids.back()), nullptr);
-  signal(SIGCHLD, SIG_DFL);
-  EXPECT_EQ(static_cast<size_t>(
-                std::count_if(seen_.begin(), seen_.end(),
-                              [](const ProcessEvent& event) { return event.kind == Kind::kFinalCpu; })),
-            20u);
-  // Others may have had the CPU half of the time.
-  EXPECT_GT(FinalCpuSeconds(), 0.05);
-  EXPECT_LT(FinalCpuSeconds(), 0.4);
-  const auto at = [&](Kind kind) { return Find(kind, pids[0]) - seen_.data(); };
-  EXPECT_LT(at(Kind::kFinalCpu), at(Kind::kExit));
-}
-
-TEST_F(TaskEndsTest, AnOrphanTellsItsCpu) {
-  TrackSelf();
-  int told[2];
-  ASSERT_EQ(pipe(told), 0);
-  RunChild([&] {
-    const pid_t orphan = fork();
-    if (orphan == 0) {
-      char byte = 0;
-      while (getppid() == getpgrp()) std::this_thread::yield();
-      Burn(std::chrono::milliseconds(20));
-      (void)!read(told[0], &byte, 1);
-      _exit(0);
-    }
-    if (write(told[1], &orphan, sizeof(orphan)) < 0) _exit(1);
-  });
-  pid_t orphan = 0;
-  ASSERT_EQ(read(told[0], &orphan, sizeof(orphan)), static_cast<ssize_t>(sizeof(orphan)));
-  ASSERT_EQ(write(told[1], "x", 1), 1);
-  ASSERT_NE(Await(Kind::kExit, orphan), nullptr);
-  ASSERT_NE(Find(Kind::kFinalCpu, orphan), nullptr);
-  EXPECT_GT(FinalCpuSeconds(), 0.002);
-  close(told[0]);
-  close(told[1]);
-}
-
-TEST_F(TaskEndsTest, TheThreadsOfAProcessCountTogether) {
-  TrackSelf();
-  signal(SIGCHLD, SIG_IGN);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([] {
-        timespec used{};
-        do {
-          clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-        } while (used.tv_nsec < 20'000'000);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    _exit(0);
-  }
-  waitpid(pid, nullptr, 0);
-  ASSERT_NE(Await(Kind::kExit, pid), nullptr);
-  signal(SIGCHLD, SIG_DFL);
-  EXPECT_GE(FinalCpuSeconds(), 0.08);
-  EXPECT_LT(FinalCpuSeconds(), 0.12);
 }
 
 TEST(NetlinkEventsElsewhere, IsRefusedInOneLine) {

@@ -4,8 +4,11 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <string>
+#include <utility>
 
 namespace agent_exporter {
 namespace {
@@ -23,6 +26,13 @@ std::string Attribute(int type, const std::string& payload) {
 template <typename T>
 std::string Bytes(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+// 1/CONFIG_HZ s.
+int64_t SchedulerTick() {
+  timespec coarse{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &coarse);
+  return coarse.tv_nsec;
 }
 
 taskstats Stats() {
@@ -62,7 +72,56 @@ TEST(ParseTaskEnd, OneThatNeverSleptRanWheneverItDidNotWait) {
   stats.ac_etime = 1'000;
   EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 30'000'000);
   stats.ac_etime = 5'000'000;
-  EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 40'000'000);
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 30'000'000 + SchedulerTick());
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->unseen_ns, 0);
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->doubt_ns, 20'000 + SchedulerTick() / 10);
+}
+
+TEST(ParseTaskEnd, WhatOneThatSleptMayHaveUsedBeyondItsRuntime) {
+  taskstats stats = Stats();
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->unseen_ns, 2'000'000) << "no more than it lived and did not wait";
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->doubt_ns, 2'000'000);
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->lived_ns, 50'000'000);
+  stats.ac_etime = 5'000'000;
+  EXPECT_EQ(ParseTaskEnd(Task(stats))->unseen_ns, SchedulerTick());
+}
+
+TaskEnd Lived(int64_t nanoseconds, uint64_t memory = 0) {
+  TaskEnd end;
+  end.lived_ns = nanoseconds;
+  end.max_resident_bytes = memory;
+  return end;
+}
+
+TEST(ExitWork, IsTheTimeBetweenTheRecordAndTheEnd) {
+  ExitWork work;
+  EXPECT_EQ(work.Of(Lived(50'000'000), 50'080'000).used_ns, 80'000);
+  EXPECT_EQ(work.Of(Lived(50'000'000), 50'080'000).doubt_ns, 40'000);
+  EXPECT_EQ(work.Of(Lived(50'000'000), 49'999'000).used_ns, 0) << "another clock's rounding";
+}
+
+TEST(ExitWork, IsAsUsualWhereItIsNotKnownOrOutOfProportion) {
+  ExitWork work;
+  for (int i = 0; i < 200; ++i) work.Of(Lived(50'000'000), 50'060'000);
+  for (const auto& [end, lived] :
+       {std::pair(Lived(0), int64_t{80'000'000}), std::pair(Lived(50'000'000), int64_t{0})}) {
+    EXPECT_NEAR(static_cast<double>(work.Of(end, lived).used_ns), 60'000, 1'000);
+  }
+  // Who waits for a CPU, a disk or a debugger meanwhile uses none.
+  EXPECT_NEAR(static_cast<double>(work.Of(Lived(50'000'000), 51'000'000).used_ns), 60'000, 1'000);
+  EXPECT_EQ(work.Of(Lived(50'000'000), 51'000'000).doubt_ns, 1'000'000);
+}
+
+TEST(ExitWork, GrowsWithTheMemoryThatIsGivenBack) {
+  ExitWork work;
+  EXPECT_EQ(work.Of(Lived(50'000'000, 1'000'000'000), 80'000'000).used_ns, 30'000'000);
+  EXPECT_LT(work.Of(Lived(50'000'000, 1'000'000'000), 9'000'000'000).used_ns, 1'000'000);
+}
+
+TEST(ExitWork, WhatIsUsualFollowsTheHost) {
+  ExitWork work;
+  for (int i = 0; i < 300; ++i) work.Of(Lived(50'000'000), 50'700'000);
+  EXPECT_EQ(work.Of(Lived(50'000'000), 54'000'000).used_ns, 4'000'000) << "a slow machine";
 }
 
 TEST(ParseTaskEnd, TheLastThreadTellsOfTheProcess) {
@@ -76,6 +135,8 @@ TEST(ParseTaskEnd, TheLastThreadTellsOfTheProcess) {
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->pid, 40);
   EXPECT_EQ(end->cpu, (CpuTimes{75'000'000, 25'000'000}));
+  EXPECT_EQ(end->unseen_ns, SchedulerTick());
+  EXPECT_EQ(end->lived_ns, 0) << "the record is one thread's";
   EXPECT_EQ(end->max_resident_bytes, 1'024'000u);
 }
 

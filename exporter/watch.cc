@@ -63,6 +63,10 @@ absl::Status Watch::MakeSource(const WatchOptions& options, long clock_ticks) {
 }
 
 absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
+  if (options.make_events) {
+    events_ = options.make_events();
+    return absl::OkStatus();
+  }
   if (options.events == "none" || (options.events == "auto" && !IsOurProc())) return absl::OkStatus();
   std::string why_not;
   if (options.events == "auto" || options.events == "bpf") {

@@ -6,6 +6,7 @@
 #ifndef AGENT_EXPORTER_EXPORTER_WATCH_H_
 #define AGENT_EXPORTER_EXPORTER_WATCH_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct WatchOptions {
   std::vector<std::string> count_names;  // as Observer::Options
   double cross_check_seconds = 60;
   double leak_time_factor = 1;
+  std::function<std::unique_ptr<ProcessEvents>()> make_events;  // instead of `events`, where it is set
 };
 
 class Watch {

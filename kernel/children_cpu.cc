@@ -34,15 +34,29 @@ ChildrenCpu::ChildrenCpu(int64_t tick_ns, std::function<bool(pid_t)> exists)
 
 void ChildrenCpu::Ended(pid_t parent, bool from_birth, const EndedChild& child) {
   EndedChild ended = child;
-  if (const auto own = accounts_.extract(child.pid); !own.empty()) {
-    Account& account = own.mapped();
-    TakeWaitedFor(account);
-    ended.used_ns += account.estimate + account.waited_for;
-    ended.doubt_ns = std::sqrt(ended.doubt_ns * ended.doubt_ns + account.variance);
+  if (const auto own = Close(child.pid)) {
+    ended.used_ns += own->estimate;
+    ended.doubt_ns = std::sqrt(ended.doubt_ns * ended.doubt_ns + own->variance);
   }
   const auto [at, inserted] = accounts_.try_emplace(parent);
   if (inserted) at->second.based = from_birth;
   at->second.zombies.push_back(ended);
+}
+
+std::optional<CpuTimes> ChildrenCpu::TakeAll(pid_t pid) {
+  std::optional<Account> account = Close(pid);
+  if (!account || !account->based) return std::nullopt;
+  Tell(account->estimate - static_cast<double>(account->told.total_ns()), account->told, account->told);
+  return account->told;
+}
+
+std::optional<ChildrenCpu::Account> ChildrenCpu::Close(pid_t pid) {
+  auto node = accounts_.extract(pid);
+  if (node.empty()) return std::nullopt;
+  Account& account = node.mapped();
+  TakeWaitedFor(account);
+  account.estimate += account.waited_for;
+  return std::move(account);
 }
 
 void ChildrenCpu::TakeWaitedFor(Account& account) const {
@@ -79,7 +93,7 @@ CpuTimes ChildrenCpu::Middle(const CpuTimes& ticks) const {
 
 CpuTimes ChildrenCpu::Refine(pid_t pid, const CpuTimes& ticks, bool unsettled) {
   const auto found = accounts_.find(pid);
-  if (found == accounts_.end()) return Middle(ticks);
+  if (found == accounts_.end()) return unsettled ? ticks : Middle(ticks);
   Account& account = found->second;
   const auto least = static_cast<double>(ticks.total_ns());
   if (!account.based) {

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -42,8 +43,9 @@ class ChildrenCpu {
   // ended below `parent` was told. Else what ended before its next Refine is part of the ticks seen there.
   void Ended(pid_t parent, bool from_birth, const EndedChild& child);
 
-  // `pid` ended, and nobody waits for it or nobody told what it used.
-  void Forget(pid_t pid) { accounts_.erase(pid); }
+  // `pid` ended and nobody waits for it: all that it had waited for itself; empty where that is not known. It
+  // is forgotten, as it must be when nobody told what it used.
+  std::optional<CpuTimes> TakeAll(pid_t pid);
 
   // To be called before ticks are read: whoever is waited for by now is in them.
   void BeforeTicks();
@@ -53,7 +55,8 @@ class ChildrenCpu {
 
   // What the children of `pid` used, in total as exact as can be, by mode to two ticks; never falls while
   // children end. `ticks` were read since BeforeTicks; `unsettled`: a child ended since then, which they may
-  // hold or not. For a process none of whose children was told to end: the middle of what `ticks` may mean.
+  // hold or not. For a process none of whose children was told to end yet: the middle of what `ticks` may
+  // mean, or `ticks` where its first is being told.
   CpuTimes Refine(pid_t pid, const CpuTimes& ticks, bool unsettled);
 
  private:
@@ -67,6 +70,8 @@ class ChildrenCpu {
     double waited_for = 0;            // by children since ticks were last read
   };
 
+  // Takes `pid`'s account out, with whom it waited for until its end.
+  std::optional<Account> Close(pid_t pid);
   void TakeWaitedFor(Account& account) const;
   CpuTimes Middle(const CpuTimes& ticks) const;
   void Weigh(double least, Account& account) const;

@@ -156,7 +156,7 @@ class NetlinkEvents final : public ProcessEvents {
   void AddEnd(ProcessEvent& exit, std::vector<ProcessEvent>* events) {
     const auto found = known_ends_.find(exit.key.pid);
     if (found == known_ends_.end()) {
-      if (children_) children_->Forget(exit.key.pid);
+      if (children_) children_->TakeAll(exit.key.pid);
       return;
     }
     const TaskEnd end = found->second;
@@ -166,11 +166,11 @@ class NetlinkEvents final : public ProcessEvents {
     const auto lived = ended_.find(end.pid);
     const ExitWork::Estimate after = exit_work_.Of(end, lived == ended_.end() ? 0 : lived->second);
     if (!IsWaitedFor(end)) {
-      if (children_) children_->Forget(end.pid);
       ProcessEvent last;
       last.kind = ProcessEvent::Kind::kFinalCpu;
       last.key = exit.key;
-      last.cpu = LastCpu{end.cpu + CpuTimes{0, after.used_ns}, std::nullopt};
+      last.cpu = LastCpu{end.cpu + CpuTimes{0, after.used_ns},
+                         children_ ? children_->TakeAll(end.pid) : std::nullopt};
       events->push_back(std::move(last));
     } else if (children_) {
       children_->Ended(

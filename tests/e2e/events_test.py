@@ -89,6 +89,9 @@ class EventsTest(harness.TestCase):
     def test_bpf_counts_what_children_that_nobody_waits_for_waited_for(self):
         self.check_unwaited("bpf", "nested")
 
+    def test_netlink_counts_what_children_that_nobody_waits_for_waited_for(self):
+        self.check_unwaited("netlink", "nested")
+
     def test_bpf_counts_children_whose_parent_ends_without_waiting(self):
         self.check_unwaited("bpf", "abandoned")
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -218,6 +219,10 @@ TEST_F(ChildrenCpuTest, AfterALostRecordItGoesOnFromTheTicksAndDoubtsThem) {
   EXPECT_EQ(Told(), 106 * kMillisecond);
 }
 
+TEST_F(ChildrenCpuTest, TicksOfAFirstChildThatIsBeingToldAreAllThatIsKnown) {
+  EXPECT_EQ(children_.Refine(kParent, {kTick, 0}, true), (CpuTimes{kTick, 0}));
+}
+
 TEST_F(ChildrenCpuTest, OneThatNeverWaitedHasNothingHidden) {
   EXPECT_EQ(children_.Refine(kParent, {}, false), CpuTimes{});
 }
@@ -244,11 +249,20 @@ TEST_F(ChildrenCpuTest, TicksAreDueWhenATicksWorthWasUsed) {
   EXPECT_TRUE(children_.Due().empty());
 }
 
-TEST_F(ChildrenCpuTest, ForgottenIsStartedAnew) {
-  Child(3 * kMillisecond, 0, 3 * kMillisecond, 0);
-  EXPECT_EQ(Told(), 3 * kMillisecond);
-  children_.Forget(kParent);
-  EXPECT_EQ(Told(), 0);
+TEST_F(ChildrenCpuTest, WhatAProcessThatNobodyWaitsForHadWaitedForIsToldAtItsEnd) {
+  EXPECT_EQ(children_.TakeAll(kParent), std::nullopt) << "it never had any, or they were not told";
+  Child(0, 3 * kMillisecond, 3 * kMillisecond, 0);
+  Look();
+  Child(4 * kMillisecond, 0, 4 * kMillisecond, 0);  // between the last look and its end
+  const auto all = children_.TakeAll(kParent);
+  ASSERT_TRUE(all.has_value());
+  EXPECT_EQ(all->total_ns(), 7'000'000);
+  EXPECT_EQ(Told(), 0) << "forgotten";
+}
+
+TEST_F(ChildrenCpuTest, OfAParentFoundRunningThatEndsBeforeALookNothingIsKnown) {
+  children_.Ended(kParent, false, {1, 9 * kMillisecond, 0});
+  EXPECT_EQ(children_.TakeAll(kParent), std::nullopt);
 }
 
 TEST_F(ChildrenCpuTest, OfAThousandZombiesTheNewestAreRemembered) {

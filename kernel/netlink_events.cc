@@ -34,7 +34,7 @@ bool HasEnded(pid_t pid) {
 }
 
 // Also true of another user's.
-bool Exists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
+bool ProcessExists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
 
 // Follows without news after which there is nothing more to follow.
 constexpr int kQuietFollows = 100;
@@ -45,7 +45,7 @@ class NetlinkEvents final : public ProcessEvents {
   NetlinkEvents(const RootedReader& proc, std::unique_ptr<ProcConnector> connector,
                 std::unique_ptr<Taskstats> ends, int64_t clock_ticks)
       : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)), clock_ticks_(clock_ticks) {
-    if (ends_ != nullptr && clock_ticks > 0) children_.emplace(1'000'000'000 / clock_ticks, Exists);
+    if (ends_ != nullptr && clock_ticks > 0) children_.emplace(1'000'000'000 / clock_ticks, ProcessExists);
   }
 
   std::string_view name() const override { return "netlink"; }

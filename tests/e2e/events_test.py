@@ -40,8 +40,9 @@ class EventsTest(harness.TestCase):
                 exporter = self.exporter_with(maker, root)
                 exporter.fresh()
                 truth = root.tell("go")["children_cpu"]
-                # netlink: records and ticks of /proc; on a quiet machine they are within 0.1 % as well.
-                off = truth * (0.001 if maker == "bpf" else 0.003)
+                # netlink: records and ticks of /proc. On a quiet machine they are within 0.1 % as well, which the bench
+                # judges; beside other tests they stay within what two ticks hide.
+                off = truth * 0.001 + (0 if maker == "bpf" else 0.015)
                 counted = harness.wait_for(
                     lambda: (cpu := total(exporter, CPU, root.name)) >= truth - off and cpu, "the children's CPU")
                 self.assertLessEqual(counted, truth + off)

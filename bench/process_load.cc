@@ -5,9 +5,8 @@
 // Prints "ready"; then answers each line on standard input by one line:
 //   burn COUNT MS         COUNT children, one after the other, each using MS milliseconds of CPU.
 //                         Answer: the CPU of them all in microseconds, by getrusage(2)
-//   unwaited COUNT MS     the same with SIGCHLD ignored, from now until the next other order. Answer: what
-//   they
-//                         had used when they called exit, by their own word
+//   unwaited COUNT MS     the same, with SIGCHLD ignored until the next other order.
+//                         Answer: what they had used when they called exit, by their own word
 //   rate COUNT PER_SECOND COUNT children that end at once, so many a second. Answer: microseconds taken
 //   exec COUNT            COUNT times /bin/true, one after the other. Answer: microseconds taken
 // All other children are waited for. It ends when its standard input does.

@@ -53,16 +53,15 @@ std::optional<CpuTimes> ChildrenCpu::TakeAll(pid_t pid) {
 std::optional<ChildrenCpu::Account> ChildrenCpu::Close(pid_t pid) {
   auto node = accounts_.extract(pid);
   if (node.empty()) return std::nullopt;
-  Account& account = node.mapped();
-  TakeWaitedFor(account);
-  account.estimate += account.waited_for;
-  return std::move(account);
+  TakeWaitedFor(node.mapped());
+  return std::move(node.mapped());
 }
 
 void ChildrenCpu::TakeWaitedFor(Account& account) const {
   std::erase_if(account.zombies, [&](const EndedChild& child) {
     if (exists_(child.pid)) return false;
-    account.waited_for += child.used_ns;
+    account.estimate += child.used_ns;
+    account.moved += child.used_ns;
     account.variance += child.doubt_ns * child.doubt_ns;
     return true;
   });
@@ -80,7 +79,7 @@ void ChildrenCpu::BeforeTicks() {
 std::vector<pid_t> ChildrenCpu::Due() const {
   std::vector<pid_t> due;
   for (const auto& [parent, account] : accounts_) {
-    if (!account.based || account.moved + account.waited_for >= tick_) due.push_back(parent);
+    if (!account.based || account.moved >= tick_) due.push_back(parent);
   }
   return due;
 }
@@ -101,12 +100,9 @@ CpuTimes ChildrenCpu::Refine(pid_t pid, const CpuTimes& ticks, bool unsettled) {
     account.told = Middle(ticks);
     account.estimate = static_cast<double>(account.told.total_ns());
     account.variance = ticks_variance_;
-    account.waited_for = 0;
+    account.moved = 0;
     return account.told;
   }
-  account.estimate += account.waited_for;
-  account.moved += account.waited_for;
-  account.waited_for = 0;
   unsettled |= std::any_of(account.zombies.begin(), account.zombies.end(),
                            [this](const EndedChild& child) { return !exists_(child.pid); });
   if (!unsettled) Weigh(least, account);

@@ -64,10 +64,9 @@ class ChildrenCpu {
     bool based = false;  // `estimate` counts from birth or from ticks
     double estimate = 0;
     double variance = 0;  // of the estimate, in ns^2
-    double moved = 0;     // since ticks were last weighed
+    double moved = 0;     // by whom was waited for since ticks were last weighed
     CpuTimes told;
     std::vector<EndedChild> zombies;  // when last asked
-    double waited_for = 0;            // by children since ticks were last read
   };
 
   // Takes `pid`'s account out, with whom it waited for until its end.

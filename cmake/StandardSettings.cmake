@@ -99,8 +99,6 @@ function(agent_exporter_test name)
   if(AGENT_EXPORTER_PRECOMPILE)
     target_precompile_headers(${name} REUSE_FROM test_headers)
   endif()
-  target_compile_definitions(${name} PRIVATE
-    AGENT_EXPORTER_TESTDATA="${PROJECT_SOURCE_DIR}/tests/testdata")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
   if("sanitize" IN_LIST ARG_LABELS)

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 namespace {
 
@@ -17,7 +17,7 @@ void AgentGroup::RecordEnd(RootExit end) {
   ended.push_back(std::move(end));
 }
 
-void AgentGroup::ConfirmOom(const ProcessKey& root) {
+void AgentGroup::ConfirmOom(const kernel::ProcessKey& root) {
   for (RootExit& end : ended) {
     if (end.key == root) end.oom = {OomVerdict::kConfirmed, "the kernel's OOM event names it"};
   }
@@ -86,4 +86,4 @@ void AgentGroupTable::ForgetStale(double now) {
   });
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

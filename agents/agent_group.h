@@ -18,7 +18,7 @@
 #include "agents/rules.h"
 #include "agents/window_maximum.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 struct AgentGroup {
   std::string name;
@@ -39,7 +39,7 @@ struct AgentGroup {
   // Counts the end of a root by its category, which it fills in.
   void RecordEnd(RootExit end);
   // The kernel's event names this root; its end may be recorded already.
-  void ConfirmOom(const ProcessKey& root);
+  void ConfirmOom(const kernel::ProcessKey& root);
 };
 
 class AgentGroupTable {
@@ -72,6 +72,6 @@ class AgentGroupTable {
   std::map<Key, std::shared_ptr<AgentGroup>> groups_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_AGENT_GROUP_H_

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // What a figure that is cut to clock ticks can lag behind an exact one, at the usual 100 a second.
@@ -21,25 +21,25 @@ void Age(int64_t& fresh, int64_t& stale) {
 
 }  // namespace
 
-CpuTimes ReapDebt::Pay(const CpuTimes& rise) {
-  CpuTimes left = {std::max<int64_t>(rise.user_ns, 0), std::max<int64_t>(rise.system_ns, 0)};
+kernel::CpuTimes ReapDebt::Pay(const kernel::CpuTimes& rise) {
+  kernel::CpuTimes left = {std::max<int64_t>(rise.user_ns, 0), std::max<int64_t>(rise.system_ns, 0)};
   PayFrom(left.user_ns, stale_.user_ns);
   PayFrom(left.system_ns, stale_.system_ns);
   PayFrom(left.user_ns, fresh_.user_ns);
   PayFrom(left.system_ns, fresh_.system_ns);
   // The kernel splits a sum anew whenever it is asked: what is owed in one mode may come in the other.
-  for (CpuTimes* debt : {&stale_, &fresh_}) {
+  for (kernel::CpuTimes* debt : {&stale_, &fresh_}) {
     PayFrom(left.user_ns, debt->system_ns);
     PayFrom(left.system_ns, debt->user_ns);
   }
   return left;
 }
 
-CpuTimes ReapDebt::Settle(const CpuTimes& rise) {
-  const CpuTimes left = Pay(rise);
+kernel::CpuTimes ReapDebt::Settle(const kernel::CpuTimes& rise) {
+  const kernel::CpuTimes left = Pay(rise);
   Age(fresh_.user_ns, stale_.user_ns);
   Age(fresh_.system_ns, stale_.system_ns);
   return left;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

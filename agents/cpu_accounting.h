@@ -22,27 +22,27 @@
 
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 // What the dead children of one parent had already been counted for and its cutime will show again.
 class ReapDebt {
  public:
   // A child (with everything below it that died with it) is gone; `counted` is its last seen cpu +
   // children_cpu.
-  void Owe(const CpuTimes& counted) { fresh_ += counted; }
+  void Owe(const kernel::CpuTimes& counted) { fresh_ += counted; }
 
   // The part of `rise`, more children time, that was not owed; what was owed counts as paid.
-  CpuTimes Pay(const CpuTimes& rise);
+  kernel::CpuTimes Pay(const kernel::CpuTimes& rise);
 
   // The parent's children time rose by `rise` since the last look. Returns the part that is new, never
   // negative in either mode, and ages the debt: what stays unpaid for two looks is forgotten, but for a tick.
-  CpuTimes Settle(const CpuTimes& rise);
+  kernel::CpuTimes Settle(const kernel::CpuTimes& rise);
 
  private:
-  CpuTimes fresh_;  // owed since this look
-  CpuTimes stale_;  // owed since the last look
+  kernel::CpuTimes fresh_;  // owed since this look
+  kernel::CpuTimes stale_;  // owed since the last look
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_CPU_ACCOUNTING_H_

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 std::string_view ExitCategoryName(ExitCategory category) {
   constexpr std::array<std::string_view, 7> kNames = {"success",      "sigterm", "oom-host",  "oom-heap",
@@ -30,4 +30,4 @@ ExitCategory CategorizeExit(std::optional<int> status, bool self_killed) {
   return ExitCategory::kUnknown;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

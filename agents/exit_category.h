@@ -20,7 +20,7 @@
 
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 enum class ExitCategory { kSuccess, kSigterm, kOomHost, kOomHeap, kPluginError, kUnknown, kUnobserved };
 
@@ -50,7 +50,7 @@ struct OomFinding {
 
 // The end of one root.
 struct RootExit {
-  ProcessKey key;
+  kernel::ProcessKey key;
   std::string comm;           // raw bytes
   std::optional<int> status;  // as wait(2)
   bool self_killed = false;
@@ -61,6 +61,6 @@ struct RootExit {
   bool news = true;                 // no tick before this one showed it
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_EXIT_CATEGORY_H_

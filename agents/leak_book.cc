@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // Bump it with any change of LeakDetector's layout or meaning.
@@ -53,7 +53,7 @@ void LeakBook::Tick(double now, AgentSample* agent) {
   const auto root = std::find_if(
       agent->processes.begin(), agent->processes.end(),
       [](const ProcessSample& process) { return process.role == Role::kRoot && process.state != 'Z'; });
-  const ProcessKey key = root == agent->processes.end() ? ProcessKey() : root->key;
+  const kernel::ProcessKey key = root == agent->processes.end() ? kernel::ProcessKey() : root->key;
   Entry& entry = entries_[KeyOf(*agent)];
   entry.seen = true;
   if (!(entry.root == key)) {
@@ -146,4 +146,4 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
   return absl::OkStatus();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

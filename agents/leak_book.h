@@ -20,7 +20,7 @@
 #include "agents/observation.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class LeakBook {
  public:
@@ -44,7 +44,7 @@ class LeakBook {
 
  private:
   struct Entry {
-    ProcessKey root;  // 0, 0: it does not run
+    kernel::ProcessKey root;  // 0, 0: it does not run
     bool seen = true;
     std::vector<LeakDetector> detectors;  // one for each scope and resource that was ever known
   };
@@ -53,6 +53,6 @@ class LeakBook {
   std::map<std::string, Entry> entries_;  // by name, kind and slot
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_

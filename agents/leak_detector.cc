@@ -8,7 +8,7 @@
 #include "absl/types/span.h"
 #include "agents/theil_sen.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // Found on the development seeds of bench/detection; docs/detection.md says what they give on others.
@@ -200,4 +200,4 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
           .rise = rise};
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -33,7 +33,7 @@
 #include "agents/minima_ladder.h"
 #include "agents/observation.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class LeakDetector {
  public:
@@ -84,6 +84,6 @@ class LeakDetector {
   bool leaked_before_ = false;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_

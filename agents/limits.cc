@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr double kRereadSeconds = 60;
@@ -78,10 +78,11 @@ void LimitBook::ReadProcess(ProcessSample& process, double now) {
   process.limits_known = entry.known;
 }
 
-const std::vector<CgroupLimit>& LimitBook::CgroupLimits(const std::string& membership, double now) {
+const std::vector<kernel::CgroupLimit>& LimitBook::CgroupLimits(const std::string& membership, double now) {
   CgroupEntry& entry = by_membership_[membership];
-  const bool half_full = std::any_of(entry.limits.begin(), entry.limits.end(),
-                                     [](const CgroupLimit& limit) { return limit.used * 2 > limit.limit; });
+  const bool half_full =
+      std::any_of(entry.limits.begin(), entry.limits.end(),
+                  [](const kernel::CgroupLimit& limit) { return limit.used * 2 > limit.limit; });
   if (entry.read_at < 0 || now - entry.read_at >= kRereadSeconds || (half_full && now > entry.read_at)) {
     entry.limits = cgroups_.Limits(membership);
     entry.read_at = now;
@@ -93,7 +94,7 @@ const std::vector<CgroupLimit>& LimitBook::CgroupLimits(const std::string& membe
   return by_membership_[membership].limits;
 }
 
-void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now) {
+void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
   TightestOf tightest;
   Sum self_memory, self_pids, tree_memory, tree_pids, self_fds, tree_fds;
   std::set<std::string> memberships;
@@ -107,7 +108,7 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
     if (root) self_pids.Add(tasks);
     if (process.state == 'Z') continue;
     any_root |= root;
-    const ProcessUsage& usage = process.usage;
+    const kernel::ProcessUsage& usage = process.usage;
     if (process.limits_known) {
       for (const Scope scope : {Scope::kSelf, Scope::kTree}) {
         if (scope == Scope::kSelf && !root) continue;
@@ -135,9 +136,9 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
     tightest.Offer(Scope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value, process.limits.processes);
   }
   for (const std::string& member_of : memberships) {
-    for (const CgroupLimit& limit : CgroupLimits(member_of, now)) {
+    for (const kernel::CgroupLimit& limit : CgroupLimits(member_of, now)) {
       const Source source = limit.ancestor ? Source::kCgroupAncestor : Source::kCgroup;
-      const bool memory = limit.resource == CgroupLimit::Resource::kMemory;
+      const bool memory = limit.resource == kernel::CgroupLimit::Resource::kMemory;
       const Resource resource = memory ? Resource::kMemory : Resource::kPids;
       tightest.Offer(Scope::kTree, resource, source, limit.used, limit.limit);
       if (any_root) {
@@ -165,4 +166,4 @@ void LimitBook::Tightest(AgentSample& agent, const HostSample& host, double now)
   agent.resources = tightest.Take();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

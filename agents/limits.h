@@ -32,33 +32,33 @@
 #include "kernel/process_files.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class LimitBook {
  public:
   // All must outlive this.
-  LimitBook(ProcessFiles& files, CgroupReader& cgroups, Unreadable& unreadable)
+  LimitBook(kernel::ProcessFiles& files, kernel::CgroupReader& cgroups, kernel::Unreadable& unreadable)
       : files_(files), cgroups_(cgroups), unreadable_(unreadable) {}
 
   // Fills in limits and limits_known of `process` (its usage is read already). `now`: monotonic seconds.
   void ReadProcess(ProcessSample& process, double now);
 
   // Fills in resources and cgroup_pids_headroom of `agent`, whose processes went through ReadProcess.
-  void Tightest(AgentSample& agent, const HostSample& host, double now);
+  void Tightest(AgentSample& agent, const kernel::HostSample& host, double now);
 
   // The text of the cgroup file of a process that went through ReadProcess; null: not known.
-  std::shared_ptr<const std::string> Membership(const ProcessKey& key) const {
+  std::shared_ptr<const std::string> Membership(const kernel::ProcessKey& key) const {
     const auto found = processes_.find(key);
     return found == processes_.end() ? nullptr : found->second.cgroup;
   }
 
-  void Forget(const ProcessKey& key) { processes_.erase(key); }
+  void Forget(const kernel::ProcessKey& key) { processes_.erase(key); }
 
  private:
   struct ProcessEntry {
     double read_at = -1;
     bool known = false;
-    ProcessLimits limits;
+    kernel::ProcessLimits limits;
     std::string comm;  // when they were read
     // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
     std::shared_ptr<const std::string> cgroup;
@@ -66,19 +66,19 @@ class LimitBook {
   struct CgroupEntry {
     double read_at = -1;
     double used_at = -1;
-    std::vector<CgroupLimit> limits;
+    std::vector<kernel::CgroupLimit> limits;
   };
 
-  const std::vector<CgroupLimit>& CgroupLimits(const std::string& membership, double now);
+  const std::vector<kernel::CgroupLimit>& CgroupLimits(const std::string& membership, double now);
 
-  ProcessFiles& files_;
-  CgroupReader& cgroups_;
-  Unreadable& unreadable_;
-  absl::flat_hash_map<ProcessKey, ProcessEntry> processes_;
+  kernel::ProcessFiles& files_;
+  kernel::CgroupReader& cgroups_;
+  kernel::Unreadable& unreadable_;
+  absl::flat_hash_map<kernel::ProcessKey, ProcessEntry> processes_;
   absl::flat_hash_map<std::string, CgroupEntry> by_membership_;
   std::shared_ptr<const std::string> last_cgroup_;  // of the process read last
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_LIMITS_H_

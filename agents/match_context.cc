@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_join.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 const std::string& MatchContext::Cmdline() {
   if (!cmdline_.has_value()) {
@@ -37,4 +37,4 @@ std::string MatchContext::UserName() {
   return uid.has_value() ? users_.Name(*uid) : "";
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

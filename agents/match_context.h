@@ -11,13 +11,13 @@
 #include <string>
 
 #include "agents/process_facts.h"
-#include "agents/user_names.h"
+#include "base/user_names.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class MatchContext {
  public:
-  MatchContext(ProcessFacts& facts, UserNames& users) : facts_(facts), users_(users) {}
+  MatchContext(ProcessFacts& facts, base::UserNames& users) : facts_(facts), users_(users) {}
 
   ProcessFacts& facts() { return facts_; }
 
@@ -37,13 +37,13 @@ class MatchContext {
 
  private:
   ProcessFacts& facts_;
-  UserNames& users_;
+  base::UserNames& users_;
   std::optional<std::string> cmdline_;
   std::optional<std::string> script_by_argv0_;
   std::optional<std::string> script_;
   std::optional<std::string> unit_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_MATCH_CONTEXT_H_

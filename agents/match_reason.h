@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 struct MatchReason {
   std::string origin;  // "agents.yaml:12", "built-in profile codex"
@@ -18,6 +18,6 @@ struct MatchReason {
   std::string what;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_MATCH_REASON_H_

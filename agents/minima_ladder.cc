@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // How many levels below its own a bucket's `high` takes its minima from.
@@ -66,4 +66,4 @@ int MinimaLadder::Add(double now, double value) {
   return completed;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

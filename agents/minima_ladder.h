@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class MinimaLadder {
  public:
@@ -60,6 +60,6 @@ class MinimaLadder {
   double last_ = -1;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_

@@ -25,7 +25,7 @@
 #include "kernel/process.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 enum class Role {
   kRoot,        // matched a rule
@@ -34,7 +34,7 @@ enum class Role {
 
 // One watched process.
 struct ProcessSample {
-  ProcessKey key;
+  kernel::ProcessKey key;
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not
   std::string comm;   // raw bytes
@@ -43,13 +43,13 @@ struct ProcessSample {
   bool orphan = false;        // its parent died and somebody else's process adopted it
   char state = '?';
   uint32_t threads = 0;
-  CpuTimes cpu;
-  CpuTimes children_cpu;  // of children it waited for, with theirs
+  kernel::CpuTimes cpu;
+  kernel::CpuTimes children_cpu;  // of children it waited for, with theirs
   double age_seconds = 0;
   // Cores in use over the sampler's last tick, 1.0 = one full core; 0 in a process' first tick.
   double cpu_ratio = 0;
-  ProcessUsage usage;
-  ProcessLimits limits;
+  kernel::ProcessUsage usage;
+  kernel::ProcessLimits limits;
   bool limits_known = false;
   std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
 };
@@ -82,8 +82,8 @@ struct LeakEvidence {
 
 // Sums that only rise while the exporter lives, whatever joins or leaves.
 struct AgentCounters {
-  CpuTimes self_cpu;
-  CpuTimes descendants_cpu;
+  kernel::CpuTimes self_cpu;
+  kernel::CpuTimes descendants_cpu;
   uint64_t descendants_started = 0;
   std::map<std::string, uint64_t>
       descendants_exited;  // by reason: ok, error, signal, oom; unknown without events
@@ -135,16 +135,16 @@ struct Observation {
   std::optional<uint64_t>
       tracking_disagreements;  // with events: what full walks found that events had not told
   pid_t self_pid = 0;          // the exporter itself
-  HostSample host;
+  kernel::HostSample host;
   std::vector<AgentSample> agents;  // by name, kind, slot
   uint64_t agents_folded = 0;       // distinct names beyond the cap, shown as agent="other"
-  Unreadable::Counts unreadable;
+  kernel::Unreadable::Counts unreadable;
 
-  double StartTimeSeconds(const ProcessKey& key) const {
+  double StartTimeSeconds(const kernel::ProcessKey& key) const {
     return boot_time_seconds + static_cast<double>(key.start_ticks) / clock_ticks;
   }
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_OBSERVATION_H_

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr size_t kCommBytes = 15;  // what the kernel keeps of a name
@@ -69,8 +69,9 @@ bool EndedBy(const RootExit& end, int signal) {
 
 }  // namespace
 
-Observer::Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
-                   const RootedReader& proc, const RootedReader& cgroup_root, Unreadable& unreadable)
+Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source,
+                   kernel::ProcessEvents* events, const kernel::RootedReader& proc,
+                   const kernel::RootedReader& cgroup_root, kernel::Unreadable& unreadable)
     : options_(std::move(options)),
       source_(source),
       events_(events),
@@ -88,20 +89,20 @@ Observer::Observer(Options options, RuleSet rules, ProcessSource& source, Proces
            .forget_after_seconds = options_.forget_after_seconds,
            .start_ticks = TicksSinceBoot(options_)},
           std::move(rules),
-          [this](const ProcessStat& stat) {
+          [this](const kernel::ProcessStat& stat) {
             return std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
           },
-          [this](ProcessStat* stat) {
+          [this](kernel::ProcessStat* stat) {
             auto again = source_.ReadOne(stat->key);
             if (!again.ok()) return !absl::IsNotFound(again.status());
             *stat = *std::move(again);
             return true;
           }),
-      boot_time_(ReadBootTime(proc).value_or(0)),
+      boot_time_(kernel::ReadBootTime(proc).value_or(0)),
       start_ticks_(TicksSinceBoot(options_)) {}
 
 absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
-  const ClockReading now = options_.clock();
+  const base::ClockReading now = options_.clock();
   if (absl::Status status = Look(now); !status.ok()) return status;
 
   auto observation = std::make_shared<Observation>();
@@ -180,7 +181,7 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
   });
 }
 
-absl::Status Observer::Look(const ClockReading& now) {
+absl::Status Observer::Look(const base::ClockReading& now) {
   const auto note_exits = [this] {
     std::erase_if(noted_exits_, [this](const NotedExit& exit) { return tracker_.NoteExit(exit); });
   };
@@ -191,7 +192,7 @@ absl::Status Observer::Look(const ClockReading& now) {
   return absl::OkStatus();
 }
 
-absl::Status Observer::LookAround(const ClockReading& now) {
+absl::Status Observer::LookAround(const base::ClockReading& now) {
   if (events_ == nullptr) return WalkAll(now);
   happened_.clear();
   if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
@@ -210,7 +211,7 @@ absl::Status Observer::LookAround(const ClockReading& now) {
   return TellOfNewMembers(now);
 }
 
-absl::Status Observer::WalkAll(const ClockReading& now) {
+absl::Status Observer::WalkAll(const base::ClockReading& now) {
   if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
   if (events_ != nullptr) events_->Sharpen(&rows_);
   struct stat info{};
@@ -228,9 +229,9 @@ absl::Status Observer::WalkAll(const ClockReading& now) {
 // What a new agent had started before its events were asked for is found by walking once more; twice, should
 // it have been quick. A descendant that turns up although its parent's events were asked for is a
 // disagreement.
-absl::Status Observer::TellOfNewMembers(const ClockReading& now) {
+absl::Status Observer::TellOfNewMembers(const base::ClockReading& now) {
   for (int round = 0; round < 3; ++round) {
-    const std::vector<ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
+    const std::vector<kernel::ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
     if (untold.empty()) return absl::OkStatus();
     if (absl::Status status = events_->Track(untold); !status.ok()) return status;
     if (absl::Status status = WalkAll(now); !status.ok()) return status;
@@ -253,7 +254,7 @@ void Observer::CountNamed() {
   for (const std::string& name : options_.count_names) {
     uint64_t& count = named_processes_[name];
     const std::string comm = name.substr(0, kCommBytes);
-    for (const ProcessStat& row : rows_) {
+    for (const kernel::ProcessStat& row : rows_) {
       if (row.comm == comm && row.state != 'Z' && !row.kernel_thread) ++count;
     }
   }
@@ -265,9 +266,9 @@ void Observer::Forget(const TrackedProcess& gone) {
   source_.Forget(gone.stat.key);
 }
 
-bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
+bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
                              ProcessSample* result) {
-  const ProcessStat& stat = process.stat;
+  const kernel::ProcessStat& stat = process.stat;
   ProcessSample& sample = *result;
   sample.key = stat.key;
   sample.ppid = stat.ppid;
@@ -311,7 +312,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const ClockReading& 
 
 void Observer::CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample) {
   const bool from_birth = sample.key.start_ticks >= start_ticks_;
-  const ProcessUsage& usage = sample.usage;
+  const kernel::ProcessUsage& usage = sample.usage;
   AgentCounters& counters = group.counters;
   uint64_t read = 0, written = 0;
   CountRise(usage.io_read_bytes, from_birth, member.io_read, read);
@@ -326,4 +327,4 @@ void Observer::CountUsage(AgentGroup& group, Member& member, const ProcessSample
   CountRise(usage.involuntary_switches, from_birth, member.involuntary, counters.involuntary_switches);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -15,13 +15,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "agents/clock.h"
 #include "agents/leak_book.h"
 #include "agents/limits.h"
 #include "agents/observation.h"
 #include "agents/oom_evidence.h"
 #include "agents/rules.h"
 #include "agents/tracker.h"
+#include "base/clock.h"
 #include "kernel/cgroup.h"
 #include "kernel/host.h"
 #include "kernel/process_events.h"
@@ -30,7 +30,7 @@
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class Observer {
  public:
@@ -39,11 +39,11 @@ class Observer {
     long clock_ticks = 100;
     size_t max_agents = 200;
     double forget_after_seconds = 3600;
-    UsageFields fields;
+    kernel::UsageFields fields;
     std::vector<std::string> count_names;  // whose live processes on the whole host to count
     double cross_check_seconds = 60;       // with events: the longest time between two walks of all processes
     double leak_time_factor = 1;           // LeakBook's
-    Clock clock = SystemClock;
+    base::Clock clock = base::SystemClock;
   };
 
   // `unreadable` is the one that `source` counts into; `events` may be null. All of them must outlive this.
@@ -51,8 +51,9 @@ class Observer {
   // Without events every look walks all processes. With events it reads the watched ones only; all are walked
   // at the start, after an agent was found (what it had started before), after lost events, and as a
   // cross-check every 60 s. What is counted by name is as old as the last such walk.
-  Observer(Options options, RuleSet rules, ProcessSource& source, ProcessEvents* events,
-           const RootedReader& proc, const RootedReader& cgroup_root, Unreadable& unreadable);
+  Observer(Options options, RuleSet rules, kernel::ProcessSource& source, kernel::ProcessEvents* events,
+           const kernel::RootedReader& proc, const kernel::RootedReader& cgroup_root,
+           kernel::Unreadable& unreadable);
 
   // Looks afresh. A `tick` moves the CPU ratios on; looks between ticks show the last tick's. Fails only when
   // processes cannot be listed at all.
@@ -80,43 +81,43 @@ class Observer {
  private:
   // What is remembered of a watched process between looks.
   struct Member {
-    CpuTimes cpu;                      // the most seen: what is read now may be of a coarser source
-    std::optional<CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
+    kernel::CpuTimes cpu;                      // the most seen: what is read now may be of a coarser source
+    std::optional<kernel::CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
     double tick_time = 0;
     double ratio = 0;
     // Counted so far; empty until first read.
     std::optional<uint64_t> io_read, io_write, voluntary, involuntary;
   };
 
-  absl::Status Look(const ClockReading& now);
-  absl::Status LookAround(const ClockReading& now);
-  absl::Status WalkAll(const ClockReading& now);
-  absl::Status TellOfNewMembers(const ClockReading& now);
+  absl::Status Look(const base::ClockReading& now);
+  absl::Status LookAround(const base::ClockReading& now);
+  absl::Status WalkAll(const base::ClockReading& now);
+  absl::Status TellOfNewMembers(const base::ClockReading& now);
   uint64_t CountProcesses();
   void CountNamed();
   void Forget(const TrackedProcess& gone);
   // False when the process went meanwhile.
-  bool SampleProcess(const TrackedProcess& process, const ClockReading& now, bool tick,
+  bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
                      ProcessSample* result);
   // Completes the records of roots that ended, and hands them to the sample.
   void TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent);
   void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);
 
   Options options_;
-  ProcessSource& source_;
-  ProcessEvents* events_;
-  const RootedReader& proc_;
-  Unreadable& unreadable_;
-  ProcessFiles files_;
-  HostReader host_reader_;
-  CgroupReader cgroup_reader_;
+  kernel::ProcessSource& source_;
+  kernel::ProcessEvents* events_;
+  const kernel::RootedReader& proc_;
+  kernel::Unreadable& unreadable_;
+  kernel::ProcessFiles files_;
+  kernel::HostReader host_reader_;
+  kernel::CgroupReader cgroup_reader_;
   LimitBook limits_;
   LeakBook leaks_;
   OomEvidence oom_evidence_;
   Tracker tracker_;
   uint64_t boot_time_ = 0;
   uint64_t start_ticks_ = 0;
-  absl::flat_hash_map<ProcessKey, Member> members_;
+  absl::flat_hash_map<kernel::ProcessKey, Member> members_;
   bool want_walk_ = true;
   uint64_t walked_processes_ = 0;
   std::map<std::string, uint64_t> named_processes_;
@@ -125,10 +126,10 @@ class Observer {
   uint64_t disagreements_ = 0;
   uint64_t links_beside_processes_ = 0;  // st_nlink of /proc less the processes, as of the last walk
   std::vector<NotedExit> noted_exits_;
-  std::vector<ProcessEvent> happened_;
-  std::vector<ProcessStat> rows_;  // reused by looks at the members, which then allocate nothing
+  std::vector<kernel::ProcessEvent> happened_;
+  std::vector<kernel::ProcessStat> rows_;  // reused by looks at the members, which then allocate nothing
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_OBSERVER_H_

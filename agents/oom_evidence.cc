@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr double kRereadSeconds = 60;
@@ -12,7 +12,7 @@ constexpr double kForgetSeconds = 300;
 
 }  // namespace
 
-void OomEvidence::NoteAlive(const ProcessKey& key, std::shared_ptr<const std::string> membership,
+void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership,
                             std::optional<uint64_t> host_kills, double now) {
   auto [at, inserted] = roots_.try_emplace(key);
   Root& root = at->second;
@@ -26,14 +26,14 @@ void OomEvidence::NoteAlive(const ProcessKey& key, std::shared_ptr<const std::st
   root.read_at = now;
 }
 
-OomFinding OomEvidence::Judge(const ProcessKey& key, std::optional<uint64_t> host_kills) {
+OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, std::optional<uint64_t> host_kills) {
   const auto found = roots_.find(key);
   if (found == roots_.end()) return {};
   const Root root = std::move(found->second);
   roots_.erase(found);
 
   if (root.kills) {
-    const std::optional<CgroupOomKills> now = cgroups_.OomKills(*root.membership);
+    const std::optional<kernel::CgroupOomKills> now = cgroups_.OomKills(*root.membership);
     if (now && now->path == root.kills->path && now->count > root.kills->count) {
       return {OomVerdict::kConfirmed, absl::StrCat("oom_kill of memory cgroup ", now->path, " rose from ",
                                                    root.kills->count, " to ", now->count)};
@@ -52,4 +52,4 @@ void OomEvidence::Expire(double now) {
   absl::erase_if(roots_, [now](const auto& entry) { return now - entry.second.noted_at > kForgetSeconds; });
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

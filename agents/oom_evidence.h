@@ -21,20 +21,20 @@
 #include "agents/exit_category.h"
 #include "kernel/cgroup.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class OomEvidence {
  public:
   // `cgroups` must outlive this.
-  explicit OomEvidence(CgroupReader& cgroups) : cgroups_(cgroups) {}
+  explicit OomEvidence(kernel::CgroupReader& cgroups) : cgroups_(cgroups) {}
 
   // A root is alive now, in these cgroups (the text of its cgroup file; null: not known), while the host's
   // counter reads `host_kills`.
-  void NoteAlive(const ProcessKey& key, std::shared_ptr<const std::string> membership,
+  void NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership,
                  std::optional<uint64_t> host_kills, double now);
 
   // What the counters say of a root that ended by SIGKILL since it was last noted. Forgets it.
-  OomFinding Judge(const ProcessKey& key, std::optional<uint64_t> host_kills);
+  OomFinding Judge(const kernel::ProcessKey& key, std::optional<uint64_t> host_kills);
 
   // Drops whom nobody noted for five minutes.
   void Expire(double now);
@@ -42,16 +42,16 @@ class OomEvidence {
  private:
   struct Root {
     std::shared_ptr<const std::string> membership;
-    std::optional<CgroupOomKills> kills;  // of its cgroup when last read
+    std::optional<kernel::CgroupOomKills> kills;  // of its cgroup when last read
     std::optional<uint64_t> host_kills;
     double read_at = 0;
     double noted_at = 0;
   };
 
-  CgroupReader& cgroups_;
-  absl::flat_hash_map<ProcessKey, Root> roots_;
+  kernel::CgroupReader& cgroups_;
+  absl::flat_hash_map<kernel::ProcessKey, Root> roots_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_OOM_EVIDENCE_H_

@@ -6,10 +6,10 @@
 
 #include "agents/tracker.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
-CpuTimes Max(const CpuTimes& a, const CpuTimes& b) {
+kernel::CpuTimes Max(const kernel::CpuTimes& a, const kernel::CpuTimes& b) {
   return {std::max(a.user_ns, b.user_ns), std::max(a.system_ns, b.system_ns)};
 }
 
@@ -90,17 +90,18 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, R
 }
 
 void Tracker::Account(TrackedProcess& process) {
-  const ProcessStat& stat = process.stat;
+  const kernel::ProcessStat& stat = process.stat;
   if (process.is_new && stat.key.start_ticks < options_.start_ticks) {
     process.counted_cpu = stat.cpu;
     process.counted_children = stat.children_cpu;
     process.counted_minor_faults = stat.minor_faults;
     process.counted_major_faults = stat.major_faults;
   }
-  const CpuTimes cpu = Max(stat.cpu, process.counted_cpu);
-  const CpuTimes children = Max(stat.children_cpu, process.counted_children);
-  const CpuTimes own = cpu - std::exchange(process.counted_cpu, cpu);
-  const CpuTimes reaped = process.debt.Settle(children - std::exchange(process.counted_children, children));
+  const kernel::CpuTimes cpu = Max(stat.cpu, process.counted_cpu);
+  const kernel::CpuTimes children = Max(stat.children_cpu, process.counted_children);
+  const kernel::CpuTimes own = cpu - std::exchange(process.counted_cpu, cpu);
+  const kernel::CpuTimes reaped =
+      process.debt.Settle(children - std::exchange(process.counted_children, children));
   const uint64_t minor = TakeRise(stat.minor_faults, process.counted_minor_faults);
   const uint64_t major = TakeRise(stat.major_faults, process.counted_major_faults);
   if (process.group == nullptr) return;
@@ -112,4 +113,4 @@ void Tracker::Account(TrackedProcess& process) {
   counters.major_faults += major;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

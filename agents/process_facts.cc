@@ -5,12 +5,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // The value, or an empty one. A process that went is nobody's failure; anything else is counted.
 template <typename T>
-T ValueOrCount(absl::StatusOr<T> read, std::string_view file, Unreadable& unreadable) {
+T ValueOrCount(absl::StatusOr<T> read, std::string_view file, kernel::Unreadable& unreadable) {
   if (read.ok()) return *std::move(read);
   if (!absl::IsNotFound(read.status())) unreadable.Count(file, read.status());
   return T();
@@ -92,4 +92,4 @@ std::string SystemdUnit(std::string_view cgroup_text) {
   return std::string(v1_unit);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

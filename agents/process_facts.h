@@ -18,7 +18,7 @@
 #include "kernel/process_files.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 // The interface; tests make one from literals, the tracker one from ProcessFiles.
 // An empty string, vector or optional: the fact could not be read (or there is none), and no rule on it
@@ -38,7 +38,7 @@ class ProcessFacts {
 // Reads from `files`, which must outlive this. Failures other than "gone" are counted in `unreadable`.
 class LazyProcessFacts : public ProcessFacts {
  public:
-  LazyProcessFacts(pid_t pid, std::string comm, ProcessFiles& files, Unreadable& unreadable)
+  LazyProcessFacts(pid_t pid, std::string comm, kernel::ProcessFiles& files, kernel::Unreadable& unreadable)
       : pid_(pid), comm_(std::move(comm)), files_(files), unreadable_(unreadable) {}
 
   pid_t pid() override { return pid_; }
@@ -52,8 +52,8 @@ class LazyProcessFacts : public ProcessFacts {
  private:
   pid_t pid_;
   std::string comm_;
-  ProcessFiles& files_;
-  Unreadable& unreadable_;
+  kernel::ProcessFiles& files_;
+  kernel::Unreadable& unreadable_;
   std::optional<std::vector<std::string>> argv_;
   std::optional<std::string> exe_;
   std::optional<std::string> cwd_;
@@ -76,6 +76,6 @@ std::vector<CgroupLine> CgroupLines(std::string_view text);
 // that names a unit.
 std::string SystemdUnit(std::string_view cgroup_text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_PROCESS_FACTS_H_

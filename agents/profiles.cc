@@ -9,7 +9,7 @@
 #include "agents/rules.h"
 #include "agents/rules_yaml.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 absl::StatusOr<std::vector<Rule>> ParseProfiles() {
@@ -36,4 +36,4 @@ std::vector<Rule> BuiltInRules() {
   return *std::move(rules);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -5,7 +5,7 @@
 
 #include "agents/tracker.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // Looks after which a registered process that never turned up is given up.
@@ -25,10 +25,10 @@ void Tracker::Register(Registration registration) {
   registered_.push_back({.registration = std::move(registration), .group = nullptr, .since = generation_});
 }
 
-Tracker::Registered* Tracker::FindRegistered(const ProcessKey& key) {
+Tracker::Registered* Tracker::FindRegistered(const kernel::ProcessKey& key) {
   const auto found =
       std::find_if(registered_.begin(), registered_.end(), [&key](const Registered& registered) {
-        const ProcessKey& known = registered.registration.key;
+        const kernel::ProcessKey& known = registered.registration.key;
         return !registered.gone && known.pid == key.pid &&
                (known.start_ticks == key.start_ticks || key.start_ticks == 0);
       });
@@ -57,4 +57,4 @@ void Tracker::ForgetRegistered() {
   });
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

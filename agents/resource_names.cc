@@ -1,6 +1,6 @@
 #include "agents/resource_names.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 const char* Name(ResourceUse::Scope scope) {
   switch (scope) {
@@ -38,4 +38,4 @@ const char* Name(ResourceUse::Source source) {
   return "";
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -9,7 +9,7 @@
 
 #include "agents/observation.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 inline constexpr std::array kScopes = {ResourceUse::Scope::kSelf, ResourceUse::Scope::kTree};
 inline constexpr std::array kResources = {ResourceUse::Resource::kFds, ResourceUse::Resource::kMemory,
@@ -21,6 +21,6 @@ const char* Name(ResourceUse::Scope scope);
 const char* Name(ResourceUse::Resource resource);
 const char* Name(ResourceUse::Source source);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_RESOURCE_NAMES_H_

@@ -13,10 +13,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agents/label_value.h"
 #include "agents/rules.h"
+#include "base/label_value.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less the NUL, include/linux/sched.h
@@ -28,7 +28,7 @@ std::string OneOf(const Words& words) {
 }
 
 std::string SawText(const char* what, std::string_view value, const char* without) {
-  return value.empty() ? without : absl::StrCat(what, " is ", Quoted(value));
+  return value.empty() ? without : absl::StrCat(what, " is ", base::Quoted(value));
 }
 
 // A condition that any of several words meets.
@@ -54,7 +54,7 @@ class CommCondition : public WordsCondition {
     return Any([&context](const std::string& word) { return context.facts().comm() == word; });
   }
   std::string Saw(MatchContext& context) const override {
-    return absl::StrCat("comm is ", Quoted(context.facts().comm()));
+    return absl::StrCat("comm is ", base::Quoted(context.facts().comm()));
   }
 };
 
@@ -178,18 +178,18 @@ absl::Status CheckWords(const std::string& key, const Words& words) {
   for (const std::string& word : words) {
     if (word.empty()) return absl::InvalidArgumentError(absl::StrCat(key, " has an empty word; remove it"));
     if (key == "comm" && word.size() > kCommBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("comm ", Quoted(word), " can never match, since the kernel cuts names after ",
-                       kCommBytes, " bytes; write ", Quoted(std::string_view(word).substr(0, kCommBytes)),
-                       ", or match exe or cmdline"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "comm ", base::Quoted(word), " can never match, since the kernel cuts names after ", kCommBytes,
+          " bytes; write ", base::Quoted(std::string_view(word).substr(0, kCommBytes)),
+          ", or match exe or cmdline"));
     }
     if ((key == "pidfile" || key == "cgroup") && word[0] != '/') {
       return absl::InvalidArgumentError(
-          absl::StrCat(key, " ", Quoted(word), " is no absolute path; begin it with /"));
+          absl::StrCat(key, " ", base::Quoted(word), " is no absolute path; begin it with /"));
     }
     if (key == "cgroup" && word.back() == '/') {
       return absl::InvalidArgumentError(absl::StrCat(
-          "cgroup ", Quoted(word),
+          "cgroup ", base::Quoted(word),
           word == "/" ? " holds every process; name a group below it" : " ends in a slash; remove it"));
     }
   }
@@ -199,10 +199,10 @@ absl::Status CheckWords(const std::string& key, const Words& words) {
 absl::StatusOr<std::vector<uid_t>> UserIds(const Words& users) {
   std::vector<uid_t> ids;
   for (const std::string& user : users) {
-    const std::optional<uid_t> id = UserId(user);
+    const std::optional<uid_t> id = base::UserId(user);
     if (!id.has_value()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "there is no user ", Quoted(user), " on this host; correct the name or give the numeric id"));
+          "there is no user ", base::Quoted(user), " on this host; correct the name or give the numeric id"));
     }
     ids.push_back(*id);
   }
@@ -253,4 +253,4 @@ std::optional<pid_t> ReadPidfile(const std::string& path) {
   return pid;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "agents/match_context.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 struct Rule;
 
@@ -43,6 +43,6 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(const Rul
 // PostgreSQL's). Empty for anything else.
 std::optional<pid_t> ReadPidfile(const std::string& path);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_RULE_CONDITIONS_H_

@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "agents/label_value.h"
-#include "agents/nearest_word.h"
+#include "base/label_value.h"
+#include "base/nearest_word.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 std::string LastPart(std::string_view path) { return std::string(path == "/" ? path : Basename(path)); }
@@ -34,7 +34,7 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
     const int groups = cmdline == nullptr ? 0 : cmdline->NumberOfCapturingGroups();
     if (number > groups) {
       return absl::InvalidArgumentError(
-          absl::StrCat("template ", Quoted(text), " asks for {", number, "}, but cmdline ",
+          absl::StrCat("template ", base::Quoted(text), " asks for {", number, "}, but cmdline ",
                        cmdline == nullptr ? "is not set" : absl::StrCat("has ", groups, " capture groups"),
                        "; put the part to capture in parentheses"));
     }
@@ -49,9 +49,9 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
     }
   }
   for (const auto& [name, kind] : *kFields) known.push_back(name);
-  const std::string_view nearest = NearestWord(field, known);
+  const std::string_view nearest = base::NearestWord(field, known);
   return absl::InvalidArgumentError(absl::StrCat(
-      "template ", Quoted(text), " has the unknown field ", Quoted(field), "; ",
+      "template ", base::Quoted(text), " has the unknown field ", base::Quoted(field), "; ",
       nearest.empty() ? "use {comm}, {exe}, {script}, {user}, {pid}, {cwd}, {1} or a named capture of cmdline"
                       : absl::StrCat("did you mean {", std::string(nearest), "}?"),
       " ({{ is a brace itself)"));
@@ -70,8 +70,8 @@ absl::StatusOr<RuleTemplate> RuleTemplate::Parse(std::string_view text, const re
     } else if (text[i] == '{') {
       const size_t close = rest.find('}');
       if (close == std::string_view::npos) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("template ", Quoted(text), " has a { without a }; write {{ for a brace itself"));
+        return absl::InvalidArgumentError(absl::StrCat("template ", base::Quoted(text),
+                                                       " has a { without a }; write {{ for a brace itself"));
       }
       absl::StatusOr<Part> part = ParseField(rest.substr(1, close - 1), text, cmdline);
       if (!part.ok()) return part.status();
@@ -140,4 +140,4 @@ std::vector<std::string> Captures(const re2::RE2& expression, std::string_view t
   return captures;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

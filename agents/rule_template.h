@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "agents/match_context.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class RuleTemplate {
  public:
@@ -52,6 +52,6 @@ class RuleTemplate {
 // The whole match and then each group of `expression` found in `text`; groups that took no part are empty.
 std::vector<std::string> Captures(const re2::RE2& expression, std::string_view text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_RULE_TEMPLATE_H_

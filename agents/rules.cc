@@ -11,9 +11,9 @@
 #include "agents/match_context.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
-#include "agents/user_names.h"
+#include "base/user_names.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 struct CompiledRule {
@@ -35,8 +35,9 @@ absl::StatusOr<std::unique_ptr<re2::RE2>> CompileCmdline(const std::string& patt
   options.set_dot_nl(true);  // argv holds newlines, as in sh -c with a whole script
   auto expression = std::make_unique<re2::RE2>(pattern, options);
   if (!expression->ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("cmdline ", Quoted(pattern), " is no regular expression: ",
-                                                   expression->error(), "; see RE2's syntax page"));
+    return absl::InvalidArgumentError(absl::StrCat("cmdline ", base::Quoted(pattern),
+                                                   " is no regular expression: ", expression->error(),
+                                                   "; see RE2's syntax page"));
   }
   return expression;
 }
@@ -54,7 +55,7 @@ absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
   if (!conditions.ok()) return conditions.status();
   if (conditions->empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("rule ", Quoted(rule.name),
+        absl::StrCat("rule ", base::Quoted(rule.name),
                      " has no condition and would match every process; add comm, script or another"));
   }
   compiled.conditions = *std::move(conditions);
@@ -82,7 +83,7 @@ std::string AskAll(const CompiledRule& rule, MatchContext& context,
 struct RuleSet::Impl {
   std::vector<Rule> rules;
   std::vector<CompiledRule> compiled;  // by the same index
-  UserNames users;
+  base::UserNames users;
 };
 
 absl::StatusOr<RuleSet> RuleSet::Make(std::vector<Rule> rules) {
@@ -125,13 +126,13 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
     if (rule.name.uses_captures() || rule.kind.uses_captures() || rule.slot.uses_captures()) {
       captures = Captures(*rule.cmdline, context.Cmdline());
     }
-    std::string agent = LabelValue(rule.name.Expand(context, captures));
-    if (agent.empty()) agent = LabelValue(facts.comm());
+    std::string agent = base::LabelValue(rule.name.Expand(context, captures));
+    if (agent.empty()) agent = base::LabelValue(facts.comm());
     if (agent.empty()) agent = "unnamed";  // prctl(PR_SET_NAME, "") is allowed
     return Match{
         .agent = std::move(agent),
-        .kind = LabelValue(rule.kind.Expand(context, captures)),
-        .slot = LabelValue(rule.slot.Expand(context, captures)),
+        .kind = base::LabelValue(rule.kind.Expand(context, captures)),
+        .slot = base::LabelValue(rule.slot.Expand(context, captures)),
         .scope = impl_->rules[i].scope,
         .rule = i,
         .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
@@ -159,4 +160,4 @@ std::vector<RuleVerdict> RuleSet::Explain(ProcessFacts& facts) const {
   return verdicts;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agents/label_value.h"   // IWYU pragma: export
 #include "agents/match_reason.h"  // IWYU pragma: export
 #include "agents/process_facts.h"
+#include "base/label_value.h"  // IWYU pragma: export
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 enum class Scope {
   kTree,     // the process and everything below it
@@ -100,6 +100,6 @@ class RuleSet {
 // The built-in profiles (agents/profiles.yaml, compiled in), as rules.
 std::vector<Rule> BuiltInRules();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_RULES_H_

@@ -3,17 +3,17 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "agents/nearest_word.h"
+#include "base/nearest_word.h"
+#include "base/yaml.h"
 #include "re2/re2.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 const std::vector<std::string_view>& RuleKeys() {
@@ -29,7 +29,7 @@ const std::vector<std::string_view>& ConditionKeys() {
 }
 
 absl::Status Error(const YAML::Node& node, std::string_view file, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(YamlPosition(node, file), ": ", what));
+  return absl::InvalidArgumentError(absl::StrCat(base::YamlPosition(node, file), ": ", what));
 }
 
 const char* Shape(const YAML::Node& node) {
@@ -73,7 +73,7 @@ absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rul
                  absl::StrCat("match is ", match.IsMap() ? "empty" : Shape(match),
                               "; write conditions into it, for instance {comm: codex}"));
   }
-  if (absl::Status status = CheckYamlKeys(match, file, ConditionKeys()); !status.ok()) return status;
+  if (absl::Status status = base::CheckYamlKeys(match, file, ConditionKeys()); !status.ok()) return status;
   const std::pair<const char*, std::vector<std::string>*> lists[] = {
       {"comm", &rule->comm},       {"exe", &rule->exe},   {"script", &rule->script},
       {"pidfile", &rule->pidfile}, {"user", &rule->user}, {"cgroup", &rule->cgroup},
@@ -105,9 +105,9 @@ absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
   if (!word.ok()) return word.status();
   if (*word == "tree") return Scope::kTree;
   if (*word == "process") return Scope::kProcess;
-  return Error(
-      node, file,
-      absl::StrCat("scope is ", Quoted(*word), "; write tree (the process and all below it) or process"));
+  return Error(node, file,
+               absl::StrCat("scope is ", base::Quoted(*word),
+                            "; write tree (the process and all below it) or process"));
 }
 
 absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule* rule) {
@@ -126,7 +126,7 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
   if (!patterns.IsMap()) {
     return Error(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
   }
-  if (absl::Status status = CheckYamlKeys(patterns, file, {"529", "throttle", "quota"}); !status.ok()) {
+  if (absl::Status status = base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota"}); !status.ok()) {
     return status;
   }
   for (const auto& entry : patterns) {
@@ -148,9 +148,9 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
     return Error(node, file,
                  absl::StrCat("an agent is ", Shape(node), "; write name: and match: below a dash"));
   }
-  if (absl::Status status = CheckYamlKeys(node, file, RuleKeys()); !status.ok()) return status;
+  if (absl::Status status = base::CheckYamlKeys(node, file, RuleKeys()); !status.ok()) return status;
   Rule rule;
-  rule.origin = YamlPosition(node, file);
+  rule.origin = base::YamlPosition(node, file);
   if (!node["match"].IsDefined()) {
     return Error(node, file,
                  "an agent has no match; say which processes it is, for instance match: {comm: codex}");
@@ -182,41 +182,6 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
 
 }  // namespace
 
-std::string YamlPosition(const YAML::Node& node, std::string_view file) {
-  // Mark() throws on the node of a missing key, and knows no line for one that was made by hand.
-  if (!node.IsDefined() || node.Mark().is_null()) return std::string(file);
-  return absl::StrCat(std::string(file), ":", node.Mark().line + 1);
-}
-
-absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
-                           const std::vector<std::string_view>& known) {
-  std::map<std::string, std::string> seen;  // key, where
-  for (const auto& entry : node) {
-    if (!entry.first.IsScalar()) {
-      return Error(entry.first, file, absl::StrCat("a key is ", Shape(entry.first), "; write a plain word"));
-    }
-    const std::string& key = entry.first.Scalar();
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      const std::string_view nearest = NearestWord(key, known);
-      return Error(
-          entry.first, file,
-          absl::StrCat(
-              "unknown key ", Quoted(key), "; ",
-              nearest.empty()
-                  ? absl::StrCat("known are ",
-                                 absl::StrJoin(std::vector<std::string>(known.begin(), known.end()), ", "))
-                  : absl::StrCat("did you mean ", std::string(nearest), "?")));
-    }
-    const auto [first, inserted] = seen.emplace(key, YamlPosition(entry.first, file));
-    if (!inserted) {
-      return Error(
-          entry.first, file,
-          absl::StrCat("key ", Quoted(key), " is here twice, first at ", first->second, "; remove one"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file) {
   std::vector<Rule> rules;
   try {
@@ -238,4 +203,4 @@ absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::s
   return rules;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -27,24 +27,17 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
+#include "base/yaml.h"
 
 namespace YAML {
 class Node;
 }
 
-namespace agent_exporter {
-
-// "file:line" of a node, for messages; "file" for a missing one.
-std::string YamlPosition(const YAML::Node& node, std::string_view file);
-
-// InvalidArgument when the map `node` has a key twice or one that is not in `known`; names the nearest known
-// key.
-absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
-                           const std::vector<std::string_view>& known);
+namespace agent_exporter::agents {
 
 // `agents` is the sequence below the key `agents`; no rules where that is missing or empty.
 absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_RULES_YAML_H_

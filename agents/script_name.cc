@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // How one interpreter reads its command line. Lists of words are separated by spaces.
@@ -194,4 +194,4 @@ std::string ScriptName(const std::vector<std::string>& argv, std::string_view ex
   return std::string(Basename(ScriptPath(argv, exe)));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 // The script as argv spells it, or "" where argv is no interpreter's or there is no script (-c, -e, standard
 // input):
@@ -39,6 +39,6 @@ bool EndsWithPath(std::string_view path, std::string_view tail);
 // .php).
 std::string_view StripScriptExtension(std::string_view path);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_SCRIPT_NAME_H_

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 std::optional<double> TheilSenSlope(absl::Span<const Point> points) {
   std::vector<double> slopes;
@@ -22,4 +22,4 @@ std::optional<double> TheilSenSlope(absl::Span<const Point> points) {
   return (*middle + *std::max_element(slopes.begin(), middle)) / 2;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -10,7 +10,7 @@
 
 #include "absl/types/span.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 struct Point {
   double x = 0;
@@ -20,6 +20,6 @@ struct Point {
 // Units of y for one of x. Points with the same x make no pair; empty when no two differ in x.
 std::optional<double> TheilSenSlope(absl::Span<const Point> points);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_THEIL_SEN_H_

@@ -4,7 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 bool IsTemplate(const std::string& text) { return text.find_first_of("{}") != std::string::npos; }
@@ -27,15 +27,16 @@ void Tracker::SetRules(RuleSet rules) {
     // A name made from a template is known only once something matched.
     if (rule.built_in || IsTemplate(rule.name)) continue;
     if (IsTemplate(rule.kind) || IsTemplate(rule.slot)) {
-      groups_.ConfigureName(LabelValue(rule.name));
+      groups_.ConfigureName(base::LabelValue(rule.name));
     } else {
-      groups_.Configure(LabelValue(rule.name), LabelValue(rule.kind), LabelValue(rule.slot));
+      groups_.Configure(base::LabelValue(rule.name), base::LabelValue(rule.kind),
+                        base::LabelValue(rule.slot));
     }
   }
   for (auto& [pid, process] : processes_) process.examine = true;
 }
 
-void Tracker::Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReading& now,
+void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const base::ClockReading& now,
                      const std::function<void(const TrackedProcess&)>& gone) {
   ++generation_;
   NotePresence(rows);
@@ -72,9 +73,9 @@ void Tracker::Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReadi
   groups_.ForgetStale(now.monotonic);
 }
 
-void Tracker::NotePresence(std::vector<ProcessStat>& rows) {
+void Tracker::NotePresence(std::vector<kernel::ProcessStat>& rows) {
   for (size_t i = 0; i < rows.size(); ++i) {
-    ProcessStat& row = rows[i];
+    kernel::ProcessStat& row = rows[i];
     auto [at, inserted] = processes_.try_emplace(row.key.pid);
     TrackedProcess& process = at->second;
     if (!inserted && process.stat.key.start_ticks == 0)
@@ -177,27 +178,27 @@ void Tracker::LetGo(TrackedProcess& process) {
   if (ancestor != nullptr && !is_the_end(*ancestor)) ancestor = nullptr;
   // Its parent died without waiting for it, so nobody further up will show it.
   if (process.final_cpu && ancestor != parent) ancestor = nullptr;
-  const CpuTimes counted = process.counted_cpu + process.counted_children;
+  const kernel::CpuTimes counted = process.counted_cpu + process.counted_children;
   if (ancestor != nullptr) ancestor->debt.Owe(counted);
   if (process.group == nullptr) return;
   if (process.role == Role::kRoot) ++process.group->lost_roots;
   if (events_) {
-    departed_[process.stat.key] = {.key = process.stat.key,
-                                   .group = process.group,
-                                   .role = process.role,
-                                   .scope = process.scope,
-                                   .comm = process.stat.comm,
-                                   .counted_cpu = process.counted_cpu,
-                                   .counted_children = process.counted_children,
-                                   .ancestor = ancestor == nullptr ? ProcessKey{} : ancestor->stat.key,
-                                   .by_parent = ancestor == parent,
-                                   .owed = counted,
-                                   .exited = process.exited,
-                                   .exit_reason = process.exit_reason,
-                                   .last_cpu = process.last_cpu != nullptr && !process.final_cpu
-                                                   ? std::optional(process.last_cpu->own)
-                                                   : std::nullopt,
-                                   .since = generation_};
+    departed_[process.stat.key] = {
+        .key = process.stat.key,
+        .group = process.group,
+        .role = process.role,
+        .scope = process.scope,
+        .comm = process.stat.comm,
+        .counted_cpu = process.counted_cpu,
+        .counted_children = process.counted_children,
+        .ancestor = ancestor == nullptr ? kernel::ProcessKey{} : ancestor->stat.key,
+        .by_parent = ancestor == parent,
+        .owed = counted,
+        .exited = process.exited,
+        .exit_reason = process.exit_reason,
+        .last_cpu = process.last_cpu != nullptr && !process.final_cpu ? std::optional(process.last_cpu->own)
+                                                                      : std::nullopt,
+        .since = generation_};
   } else if (process.exited) {
     return;  // noted by its parent
   } else if (process.role == Role::kDescendant) {
@@ -247,4 +248,4 @@ TrackedProcess* Tracker::ParentOf(const TrackedProcess& process) {
   return older || process.stat.key.start_ticks == 0 ? &found->second : nullptr;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -32,20 +32,20 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "agents/agent_group.h"
-#include "agents/clock.h"
 #include "agents/cpu_accounting.h"
 #include "agents/observation.h"
 #include "agents/process_facts.h"
 #include "agents/rules.h"
+#include "base/clock.h"
 #include "kernel/process.h"
 #include "kernel/process_events.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 // One live process. Only what stands under "public" in words is meant for readers: stat, group, role, orphan,
 // scope, direct_child.
 struct TrackedProcess {
-  ProcessStat stat;
+  kernel::ProcessStat stat;
   std::shared_ptr<AgentGroup> group;  // null: nobody's
   Role role = Role::kDescendant;
   Scope scope = Scope::kTree;
@@ -63,13 +63,13 @@ struct TrackedProcess {
   pid_t lineage_ppid = 0;
 
   // Accounting: figures already counted.
-  CpuTimes counted_cpu;
-  CpuTimes counted_children;
+  kernel::CpuTimes counted_cpu;
+  kernel::CpuTimes counted_children;
   uint64_t counted_minor_faults = 0;
   uint64_t counted_major_faults = 0;
   ReapDebt debt;
   // Of one that nobody watched waits for: what the events of its end said.
-  std::unique_ptr<LastCpu> last_cpu;
+  std::unique_ptr<kernel::LastCpu> last_cpu;
   bool final_cpu = false;  // nothing more will come
 
   // Events.
@@ -89,17 +89,17 @@ struct TrackedProcess {
 
 // A process that is a root because somebody says so (`agent_exporter run`), whatever the rules say.
 struct Registration {
-  ProcessKey key;
+  kernel::ProcessKey key;
   Match match;
   // Its parent, a child subreaper: what is found below that and is not registered itself was started by `key`
   // or what `key` started, and belongs to the same agent. {}: none. `helper` is another child of its own.
-  ProcessKey reaper;
+  kernel::ProcessKey reaper;
   pid_t helper = 0;
 };
 
 // How a process ended, told by whoever waited for it.
 struct NotedExit {
-  ProcessKey key;
+  kernel::ProcessKey key;
   int status = 0;  // as wait(2)
   bool self_killed = false;
   uint64_t max_resident_bytes = 0;  // 0: not known
@@ -119,9 +119,9 @@ class Tracker {
     double forget_after_seconds = 3600;
     uint64_t start_ticks = 0;  // processes that started later are counted from their birth
   };
-  using FactsMaker = std::function<std::unique_ptr<ProcessFacts>(const ProcessStat&)>;
+  using FactsMaker = std::function<std::unique_ptr<ProcessFacts>(const kernel::ProcessStat&)>;
   // Reads a process again; false when it is gone. See ConfirmChildren.
-  using Confirm = std::function<bool(ProcessStat*)>;
+  using Confirm = std::function<bool(kernel::ProcessStat*)>;
 
   Tracker(Options options, RuleSet rules, FactsMaker facts, Confirm confirm);
 
@@ -135,19 +135,19 @@ class Tracker {
   bool NoteExit(const NotedExit& exit);
 
   // Takes in what happened since the last update, in order. Call before Update.
-  void ApplyEvents(const std::vector<ProcessEvent>& events);
+  void ApplyEvents(const std::vector<kernel::ProcessEvent>& events);
 
   // Whom a Walk::kMembers snapshot must hold: the members, parents before children, and who ran execve since.
-  std::vector<ProcessKey> KeysToRead() const;
+  std::vector<kernel::ProcessKey> KeysToRead() const;
 
   // Takes in a snapshot (its rows are moved from). Identities that left since the last one are passed to
   // `gone`.
-  void Update(std::vector<ProcessStat>& rows, Walk walk, const ClockReading& now,
+  void Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const base::ClockReading& now,
               const std::function<void(const TrackedProcess&)>& gone);
 
   // Members that the event source must be asked to tell of; they count as told from here on. Those whose
   // parent's events were told, so that their fork should have been, are added to *disagreements.
-  std::vector<ProcessKey> TakeUntold(uint64_t* disagreements);
+  std::vector<kernel::ProcessKey> TakeUntold(uint64_t* disagreements);
 
   // Live processes that belong to an agent, in no particular order; valid until the next Update.
   const std::vector<TrackedProcess*>& members() const { return members_; }
@@ -167,23 +167,23 @@ class Tracker {
 
   // A member that is gone although its end was not told yet.
   struct Departed {
-    ProcessKey key;
+    kernel::ProcessKey key;
     std::shared_ptr<AgentGroup> group;
     Role role = Role::kDescendant;
     Scope scope = Scope::kTree;
     std::string comm;
-    CpuTimes counted_cpu;
-    CpuTimes counted_children;
-    ProcessKey ancestor;     // who may have waited for it
-    bool by_parent = false;  // that is its parent, not one further up
-    CpuTimes owed;           // by that ancestor
+    kernel::CpuTimes counted_cpu;
+    kernel::CpuTimes counted_children;
+    kernel::ProcessKey ancestor;  // who may have waited for it
+    bool by_parent = false;       // that is its parent, not one further up
+    kernel::CpuTimes owed;        // by that ancestor
     bool exited = false;
     const char* exit_reason = "unknown";
-    std::optional<CpuTimes> last_cpu;  // as of its exit, until the final figure is told
-    uint64_t since = 0;                // generation
+    std::optional<kernel::CpuTimes> last_cpu;  // as of its exit, until the final figure is told
+    uint64_t since = 0;                        // generation
   };
 
-  void NotePresence(std::vector<ProcessStat>& rows);
+  void NotePresence(std::vector<kernel::ProcessStat>& rows);
   // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next
   // update.
   void SetAside(TrackedProcess& process);
@@ -191,19 +191,20 @@ class Tracker {
   void ConfirmChildren();
   void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
   void LetGo(TrackedProcess& process);
-  void NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final);
+  void NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final);
   void AccountLastChildren(TrackedProcess& process);
-  void AccountLastCpu(Departed& departed, const CpuTimes& cpu);
+  void AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu);
   template <typename Process>  // TrackedProcess or Departed
-  void TakeExit(Process& process, const ProcessKey& key, const std::string& comm, const NotedExit& exit);
-  Registered* FindRegistered(const ProcessKey& key);
+  void TakeExit(Process& process, const kernel::ProcessKey& key, const std::string& comm,
+                const NotedExit& exit);
+  Registered* FindRegistered(const kernel::ProcessKey& key);
   void AdoptBelowReaper(TrackedProcess& process);
   void ForgetRegistered();
   void ForgetDeparted();
-  void ApplyFork(const ProcessEvent& event);
-  void ApplyExit(const ProcessEvent& event);
-  TrackedProcess* FindMember(const ProcessKey& key);
-  Departed* FindDeparted(const ProcessKey& key);
+  void ApplyFork(const kernel::ProcessEvent& event);
+  void ApplyExit(const kernel::ProcessEvent& event);
+  TrackedProcess* FindMember(const kernel::ProcessKey& key);
+  Departed* FindDeparted(const kernel::ProcessKey& key);
   void MatchChanged(double now);
   void PlaceAll();
   void Place(TrackedProcess& process);
@@ -219,9 +220,9 @@ class Tracker {
   ProcessMap processes_;
   AgentGroupTable groups_;
   std::vector<TrackedProcess*> members_;
-  std::vector<TrackedProcess*> current_;  // whom this update is about
-  std::vector<ProcessKey> execs_;         // of processes that are no members
-  absl::flat_hash_map<ProcessKey, Departed> departed_;
+  std::vector<TrackedProcess*> current_;   // whom this update is about
+  std::vector<kernel::ProcessKey> execs_;  // of processes that are no members
+  absl::flat_hash_map<kernel::ProcessKey, Departed> departed_;
   std::vector<Registered> registered_;  // a handful
   bool events_ = false;                 // some were applied: exits are told
   pid_t next_aside_ = -1;
@@ -229,6 +230,6 @@ class Tracker {
   uint64_t folded_ = 0;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_TRACKER_H_

@@ -8,7 +8,7 @@
 
 #include "agents/tracker.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // Looks for which a departed process waits for the event of its end.
@@ -20,40 +20,40 @@ const char* ExitReason(int status) {
 }
 
 // The part of `now` that was not counted yet, which counts as counted from here on.
-CpuTimes TakeUncounted(const CpuTimes& now, CpuTimes& counted) {
-  const CpuTimes rise = {std::max<int64_t>(now.user_ns - counted.user_ns, 0),
-                         std::max<int64_t>(now.system_ns - counted.system_ns, 0)};
+kernel::CpuTimes TakeUncounted(const kernel::CpuTimes& now, kernel::CpuTimes& counted) {
+  const kernel::CpuTimes rise = {std::max<int64_t>(now.user_ns - counted.user_ns, 0),
+                                 std::max<int64_t>(now.system_ns - counted.system_ns, 0)};
   counted += rise;
   return rise;
 }
 
-CpuTimes& CpuOf(AgentGroup& group, Role role) {
+kernel::CpuTimes& CpuOf(AgentGroup& group, Role role) {
   return role == Role::kRoot ? group.counters.self_cpu : group.counters.descendants_cpu;
 }
 
 }  // namespace
 
-void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
+void Tracker::ApplyEvents(const std::vector<kernel::ProcessEvent>& events) {
   events_ = true;
-  for (const ProcessEvent& event : events) {
+  for (const kernel::ProcessEvent& event : events) {
     switch (event.kind) {
-      case ProcessEvent::Kind::kFork:
+      case kernel::ProcessEvent::Kind::kFork:
         ApplyFork(event);
         break;
-      case ProcessEvent::Kind::kExit:
+      case kernel::ProcessEvent::Kind::kExit:
         ApplyExit(event);
         break;
-      case ProcessEvent::Kind::kFinalCpu:
+      case kernel::ProcessEvent::Kind::kFinalCpu:
         NoteLastCpu(event.key, *event.cpu, true);
         break;
-      case ProcessEvent::Kind::kExec:
+      case kernel::ProcessEvent::Kind::kExec:
         if (TrackedProcess* member = FindMember(event.key)) {
           member->examine = true;
         } else {
           execs_.push_back(event.key);
         }
         break;
-      case ProcessEvent::Kind::kOom:
+      case kernel::ProcessEvent::Kind::kOom:
         if (TrackedProcess* member = FindMember(event.key)) {
           member->exit_reason = "oom";
           ++member->group->counters.oom_kills;
@@ -64,7 +64,7 @@ void Tracker::ApplyEvents(const std::vector<ProcessEvent>& events) {
   }
 }
 
-void Tracker::ApplyFork(const ProcessEvent& event) {
+void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   const TrackedProcess* parent = FindMember({event.parent, 0});
   if (parent == nullptr || parent->scope != Scope::kTree) return;
   auto [at, inserted] = processes_.try_emplace(event.key.pid);
@@ -95,7 +95,7 @@ void Tracker::ApplyFork(const ProcessEvent& event) {
   members_.push_back(&child);
 }
 
-void Tracker::ApplyExit(const ProcessEvent& event) {
+void Tracker::ApplyExit(const kernel::ProcessEvent& event) {
   NoteExit({event.key, event.status, false, event.max_resident_bytes});
   if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
 }
@@ -111,7 +111,7 @@ bool Tracker::NoteExit(const NotedExit& exit) {
 }
 
 template <typename Process>
-void Tracker::TakeExit(Process& process, const ProcessKey& key, const std::string& comm,
+void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const std::string& comm,
                        const NotedExit& exit) {
   if (std::exchange(process.exited, true)) return;
   if (std::string_view(process.exit_reason) == "unknown") process.exit_reason = ExitReason(exit.status);
@@ -129,12 +129,12 @@ void Tracker::TakeExit(Process& process, const ProcessKey& key, const std::strin
 
 // CPU that no watched parent's cutime will show. What its exit told counts only if the final figure stays
 // away.
-void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final) {
+void Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
   if (TrackedProcess* member = FindMember(key)) {
     if (final) CpuOf(*member->group, member->role) += TakeUncounted(cpu.own, member->counted_cpu);
     member->final_cpu |= final;
     member->last_cpu =
-        std::make_unique<LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
+        std::make_unique<kernel::LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
     return;
   }
   Departed* departed = FindDeparted(key);
@@ -147,7 +147,7 @@ void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final)
   }
   TrackedProcess* const ancestor = FindMember(departed->ancestor);
   if (cpu.children && departed->scope == Scope::kTree) {
-    CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
+    kernel::CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
     // Whom it waited for may have been counted alive, and is then owed by that ancestor.
     if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
     departed->group->counters.descendants_cpu += reaped;
@@ -156,7 +156,7 @@ void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final)
   // Its parent died without waiting for it, so what is owed further up will not be shown there; what others'
   // time paid of it since is theirs after all. After one more look it has lapsed by itself.
   if (departed->since == generation_) {
-    const CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
+    const kernel::CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
     if (ancestor->scope == Scope::kTree) ancestor->group->counters.descendants_cpu += paid_by_others;
   }
   departed->ancestor = {};
@@ -164,8 +164,8 @@ void Tracker::NoteLastCpu(const ProcessKey& key, const LastCpu& cpu, bool final)
 
 // Should the parent's cutime show it after all (it stopped ignoring SIGCHLD, and the maker was told late),
 // the debt keeps it from counting twice.
-void Tracker::AccountLastCpu(Departed& departed, const CpuTimes& cpu) {
-  const CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
+void Tracker::AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu) {
+  const kernel::CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
   CpuOf(*departed.group, departed.role) += rise;
   if (!departed.by_parent) return;
   if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
@@ -173,20 +173,20 @@ void Tracker::AccountLastCpu(Departed& departed, const CpuTimes& cpu) {
 
 void Tracker::AccountLastChildren(TrackedProcess& process) {
   if (!process.last_cpu->children || process.group == nullptr || process.scope != Scope::kTree) return;
-  const CpuTimes rise = TakeUncounted(*process.last_cpu->children, process.counted_children);
+  const kernel::CpuTimes rise = TakeUncounted(*process.last_cpu->children, process.counted_children);
   process.group->counters.descendants_cpu += process.debt.Pay(rise);
   if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {
     departed->second.counted_children = process.counted_children;
   }
 }
 
-std::vector<ProcessKey> Tracker::KeysToRead() const {
-  std::vector<ProcessKey> keys;
+std::vector<kernel::ProcessKey> Tracker::KeysToRead() const {
+  std::vector<kernel::ProcessKey> keys;
   keys.reserve(members_.size() + execs_.size() + 1);
   for (const TrackedProcess* member : members_) keys.push_back(member->stat.key);
   // A parent is never younger than its child; read first, it cannot have the time of a child that is read
   // alive.
-  std::sort(keys.begin(), keys.end(), [](const ProcessKey& a, const ProcessKey& b) {
+  std::sort(keys.begin(), keys.end(), [](const kernel::ProcessKey& a, const kernel::ProcessKey& b) {
     return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
   });
   keys.insert(keys.end(), execs_.begin(), execs_.end());
@@ -197,8 +197,8 @@ std::vector<ProcessKey> Tracker::KeysToRead() const {
   return keys;
 }
 
-std::vector<ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
-  std::vector<ProcessKey> keys;
+std::vector<kernel::ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
+  std::vector<kernel::ProcessKey> keys;
   std::vector<TrackedProcess*> untold;
   for (TrackedProcess* member : members_) {
     if (!member->told) untold.push_back(member);
@@ -217,14 +217,14 @@ std::vector<ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
 }
 
 // The member with this identity; start_ticks 0 on either side leaves the pid to decide.
-TrackedProcess* Tracker::FindMember(const ProcessKey& key) {
+TrackedProcess* Tracker::FindMember(const kernel::ProcessKey& key) {
   const auto found = processes_.find(key.pid);
   if (found == processes_.end() || found->second.group == nullptr) return nullptr;
   const uint64_t start = found->second.stat.key.start_ticks;
   return key.start_ticks == 0 || start == 0 || start == key.start_ticks ? &found->second : nullptr;
 }
 
-Tracker::Departed* Tracker::FindDeparted(const ProcessKey& key) {
+Tracker::Departed* Tracker::FindDeparted(const kernel::ProcessKey& key) {
   if (const auto found = departed_.find(key); found != departed_.end()) return &found->second;
   if (key.start_ticks != 0) return nullptr;
   for (auto& [departed_key, departed] : departed_) {
@@ -248,4 +248,4 @@ void Tracker::ForgetDeparted() {
   });
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class WindowMaximum {
  public:
@@ -34,6 +34,6 @@ class WindowMaximum {
   std::deque<std::pair<double, uint64_t>> candidates_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_AGENTS_WINDOW_MAXIMUM_H_

@@ -14,12 +14,12 @@
 #include <cstdio>
 #include <string>
 
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/directory.h"
 
 namespace {
 
-using agent_exporter::Descriptor;
+using agent_exporter::base::Descriptor;
 
 int64_t CpuNanos() {
   timespec now{};
@@ -32,7 +32,7 @@ int Pass(int proc, std::string* listing) {
   const Descriptor root(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root.ok()) return -1;
   int processes = 0;
-  const int error = agent_exporter::ForEachEntry(root.get(), listing, [&](const char* name) {
+  const int error = agent_exporter::kernel::ForEachEntry(root.get(), listing, [&](const char* name) {
     if (*name < '1' || *name > '9') return;
     char path[64];
     std::snprintf(path, sizeof(path), "%s/stat", name);

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "exporter/formats.h"
+#include "formats/formats.h"
 #include "prometheus/text_serializer.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 using ::prometheus::ClientMetric;
@@ -52,19 +52,19 @@ const std::vector<MetricFamily>& Families() {
   return *families;
 }
 
-void BM_Ours(benchmark::State& state, Format format) {
+void BM_Ours(benchmark::State& state, formats::Format format) {
   std::size_t size = 0;
   for (auto _ : state) {
     std::string out;
-    Serialize(format, Families(), &out);
+    formats::Serialize(format, Families(), &out);
     benchmark::DoNotOptimize(out.data());
     size = out.size();
   }
   state.SetItemsProcessed(state.iterations() * kSeries);
   state.counters["bytes"] = static_cast<double>(size);
 }
-BENCHMARK_CAPTURE(BM_Ours, text, Format::kText)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(BM_Ours, openmetrics, Format::kOpenMetrics)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Ours, text, formats::Format::kText)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Ours, openmetrics, formats::Format::kOpenMetrics)->Unit(benchmark::kMillisecond);
 
 void BM_PrometheusCppText(benchmark::State& state) {
   const ::prometheus::TextSerializer serializer;
@@ -81,13 +81,13 @@ BENCHMARK(BM_PrometheusCppText)->Unit(benchmark::kMillisecond);
 
 void BM_Gzip(benchmark::State& state) {
   std::string plain;
-  Serialize(Format::kText, Families(), &plain);
-  for (auto _ : state) benchmark::DoNotOptimize(Gzip(plain).data());
+  formats::Serialize(formats::Format::kText, Families(), &plain);
+  for (auto _ : state) benchmark::DoNotOptimize(formats::Gzip(plain).data());
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(plain.size()));
 }
 BENCHMARK(BM_Gzip)->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
 BENCHMARK_MAIN();

@@ -10,19 +10,19 @@
 
 #include "agents/leak_book.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 constexpr int kAgents = 200;
 
-std::vector<AgentSample> Agents() {
-  using Use = ResourceUse;
-  std::vector<AgentSample> agents(kAgents);
+std::vector<agents::AgentSample> Agents() {
+  using Use = agents::ResourceUse;
+  std::vector<agents::AgentSample> agents(kAgents);
   for (int i = 0; i < kAgents; ++i) {
     agents[static_cast<size_t>(i)].name = "agent" + std::to_string(i);
-    ProcessSample& root = agents[static_cast<size_t>(i)].processes.emplace_back();
+    agents::ProcessSample& root = agents[static_cast<size_t>(i)].processes.emplace_back();
     root.key = {100 + i, 1};
-    root.role = Role::kRoot;
+    root.role = agents::Role::kRoot;
     for (const auto scope : {Use::Scope::kSelf, Use::Scope::kTree}) {
       for (const auto resource : {Use::Resource::kFds, Use::Resource::kMemory, Use::Resource::kPids}) {
         agents[static_cast<size_t>(i)].resources.push_back(
@@ -35,12 +35,12 @@ std::vector<AgentSample> Agents() {
 
 // Every figure rises, so that every width is judged to the end; nothing is taken for granted.
 void OneTick(benchmark::State& state) {
-  LeakBook book;
-  std::vector<AgentSample> agents = Agents();
+  agents::LeakBook book;
+  std::vector<agents::AgentSample> agents = Agents();
   double now = 0;
   const auto tick = [&] {
-    for (AgentSample& agent : agents) {
-      for (ResourceUse& use : agent.resources) use.used = 1000 + static_cast<uint64_t>(now / 10);
+    for (agents::AgentSample& agent : agents) {
+      for (agents::ResourceUse& use : agent.resources) use.used = 1000 + static_cast<uint64_t>(now / 10);
       book.Tick(now, &agent);
     }
     book.ForgetUnseen();
@@ -56,6 +56,6 @@ void OneTick(benchmark::State& state) {
 BENCHMARK(OneTick)->Iterations(7200)->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
 BENCHMARK_MAIN();

@@ -19,7 +19,7 @@
 #include "ledger/schema.h"
 #include "ledger/writer.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 constexpr int kSources = 100;
@@ -63,8 +63,8 @@ void Row(const std::string& figure, double measured, const char* unit, double ba
   std::fflush(stdout);
 }
 
-std::vector<SourceSample> Tick(std::mt19937& random) {
-  std::vector<SourceSample> samples;
+std::vector<ledger::SourceSample> Tick(std::mt19937& random) {
+  std::vector<ledger::SourceSample> samples;
   samples.reserve(kSources);
   for (int i = 0; i < kSources; ++i) {
     samples.push_back({.agent = "codex",
@@ -88,26 +88,26 @@ double Megabytes(const std::string& path) {
   return bytes / 1e6;
 }
 
-std::shared_ptr<const Observation> LookAt(int64_t ms) {
-  auto observation = std::make_shared<Observation>();
+std::shared_ptr<const agents::Observation> LookAt(int64_t ms) {
+  auto observation = std::make_shared<agents::Observation>();
   observation->wall_seconds = static_cast<double>(ms) / 1000;
   observation->monotonic_seconds = static_cast<double>(ms - kNow) / 1000 + 1e6;
   return observation;
 }
 
 void Queries(const std::string& path) {
-  LedgerReader reader(path);
+  ledger::LedgerReader reader(path);
   for (const int hours : {1, 24, 168}) {
     Row("summary of " + std::to_string(hours) + " h, p95",
         P95(kRounds,
             [&] {
-              Check(reader.Summarize({.since = kNow - hours * kMillisPerHour, .now = kNow}).status(),
+              Check(reader.Summarize({.since = kNow - hours * ledger::kMillisPerHour, .now = kNow}).status(),
                     "summary");
             }),
         "ms", 50);
   }
-  const int64_t since = kNow - 168 * kMillisPerHour;
-  const std::pair<const char*, LedgerWindow> pages[] = {
+  const int64_t since = kNow - 168 * ledger::kMillisPerHour;
+  const std::pair<const char*, ledger::LedgerWindow> pages[] = {
       {"newest page of samples, p95", {.since = since, .now = kNow}},
       {"page of one agent's samples, p95", {.agent = "codex", .since = since, .now = kNow}},
       {"page of one source's samples, p95", {.source = "session:50", .since = since, .now = kNow}},
@@ -117,7 +117,8 @@ void Queries(const std::string& path) {
     Row(name,
         P95(kRounds,
             [&] {
-              const SampleCursor cursor{since + static_cast<int64_t>(random() % (kTicks * kMinute)), 50};
+              const ledger::SampleCursor cursor{since + static_cast<int64_t>(random() % (kTicks * kMinute)),
+                                                50};
               Check(reader.Samples(window, cursor, 200).status(), "samples");
             }),
         "ms", 20);
@@ -125,14 +126,15 @@ void Queries(const std::string& path) {
   Row("rate limits of 24 h, p95",
       P95(kRounds,
           [&] {
-            Check(reader.Events({.since = kNow - 24 * kMillisPerHour, .now = kNow}).status(), "events");
+            Check(reader.Events({.since = kNow - 24 * ledger::kMillisPerHour, .now = kNow}).status(),
+                  "events");
           }),
       "ms", 20);
 }
 
 // What a scrape sees of the ledger while the recorder removes two days of rows: its longest wait.
 void ScrapesDuringPrune(const std::string& path) {
-  auto recorder = LedgerRecorder::Make({.path = path, .retention = std::chrono::hours(5 * 24)});
+  auto recorder = ledger::LedgerRecorder::Make({.path = path, .retention = std::chrono::hours(5 * 24)});
   Check(recorder.status(), "recorder");
   (*recorder)->Start();
   double longest = 0;
@@ -141,14 +143,14 @@ void ScrapesDuringPrune(const std::string& path) {
     (*recorder)->Offer(LookAt(kNow + tick * 6 * kMinute));
     while ((*recorder)->stats().writes < static_cast<uint64_t>(tick)) {
       const auto start = Time::now();
-      const LedgerStats stats = (*recorder)->stats();
+      const ledger::LedgerStats stats = (*recorder)->stats();
       longest = std::max(longest, MillisSince(start));
       ++scrapes;
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
   (*recorder)->Stop();
-  auto db = OpenLedgerReadOnly(path);
+  auto db = ledger::OpenLedgerReadOnly(path);
   Check(db.status(), "open");
   const int64_t left = db->Number("SELECT count(*) FROM samples")->value_or(0);
   Row("longest wait of " + std::to_string(scrapes) + " scrapes while " +
@@ -163,18 +165,18 @@ int Run() {
   const std::string path = directory + "/ledger.db";
   std::printf("| figure | measured | bar | met |\n|---|---|---|---|\n");
   {
-    auto writer = LedgerWriter::Open(path, std::chrono::seconds(1), false);
+    auto writer = ledger::LedgerWriter::Open(path, std::chrono::seconds(1), false);
     Check(writer.status(), "open");
     std::mt19937 random(1);
     std::vector<double> times;
     for (int64_t tick = 0; tick < kTicks; ++tick) {
-      const std::vector<SourceSample> samples = Tick(random);
+      const std::vector<ledger::SourceSample> samples = Tick(random);
       const int64_t ts = kNow - (kTicks - 1 - tick) * kMinute;
       const auto start = Time::now();
       Check((*writer)->WriteTick(ts, ts + 2 * kMinute, samples), "tick");
       times.push_back(MillisSince(start));
     }
-    std::vector<RateLimitEvent> events;
+    std::vector<ledger::RateLimitEvent> events;
     events.reserve(2000);
     for (int i = 0; i < 2000; ++i) {
       events.push_back(
@@ -192,6 +194,6 @@ int Run() {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
-int main() { return agent_exporter::Run(); }
+int main() { return agent_exporter::bench::Run(); }

@@ -25,14 +25,14 @@
 #include <vector>
 
 #include "bare_iterator.skel.h"
+#include "base/descriptor.h"
 #include "kernel/bpf_makers.h"
-#include "kernel/descriptor.h"
 #include "kernel/procfs_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 #include "snapshot.skel.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 struct Contender {
@@ -51,7 +51,7 @@ int64_t CpuNanos() {
 // As kernel/bpf_source.cc reads, less what is done with it.
 int64_t ReadToEnd(const bpf_link* link) {
   static char buffer[256 * 1024];
-  const Descriptor iterator(bpf_iter_create(bpf_link__fd(link)));
+  const base::Descriptor iterator(bpf_iter_create(bpf_link__fd(link)));
   if (!iterator.ok()) return -1;
   int64_t bytes = 0;
   ssize_t got = 0;
@@ -62,10 +62,11 @@ int64_t ReadToEnd(const bpf_link* link) {
 }
 
 int Run(int passes) {
-  const RootedReader proc("/proc");
-  Unreadable unreadable;
+  const kernel::RootedReader proc("/proc");
+  kernel::Unreadable unreadable;
   const long ticks = sysconf(_SC_CLK_TCK);
-  auto source = MakeBpfSource(std::make_unique<ProcfsSource>(proc, unreadable, ticks, 0), ticks);
+  auto source =
+      kernel::MakeBpfSource(std::make_unique<kernel::ProcfsSource>(proc, unreadable, ticks, 0), ticks);
   if (!source.ok()) {
     std::fprintf(stderr, "snapshot_cpu: %s\n", std::string(source.status().message()).c_str());
     return 1;
@@ -84,7 +85,7 @@ int Run(int passes) {
     return 1;
   }
 
-  std::vector<ProcessStat> rows;
+  std::vector<kernel::ProcessStat> rows;
   const auto snapshot = [&] {
     return (*source)->ReadAll(&rows).ok() ? static_cast<int64_t>(rows.size()) : -1;
   };
@@ -120,7 +121,7 @@ int Run(int passes) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
 int main(int argc, char** argv) {
   const int passes = argc == 2 ? std::atoi(argv[1]) : 0;
@@ -128,5 +129,5 @@ int main(int argc, char** argv) {
     std::fputs("usage: snapshot_cpu PASSES\n", stderr);
     return 2;
   }
-  return agent_exporter::Run(passes);
+  return agent_exporter::bench::Run(passes);
 }

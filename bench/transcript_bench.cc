@@ -18,10 +18,10 @@
 #include <string>
 #include <vector>
 
-#include "kernel/descriptor.h"
-#include "snapshot/claude_transcript.h"
+#include "base/descriptor.h"
+#include "sessions/claude_transcript.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 constexpr uint64_t kShort = 4 << 20;
@@ -47,9 +47,9 @@ std::string Tail(bool sidechain) {
 
 // A file of `size` bytes that ends with `tail`, gone from its folder at once. What stands before is a hole,
 // which reads as one line of NULs.
-Descriptor MakeFile(const std::string& folder, uint64_t size, const std::string& tail) {
+base::Descriptor MakeFile(const std::string& folder, uint64_t size, const std::string& tail) {
   std::string path = folder + "/transcript_bench_XXXXXX";
-  Descriptor file(::mkstemp(path.data()));
+  base::Descriptor file(::mkstemp(path.data()));
   ::unlink(path.c_str());
   const auto at = static_cast<off_t>(size - tail.size());
   if (!file.ok() || ::ftruncate(file.get(), static_cast<off_t>(size)) != 0 ||
@@ -60,9 +60,9 @@ Descriptor MakeFile(const std::string& folder, uint64_t size, const std::string&
   return file;
 }
 
-double ReadOnceMilliseconds(const Descriptor& file, uint64_t size) {
+double ReadOnceMilliseconds(const base::Descriptor& file, uint64_t size) {
   const auto start = std::chrono::steady_clock::now();
-  const auto session = ReadClaudeTranscript(file.get(), size);
+  const auto session = sessions::ReadClaudeTranscript(file.get(), size);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   if (!session.ok() || !session->last_activity) std::exit(2);
   return took.count();
@@ -79,7 +79,8 @@ int Run(const std::string& folder) {
   for (const bool sidechain : {false, true}) {
     const std::string tail = Tail(sidechain);
     const std::array<uint64_t, 2> sizes = {kShort, kLong};
-    const std::array<Descriptor, 2> files = {MakeFile(folder, kShort, tail), MakeFile(folder, kLong, tail)};
+    const std::array<base::Descriptor, 2> files = {MakeFile(folder, kShort, tail),
+                                                   MakeFile(folder, kLong, tail)};
     std::array<std::vector<double>, 2> took;
     for (int round = 0; round < kRounds; ++round) {
       for (size_t i = 0; i < 2; ++i) took[i].push_back(ReadOnceMilliseconds(files[i], sizes[i]));
@@ -94,6 +95,6 @@ int Run(const std::string& folder) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
-int main(int argc, char** argv) { return agent_exporter::Run(argc > 1 ? argv[1] : "/tmp"); }
+int main(int argc, char** argv) { return agent_exporter::bench::Run(argc > 1 ? argv[1] : "/tmp"); }

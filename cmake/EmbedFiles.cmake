@@ -15,10 +15,10 @@ if(CMAKE_SCRIPT_MODE_FILE)
       "      {\"${name}\", {reinterpret_cast<const char*>(kFile${number}), sizeof(kFile${number})}},\n")
     math(EXPR number "${number} + 1")
   endforeach()
-  file(WRITE "${OUT}" "// Made by cmake/EmbedFiles.cmake.\n#include \"web/web_files.h\"\n\nnamespace agent_exporter {\n"
+  file(WRITE "${OUT}" "// Made by cmake/EmbedFiles.cmake.\n#include \"web/web_files.h\"\n\nnamespace agent_exporter::web {\n"
     "namespace {\n${arrays}}  // namespace\n\nconst std::vector<WebFile>& WebFiles() {\n"
     "  static const auto* const files = new std::vector<WebFile>{\n${table}  };\n  return *files;\n}\n\n"
-    "}  // namespace agent_exporter\n")
+    "}  // namespace agent_exporter::web\n")
   return()
 endif()
 

@@ -6,7 +6,7 @@
 
 namespace agent_exporter::collectors {
 
-Families agent_self(const Observation& observation) {
+Families agent_self(const agents::Observation& observation) {
   Family up = Family::Gauge("agent_up", "1 while the agent has a live root process.");
   Family configured = Family::Gauge("agent_configured", "1 if the configuration names this agent.");
   Family instances = Family::Gauge("agent_instances", "Live root processes under this name.");
@@ -32,7 +32,7 @@ Families agent_self(const Observation& observation) {
   Family oom_kills =
       Family::Counter("agent_oom_kills_total", "Processes of the agent that the OOM killer chose.");
 
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     const Labels labels = AgentLabels(agent);
     const uint64_t live = Instances(agent);
     up.Add(labels, live > 0 ? 1.0 : 0.0);
@@ -47,7 +47,7 @@ Families agent_self(const Observation& observation) {
     open_fds_max.Add(labels, agent.self_open_fds_max);
     if (live == 0) continue;
 
-    using Process = ProcessSample;
+    using Process = agents::ProcessSample;
     resident.Add(labels, SumOver(agent, IsRoot, [](const Process& p) { return p.usage.resident_bytes; }));
     virtual_memory.Add(labels,
                        SumOver(agent, IsRoot, [](const Process& p) { return p.usage.virtual_bytes; }));

@@ -2,14 +2,11 @@
 
 #include "collectors/table.h"
 
-namespace agent_exporter {
-namespace collectors {
+namespace agent_exporter::collectors {
 
-#define DECLARE(name, enabled, needs, help) Families name(const Observation& observation);
+#define DECLARE(name, enabled, needs, help) Families name(const agents::Observation& observation);
 AGENT_EXPORTER_COLLECTORS(DECLARE)
 #undef DECLARE
-
-}  // namespace collectors
 
 absl::Span<const CollectorRow> CollectorTable() {
 #define ROW(name, enabled, needs, help) {#name, enabled, Needs::needs, help, &collectors::name},
@@ -23,4 +20,4 @@ Families ObservationCollectable::Collect() const {
   return observation == nullptr ? Families{} : row_.collect(*observation);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

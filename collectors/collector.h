@@ -20,10 +20,10 @@
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 
 using Families = std::vector<prometheus::MetricFamily>;
-using CollectFunction = Families (*)(const Observation&);
+using CollectFunction = Families (*)(const agents::Observation&);
 
 // What a collector shows that must be read for it alone, so that nobody pays for a figure that is switched
 // off.
@@ -41,7 +41,7 @@ struct CollectorRow {
 absl::Span<const CollectorRow> CollectorTable();
 
 // Where a collector finds what to show: the observation of the scrape that is running. Null: none yet.
-using ObservationProvider = std::function<std::shared_ptr<const Observation>()>;
+using ObservationProvider = std::function<std::shared_ptr<const agents::Observation>()>;
 
 // A row as prometheus-cpp knows it, so that ours can be registered in anybody's registry and theirs in ours.
 class ObservationCollectable : public prometheus::Collectable {
@@ -56,6 +56,6 @@ class ObservationCollectable : public prometheus::Collectable {
   ObservationProvider provider_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors
 
 #endif  // AGENT_EXPORTER_COLLECTORS_COLLECTOR_H_

@@ -29,12 +29,12 @@ size_t StateIndex(char state) {
   }
 }
 
-bool IsChild(const ProcessSample& process) { return process.direct_child; }
-bool IsOrphan(const ProcessSample& process) { return process.orphan; }
+bool IsChild(const agents::ProcessSample& process) { return process.direct_child; }
+bool IsOrphan(const agents::ProcessSample& process) { return process.orphan; }
 
 }  // namespace
 
-Families descendants(const Observation& observation) {
+Families descendants(const agents::Observation& observation) {
   Family children = Family::Gauge("agent_children", "Live direct children of the roots.");
   Family children_fds =
       Family::Gauge("agent_children_open_fds", "Open file descriptors over the direct children.");
@@ -59,9 +59,9 @@ Families descendants(const Observation& observation) {
 
   Family most = Family::Gauge("agent_descendants_max", "Most processes below the roots in the last 60 s.");
 
-  const auto rss = [](const ProcessSample& p) { return p.usage.resident_bytes; };
-  const auto open_fds = [](const ProcessSample& p) { return p.usage.open_fds; };
-  for (const AgentSample& agent : observation.agents) {
+  const auto rss = [](const agents::ProcessSample& p) { return p.usage.resident_bytes; };
+  const auto open_fds = [](const agents::ProcessSample& p) { return p.usage.open_fds; };
+  for (const agents::AgentSample& agent : observation.agents) {
     const Labels labels = AgentLabels(agent);
     AddCpu(cpu, agent, agent.counters.descendants_cpu);
     started.Add(labels, static_cast<double>(agent.counters.descendants_started));
@@ -74,7 +74,7 @@ Families descendants(const Observation& observation) {
     std::array<uint64_t, kStates.size()> by_state{};
     uint64_t direct = 0, orphaned = 0;
     double oldest_age = -1;
-    for (const ProcessSample& process : agent.processes) {
+    for (const agents::ProcessSample& process : agent.processes) {
       if (!IsDescendant(process)) continue;
       ++by_state[StateIndex(process.state)];
       if (process.state == 'Z') continue;
@@ -89,8 +89,9 @@ Families descendants(const Observation& observation) {
     }
     fds.Add(labels, SumOver(agent, IsDescendant, open_fds));
     resident.Add(labels, SumOver(agent, IsDescendant, rss));
-    threads.Add(labels, SumOver(agent, IsDescendant,
-                                [](const ProcessSample& p) { return std::optional<uint64_t>(p.threads); }));
+    threads.Add(labels, SumOver(agent, IsDescendant, [](const agents::ProcessSample& p) {
+                  return std::optional<uint64_t>(p.threads);
+                }));
     orphans.Add(labels, static_cast<double>(orphaned));
     orphans_resident.Add(labels, SumOver(agent, IsOrphan, rss));
     if (oldest_age >= 0) oldest.Add(labels, oldest_age);

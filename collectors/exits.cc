@@ -4,7 +4,7 @@
 
 namespace agent_exporter::collectors {
 
-Families exits(const Observation& observation) {
+Families exits(const agents::Observation& observation) {
   Family exits = Family::Counter("agent_exits_total",
                                  "Roots that ended, by category: success, sigterm, oom-host, oom-heap, "
                                  "plugin-error, unknown; unobserved: nobody told how.");
@@ -13,12 +13,12 @@ Families exits(const Observation& observation) {
                     "How full the tightest limit was when the root that ended last was last seen.");
   Family time =
       Family::Gauge("agent_last_exit_timestamp_seconds", "When a root was last seen to have ended.");
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     // From 0 on: increase() does not see a counter that is born as 1.
-    for (const ExitCategory category : kExitCategories) {
+    for (const agents::ExitCategory category : agents::kExitCategories) {
       const auto found = agent.counters.exits.find(category);
       const uint64_t count = found == agent.counters.exits.end() ? 0 : found->second;
-      exits.Add(AgentLabels(agent, {{"category", std::string(ExitCategoryName(category))}}), count);
+      exits.Add(AgentLabels(agent, {{"category", std::string(agents::ExitCategoryName(category))}}), count);
     }
     if (!agent.last_exit) continue;
     for (const auto& [resource, used] : agent.last_exit->used_ratio) {

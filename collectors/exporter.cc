@@ -8,10 +8,10 @@
 namespace agent_exporter::collectors {
 namespace {
 
-const ProcessSample* Self(const Observation& observation) {
-  for (const AgentSample& agent : observation.agents) {
+const agents::ProcessSample* Self(const agents::Observation& observation) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name != "agent_exporter") continue;
-    for (const ProcessSample& process : agent.processes) {
+    for (const agents::ProcessSample& process : agent.processes) {
       if (process.key.pid == observation.self_pid) return &process;
     }
   }
@@ -20,7 +20,7 @@ const ProcessSample* Self(const Observation& observation) {
 
 }  // namespace
 
-Families exporter(const Observation& observation) {
+Families exporter(const agents::Observation& observation) {
   Family source =
       Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
   Family events = Family::Gauge("agent_exporter_process_events_info", "Where forks and exits are told from.");
@@ -48,7 +48,7 @@ Families exporter(const Observation& observation) {
     unreadable.Add({{"file", key.first}, {"reason", key.second}}, count);
   }
   folded.Add({}, static_cast<double>(observation.agents_folded));
-  if (const ProcessSample* self = Self(observation)) {
+  if (const agents::ProcessSample* self = Self(observation)) {
     cpu.Add({}, static_cast<double>(self->cpu.total_ns()) / 1e9);
     resident.Add({}, self->usage.resident_bytes);
     virtual_memory.Add({}, self->usage.virtual_bytes);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 
 Family& Family::Add(Labels labels, double value) {
   prometheus::ClientMetric& metric = family_.metric.emplace_back();
@@ -15,7 +15,7 @@ Family& Family::Add(Labels labels, double value) {
   return *this;
 }
 
-Labels AgentLabels(const AgentSample& agent, Labels more) {
+Labels AgentLabels(const agents::AgentSample& agent, Labels more) {
   Labels labels;
   labels.reserve(3 + more.size());
   labels.push_back({"agent", agent.name});
@@ -25,13 +25,13 @@ Labels AgentLabels(const AgentSample& agent, Labels more) {
   return labels;
 }
 
-void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu) {
+void AddCpu(Family& family, const agents::AgentSample& agent, const kernel::CpuTimes& cpu) {
   family.Add(AgentLabels(agent, {{"mode", "user"}}), static_cast<double>(cpu.user_ns) / 1e9);
   family.Add(AgentLabels(agent, {{"mode", "system"}}), static_cast<double>(cpu.system_ns) / 1e9);
 }
 
-uint64_t Instances(const AgentSample& agent) {
+uint64_t Instances(const agents::AgentSample& agent) {
   return static_cast<uint64_t>(std::count_if(agent.processes.begin(), agent.processes.end(), IsLiveRoot));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -17,7 +17,7 @@
 #include "prometheus/client_metric.h"
 #include "prometheus/metric_family.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 
 using Label = prometheus::ClientMetric::Label;
 using Labels = std::vector<Label>;
@@ -61,17 +61,17 @@ Families Collected(F&&... families) {
 }
 
 // agent, and kind and slot where the rule set them; then `more`.
-Labels AgentLabels(const AgentSample& agent, Labels more = {});
+Labels AgentLabels(const agents::AgentSample& agent, Labels more = {});
 
 // {mode="user"} and {mode="system"}, in seconds.
-void AddCpu(Family& family, const AgentSample& agent, const CpuTimes& cpu);
+void AddCpu(Family& family, const agents::AgentSample& agent, const kernel::CpuTimes& cpu);
 
 // Sum of one figure over the processes that `pick` takes. Empty as soon as one of them could not be read: a
 // partial sum would pass for the whole. Zombies have no memory and no descriptors and add nothing.
 template <typename Pick, typename Figure>
-std::optional<uint64_t> SumOver(const AgentSample& agent, Pick pick, Figure figure) {
+std::optional<uint64_t> SumOver(const agents::AgentSample& agent, Pick pick, Figure figure) {
   uint64_t sum = 0;
-  for (const ProcessSample& process : agent.processes) {
+  for (const agents::ProcessSample& process : agent.processes) {
     if (!pick(process) || process.state == 'Z') continue;
     const std::optional<uint64_t> value = figure(process);
     if (!value) return std::nullopt;
@@ -80,13 +80,17 @@ std::optional<uint64_t> SumOver(const AgentSample& agent, Pick pick, Figure figu
   return sum;
 }
 
-inline bool IsRoot(const ProcessSample& process) { return process.role == Role::kRoot; }
-inline bool IsDescendant(const ProcessSample& process) { return process.role == Role::kDescendant; }
-inline bool IsLiveRoot(const ProcessSample& process) { return IsRoot(process) && process.state != 'Z'; }
+inline bool IsRoot(const agents::ProcessSample& process) { return process.role == agents::Role::kRoot; }
+inline bool IsDescendant(const agents::ProcessSample& process) {
+  return process.role == agents::Role::kDescendant;
+}
+inline bool IsLiveRoot(const agents::ProcessSample& process) {
+  return IsRoot(process) && process.state != 'Z';
+}
 
 // Live roots of `agent`.
-uint64_t Instances(const AgentSample& agent);
+uint64_t Instances(const agents::AgentSample& agent);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors
 
 #endif  // AGENT_EXPORTER_COLLECTORS_FAMILY_H_

@@ -12,8 +12,8 @@ uint64_t Headroom(uint64_t limit, uint64_t used) { return limit > used ? limit -
 
 }  // namespace
 
-Families fork_pressure(const Observation& observation) {
-  const HostSample& host = observation.host;
+Families fork_pressure(const agents::Observation& observation) {
+  const kernel::HostSample& host = observation.host;
   Family processes = Family::Gauge("agent_host_processes", "Processes on the host.");
   Family threads = Family::Gauge("agent_host_threads", "Threads on the host, kernel threads included.");
   Family pid_max = Family::Gauge("agent_host_pid_max", "Highest number of tasks by kernel.pid_max.");
@@ -34,7 +34,7 @@ Families fork_pressure(const Observation& observation) {
     if (host.pid_max) headroom.Add({{"limit", "pid_max"}}, Headroom(*host.pid_max, tasks));
     if (host.threads_max) headroom.Add({{"limit", "threads_max"}}, Headroom(*host.threads_max, tasks));
   }
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     headroom.Add(AgentLabels(agent, {{"limit", "cgroup_pids"}}), agent.cgroup_pids_headroom);
   }
   return Collected(processes, threads, pid_max, threads_max, ratio, headroom);

@@ -4,7 +4,7 @@
 
 namespace agent_exporter::collectors {
 
-Families host_memory(const Observation& observation) {
+Families host_memory(const agents::Observation& observation) {
   Family total = Family::Gauge("agent_host_memory_total_bytes", "Memory of the host (MemTotal).");
   Family used = Family::Gauge("agent_host_memory_used_bytes", "Memory in use: total less available.");
   Family available = Family::Gauge("agent_host_memory_available_bytes",

@@ -7,18 +7,18 @@
 
 namespace agent_exporter::collectors {
 
-Families io(const Observation& observation) {
+Families io(const agents::Observation& observation) {
   Family bytes =
       Family::Counter("agent_io_bytes_total", "Bytes the agent's processes read from and wrote to storage.");
-  for (const AgentSample& agent : observation.agents) {
-    const auto readable = [](const ProcessSample& p, auto figure) {
+  for (const agents::AgentSample& agent : observation.agents) {
+    const auto readable = [](const agents::ProcessSample& p, auto figure) {
       return p.state == 'Z' || (p.usage.*figure).has_value();
     };
     for (const bool self : {true, false}) {
-      const AgentCounters::Io& io = self ? agent.counters.self_io : agent.counters.tree_io;
+      const agents::AgentCounters::Io& io = self ? agent.counters.self_io : agent.counters.tree_io;
       const bool known =
-          std::all_of(agent.processes.begin(), agent.processes.end(), [&](const ProcessSample& p) {
-            return (self && !IsRoot(p)) || readable(p, &ProcessUsage::io_read_bytes);
+          std::all_of(agent.processes.begin(), agent.processes.end(), [&](const agents::ProcessSample& p) {
+            return (self && !IsRoot(p)) || readable(p, &kernel::ProcessUsage::io_read_bytes);
           });
       if (!known) continue;
       const char* scope = self ? "self" : "tree";

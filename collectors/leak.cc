@@ -4,7 +4,7 @@
 
 namespace agent_exporter::collectors {
 
-Families leak(const Observation& observation) {
+Families leak(const agents::Observation& observation) {
   Family seconds =
       Family::Gauge("agent_leak_seconds_to_limit",
                     "Time to the tightest limit at the floor's growth; +Inf: no evidence of a leak.");
@@ -13,8 +13,8 @@ Families leak(const Observation& observation) {
                     "Robust growth of the floor: fds, bytes or tasks a second; 0: no evidence of a leak.");
   Family span = Family::Gauge("agent_leak_evidence_span_seconds",
                               "How long the floor has been seen to rise; 0: no evidence of a leak.");
-  for (const AgentSample& agent : observation.agents) {
-    for (const LeakEvidence& leak : agent.leaks) {
+  for (const agents::AgentSample& agent : observation.agents) {
+    for (const agents::LeakEvidence& leak : agent.leaks) {
       const Labels labels =
           AgentLabels(agent, {{"scope", Name(leak.scope)}, {"resource", Name(leak.resource)}});
       seconds.Add(labels, leak.seconds_to_limit);

@@ -4,7 +4,7 @@
 
 namespace agent_exporter::collectors {
 
-Families load(const Observation& observation) {
+Families load(const agents::Observation& observation) {
   Family load1 = Family::Gauge("agent_host_load1", "Load average over 1 minute.");
   Family load5 = Family::Gauge("agent_host_load5", "Load average over 5 minutes.");
   Family load15 = Family::Gauge("agent_host_load15", "Load average over 15 minutes.");

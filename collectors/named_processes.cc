@@ -1,15 +1,15 @@
 // Live processes of the whole host by exact name, for the names that the configuration lists.
 
-#include "agents/label_value.h"
+#include "base/label_value.h"
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
 
-Families named_processes(const Observation& observation) {
+Families named_processes(const agents::Observation& observation) {
   Family count = Family::Gauge("agent_host_named_processes",
                                "Live processes on the host with this name (comm), as of the last full walk.");
   for (const auto& [name, live] : observation.host.named_processes) {
-    count.Add({{"name", LabelValue(name)}}, live);
+    count.Add({{"name", base::LabelValue(name)}}, live);
   }
   return Collected(count);
 }

@@ -4,10 +4,10 @@
 
 namespace agent_exporter::collectors {
 
-Families page_faults(const Observation& observation) {
+Families page_faults(const agents::Observation& observation) {
   Family faults =
       Family::Counter("agent_page_faults_total", "Page faults of the agent's processes seen alive.");
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     faults.Add(AgentLabels(agent, {{"type", "minor"}}), static_cast<double>(agent.counters.minor_faults));
     faults.Add(AgentLabels(agent, {{"type", "major"}}), static_cast<double>(agent.counters.major_faults));
   }

@@ -4,7 +4,7 @@
 #include <string>
 #include <tuple>
 
-#include "agents/label_value.h"
+#include "base/label_value.h"
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kTopProcesses = 20;
 
 // Roots always show; then whoever uses most CPU, then most memory.
-bool Busier(const ProcessSample* a, const ProcessSample* b) {
-  const auto rank = [](const ProcessSample* p) {
+bool Busier(const agents::ProcessSample* a, const agents::ProcessSample* b) {
+  const auto rank = [](const agents::ProcessSample* p) {
     return std::tuple(IsRoot(*p), p->cpu_ratio, p->usage.resident_bytes.value_or(0), -p->key.pid);
   };
   return rank(a) > rank(b);
@@ -22,24 +22,24 @@ bool Busier(const ProcessSample* a, const ProcessSample* b) {
 
 }  // namespace
 
-Families pid_cpu(const Observation& observation) {
+Families pid_cpu(const agents::Observation& observation) {
   Family ratio = Family::Gauge("agent_process_cpu_usage_ratio",
                                "Cores in use over the sampler's last tick; 1 is one full core.");
   Family resident = Family::Gauge("agent_process_resident_memory_bytes", "Resident memory of one process.");
   Family open_fds = Family::Gauge("agent_process_open_fds", "Open file descriptors of one process.");
 
-  for (const AgentSample& agent : observation.agents) {
-    std::vector<const ProcessSample*> processes;
-    for (const ProcessSample& process : agent.processes) {
+  for (const agents::AgentSample& agent : observation.agents) {
+    std::vector<const agents::ProcessSample*> processes;
+    for (const agents::ProcessSample& process : agent.processes) {
       if (process.state != 'Z') processes.push_back(&process);
     }
     const size_t shown = std::min(processes.size(), kTopProcesses);
     std::partial_sort(processes.begin(), processes.begin() + static_cast<ptrdiff_t>(shown), processes.end(),
                       Busier);
     for (size_t i = 0; i < shown; ++i) {
-      const ProcessSample& process = *processes[i];
-      const Labels labels =
-          AgentLabels(agent, {{"pid", std::to_string(process.key.pid)}, {"comm", LabelValue(process.comm)}});
+      const agents::ProcessSample& process = *processes[i];
+      const Labels labels = AgentLabels(
+          agent, {{"pid", std::to_string(process.key.pid)}, {"comm", base::LabelValue(process.comm)}});
       ratio.Add(labels, process.cpu_ratio);
       resident.Add(labels, process.usage.resident_bytes);
       open_fds.Add(labels, process.usage.open_fds);

@@ -4,7 +4,7 @@
 
 namespace agent_exporter::collectors {
 
-Families pressure(const Observation& observation) {
+Families pressure(const agents::Observation& observation) {
   Family waiting = Family::Counter("agent_host_pressure_waiting_seconds_total",
                                    "Time in which some or all tasks waited for a resource.");
   for (const auto& [key, seconds] : observation.host.pressure) {

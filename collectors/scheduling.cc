@@ -4,11 +4,11 @@
 
 namespace agent_exporter::collectors {
 
-Families scheduling(const Observation& observation) {
+Families scheduling(const agents::Observation& observation) {
   Family switches =
       Family::Counter("agent_context_switches_total",
                       "Context switches of the agent's processes seen alive (their main threads).");
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     switches.Add(AgentLabels(agent, {{"type", "voluntary"}}),
                  static_cast<double>(agent.counters.voluntary_switches));
     switches.Add(AgentLabels(agent, {{"type", "involuntary"}}),

@@ -14,10 +14,11 @@
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
+#include "exporter/config.h"
 #include "exporter/options.h"
-#include "exporter/watch.h"
+#include "serve/watch.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 int RunServe(const Options& options, std::ostream& err);
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
@@ -39,15 +40,18 @@ int RunRun(const Options& options, std::ostream& err);
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err);
 
 // The table and the JSON of status, as functions of an observation.
-std::string StatusTable(const Observation& observation);
-std::string StatusJson(const Observation& observation);
+std::string StatusTable(const agents::Observation& observation);
+std::string StatusJson(const agents::Observation& observation);
 
 // V's fields of one agent as JSON under agent_self (spec.md V); what could not be read is left out.
-std::string TraitsJson(const AgentSample& agent);
+std::string TraitsJson(const agents::AgentSample& agent);
 
 // A Watch for a command that looks once: configuration from options.config_file, everything read that is
 // shown.
-absl::StatusOr<std::unique_ptr<Watch>> MakeOneShotWatch(const Options& options);
+absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options);
+
+// A Watch with the configuration's rules and limits.
+absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions options, Config config);
 
 // Prints "agent_exporter: <message>" and returns the exit code that goes with the status.
 int Fail(const absl::Status& status, std::ostream& err);
@@ -56,8 +60,8 @@ int Fail(const absl::Status& status, std::ostream& err);
 std::set<std::string> EnabledCollectors(const Options& options);
 
 // What those collectors need read.
-UsageFields FieldsFor(const std::set<std::string>& enabled);
+kernel::UsageFields FieldsFor(const std::set<std::string>& enabled);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_COMMANDS_H_

@@ -6,9 +6,9 @@
 //   max_agents: 200         # more names than that fold into agent="other"
 //   forget_after: 1h        # how long a discovered agent shows agent_up 0 after its last process went
 //   collector_timeout: 2s   # a collector that takes longer is cut off
-//   ledger: {…}             # exporter/ledger_config.h
-//   meta: […]               # where agents' agent_meta comes from, exporter/snapshot_meta_config.h
-//   snapshot: {…}           # exporter/snapshot_config.h
+//   ledger: {…}             # ledger/ledger_config.h
+//   meta: […]               # where agents' agent_meta comes from, sessions/meta_config.h
+//   snapshot: {…}           # snapshot/snapshot_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
 // Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is
@@ -25,22 +25,23 @@
 
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
-#include "exporter/ledger_config.h"
-#include "exporter/snapshot_config.h"
-#include "snapshot/meta.h"
+#include "base/yaml.h"
+#include "ledger/ledger_config.h"
+#include "sessions/meta.h"
+#include "snapshot/snapshot_config.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct Config {
-  RuleSet rules;  // the file's, then the built-in profiles
+  agents::RuleSet rules;  // the file's, then the built-in profiles
   bool builtin_profiles = true;
   std::optional<std::chrono::milliseconds> sample_interval;
   size_t max_agents = 200;
   std::chrono::seconds forget_after{3600};
   std::chrono::milliseconds collector_timeout{2000};
-  std::vector<MetaOptions> meta;
-  LedgerConfig ledger;
-  std::optional<SnapshotConfig> snapshot;  // the daemon takes snapshots where there is one
+  std::vector<sessions::MetaOptions> meta;
+  ledger::LedgerConfig ledger;
+  std::optional<snapshot::SnapshotConfig> snapshot;  // the daemon takes snapshots where there is one
 };
 
 // What runs without a file: the built-in profiles and the defaults above.
@@ -52,9 +53,6 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file)
 // Reads and parses `path`; an empty path gives the default.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
-// "500ms", "5s", "2m", "1h", "7d", at most 3650d; InvalidArgument otherwise.
-absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
-
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_CONFIG_H_

@@ -2,29 +2,29 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/user_file.h"
 #include "exporter/commands.h"
-#include "exporter/user_file.h"
 #include "run/diagnosis.h"
 #include "run/stderr_lines.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err) {
   const DiagnoseOptions& given = options.diagnose;
-  Diagnosis diagnosis{.self_killed = given.self_killed};
+  run::Diagnosis diagnosis{.self_killed = given.self_killed};
   if (given.code) {
-    diagnosis.status = WaitStatusOfCode(*given.code);
+    diagnosis.status = agents::WaitStatusOfCode(*given.code);
   } else if (const auto number = SignalNumber(given.signal)) {
-    diagnosis.status = WaitStatusOfSignal(*number);
+    diagnosis.status = agents::WaitStatusOfSignal(*number);
   } else {
     return Fail(absl::InvalidArgumentError("--signal " + given.signal + " is none; such as KILL or 9"), err);
   }
-  if (given.oom == "confirmed") diagnosis.oom = {OomVerdict::kConfirmed, "so says --oom"};
-  if (given.oom == "denied") diagnosis.oom = {OomVerdict::kDenied, "so says --oom"};
+  if (given.oom == "confirmed") diagnosis.oom = {agents::OomVerdict::kConfirmed, "so says --oom"};
+  if (given.oom == "denied") diagnosis.oom = {agents::OomVerdict::kDenied, "so says --oom"};
   if (!given.stderr_file.empty()) {
-    const auto text = ReadUserFile("--stderr-file", given.stderr_file);
+    const auto text = base::ReadUserFile("--stderr-file", given.stderr_file);
     if (!text.ok()) return Fail(text.status(), err);
     diagnosis.stderr_known = true;
-    diagnosis.stderr_lines = UsefulStderrLines(*text, given.stderr_prefixes, false);
+    diagnosis.stderr_lines = run::UsefulStderrLines(*text, given.stderr_prefixes, false);
   }
   diagnosis.external = {given.resident_bytes, given.cpu_ratio, given.sample_age};
   diagnosis.in_process = {given.in_process_resident_bytes, given.heap_used_bytes, given.heap_limit_bytes};
@@ -33,15 +33,16 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
   diagnosis.slot = given.slot;
   Complete(&diagnosis);
   if (given.json) {
-    out << DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    out << run::DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+        << "\n";
   } else {
-    const std::string_view category = ExitCategoryName(diagnosis.category);
+    const std::string_view category = agents::ExitCategoryName(diagnosis.category);
     out << "category:      " << category << "\n"
-        << "operator:      " << OperatorText(diagnosis) << "\n"
-        << "end user (en): " << EndUserText(diagnosis, Language::kEnglish) << "\n"
-        << "end user (fr): " << EndUserText(diagnosis, Language::kFrench) << "\n";
+        << "operator:      " << run::OperatorText(diagnosis) << "\n"
+        << "end user (en): " << run::EndUserText(diagnosis, run::Language::kEnglish) << "\n"
+        << "end user (fr): " << run::EndUserText(diagnosis, run::Language::kFrench) << "\n";
   }
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

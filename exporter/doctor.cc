@@ -8,7 +8,7 @@
 #include "exporter/commands.h"
 #include "exporter/doctor_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 constexpr size_t kMarkColumns = 8;
@@ -75,4 +75,4 @@ int RunDoctor(const Options& options, std::ostream& out, std::ostream& /*err*/) 
   return facts.proc.ok() ? 0 : 1;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

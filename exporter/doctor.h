@@ -11,7 +11,7 @@
 
 #include "exporter/doctor_findings.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // A line each: mark, subject, finding; what to do on a line of its own after "->".
 std::string DoctorTable(const std::vector<Finding>& findings);
@@ -19,6 +19,6 @@ std::string DoctorTable(const std::vector<Finding>& findings);
 // {"findings": [{"mark", "subject", "finding", "advice"}]}, advice only where there is one.
 std::string DoctorJson(const std::vector<Finding>& findings);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_DOCTOR_H_

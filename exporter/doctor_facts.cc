@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "absl/strings/numbers.h"
+#include "base/descriptor.h"
 #include "kernel/bpf_makers.h"
-#include "kernel/descriptor.h"
 #include "kernel/directory.h"
 #include "kernel/host.h"
 #include "kernel/netlink_events.h"
@@ -18,31 +18,31 @@
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
-std::optional<std::string> Text(const RootedReader& root, const std::string& path) {
+std::optional<std::string> Text(const kernel::RootedReader& root, const std::string& path) {
   std::string buffer;
   const auto text = root.Read(path, &buffer);
   if (!text.ok()) return std::nullopt;
   return std::string(*text);
 }
 
-absl::Status Readable(const RootedReader& root, const std::string& path) {
+absl::Status Readable(const kernel::RootedReader& root, const std::string& path) {
   std::string buffer;
   return root.Read(path, &buffer).status();
 }
 
-bool Exists(const RootedReader& root, const std::string& path) {
+bool Exists(const kernel::RootedReader& root, const std::string& path) {
   return ::faccessat(root.dir_fd(), path.c_str(), F_OK, 0) == 0;
 }
 
-std::optional<ForeignProcess> FindForeign(const RootedReader& proc) {
-  const Descriptor listing(::openat(proc.dir_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+std::optional<ForeignProcess> FindForeign(const kernel::RootedReader& proc) {
+  const base::Descriptor listing(::openat(proc.dir_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!listing.ok()) return std::nullopt;
   std::optional<ForeignProcess> found;
   std::string buffer(64 << 10, '\0');
-  ForEachEntry(listing.get(), &buffer, [&](const char* name) {
+  kernel::ForEachEntry(listing.get(), &buffer, [&](const char* name) {
     ForeignProcess process;
     struct stat info{};
     if (found || !absl::SimpleAtoi(name, &process.pid) || process.pid <= 0) return;
@@ -57,14 +57,15 @@ std::optional<ForeignProcess> FindForeign(const RootedReader& proc) {
   return found;
 }
 
-void TryMakers(const RootedReader& proc, DoctorFacts* facts) {
+void TryMakers(const kernel::RootedReader& proc, DoctorFacts* facts) {
   const long ticks = sysconf(_SC_CLK_TCK) > 0 ? sysconf(_SC_CLK_TCK) : 100;
-  Unreadable unreadable;
+  kernel::Unreadable unreadable;
   facts->bpf_source =
-      MakeBpfSource(std::make_unique<ProcfsSource>(proc, unreadable, ticks, 0), ticks).status();
-  facts->bpf_events = MakeBpfEvents(ticks).status();
-  facts->netlink_events = MakeNetlinkEvents(proc).status();
-  facts->taskstats = CheckTaskstats();
+      kernel::MakeBpfSource(std::make_unique<kernel::ProcfsSource>(proc, unreadable, ticks, 0), ticks)
+          .status();
+  facts->bpf_events = kernel::MakeBpfEvents(ticks).status();
+  facts->netlink_events = kernel::MakeNetlinkEvents(proc).status();
+  facts->taskstats = kernel::CheckTaskstats();
 }
 
 }  // namespace
@@ -73,8 +74,8 @@ DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs)
   DoctorFacts facts;
   facts.procfs = procfs;
   facts.sysfs = sysfs;
-  const RootedReader proc(procfs), sys(sysfs);
-  facts.proc = proc.ok() ? ReadBootTime(proc).status() : proc.status();
+  const kernel::RootedReader proc(procfs), sys(sysfs);
+  facts.proc = proc.ok() ? kernel::ReadBootTime(proc).status() : proc.status();
   facts.self_status = Text(proc, "self/status");
   facts.mountinfo = Text(proc, "self/mountinfo");
   facts.kernel_release = Text(proc, "sys/kernel/osrelease");
@@ -106,4 +107,4 @@ DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs)
   return facts;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

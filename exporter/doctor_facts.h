@@ -16,7 +16,7 @@
 
 #include "absl/status/status.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // A process of another user, and whether its guarded files could be read.
 struct ForeignProcess {
@@ -57,6 +57,6 @@ struct DoctorFacts {
 // `procfs` is readable.
 DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_DOCTOR_FACTS_H_

@@ -13,12 +13,12 @@
 #include "absl/strings/strip.h"
 #include "kernel/netlink_events.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using Mark = Finding::Mark;
 
-// Half of them may be held open for watched processes (exporter/watch.cc).
+// Half of them may be held open for watched processes (serve/watch.cc).
 constexpr uint64_t kEnoughOpenFiles = 8192;
 
 // The inode of the first pid namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
@@ -204,12 +204,13 @@ Finding JudgeNetlink(const DoctorFacts& facts, const Rights& rights) {
   uint64_t room = 0;
   const bool short_of_room = !rights.Has(CAP_NET_ADMIN) &&
                              absl::SimpleAtoi(facts.rmem_max.value_or(""), &room) &&
-                             room < kNetlinkReceiveBuffer;
+                             room < kernel::kNetlinkReceiveBuffer;
   if (facts.bpf_events.ok() || !short_of_room)
     return {Mark::kOk, subject, "forks and exits can be had without BPF", ""};
-  return {Mark::kPartly, subject,
-          absl::StrCat("tells of forks and exits, but bursts are lost: room for ", room, " bytes"),
-          absl::StrCat("run with CAP_NET_ADMIN, or sysctl net.core.rmem_max=", kNetlinkReceiveBuffer)};
+  return {
+      Mark::kPartly, subject,
+      absl::StrCat("tells of forks and exits, but bursts are lost: room for ", room, " bytes"),
+      absl::StrCat("run with CAP_NET_ADMIN, or sysctl net.core.rmem_max=", kernel::kNetlinkReceiveBuffer)};
 }
 
 // What the proc connector gains from it, where BPF does not tell more.
@@ -321,4 +322,4 @@ std::vector<Finding> Judge(const DoctorFacts& facts) {
   return findings;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

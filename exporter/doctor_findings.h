@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "exporter/doctor_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct Finding {
   enum class Mark { kOk, kPartly, kNo };
@@ -36,6 +36,6 @@ absl::StatusOr<uint64_t> ParseEffectiveCapabilities(std::string_view status);
 // none.
 std::optional<std::string> ProcMountOptions(std::string_view mountinfo, std::string_view path);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_DOCTOR_FINDINGS_H_

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "agents/label_value.h"
+#include "base/label_value.h"
 #include "exporter/commands.h"
 #include "exporter/config.h"
-#include "exporter/ledger_service.h"
+#include "ledger/ledger_service.h"
 #include "ledger/writer.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 // The source is a part of the event's id, whose parts are told apart by colons.
@@ -40,7 +40,8 @@ CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
       ->check(CheckSource);
   rate_limit->add_option("--kind", options.kind, "trip, recover, 529, throttle or quota")
       ->required()
-      ->check(CLI::IsMember(std::vector<std::string>(kRateLimitKinds.begin(), kRateLimitKinds.end())));
+      ->check(CLI::IsMember(
+          std::vector<std::string>(ledger::kRateLimitKinds.begin(), ledger::kRateLimitKinds.end())));
   rate_limit
       ->add_option("--seq", options.seq,
                    "Number within the millisecond; an event of the same source, time and number is told once")
@@ -53,22 +54,22 @@ CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
 int RunEvent(const Options& options, std::ostream& out, std::ostream& err) {
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
-  const auto path = LedgerPath(options, config->ledger);
+  const auto path = ledger::LedgerPath(options.ledger_path, config->ledger);
   if (!path.ok()) return Fail(path.status(), err);
   const EventOptions& event = options.event;
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   // Patient: many may tell at once, and each waits for those before it.
-  auto writer = LedgerWriter::Open(*path, std::chrono::seconds(20), false);
+  auto writer = ledger::LedgerWriter::Open(*path, std::chrono::seconds(20), false);
   absl::StatusOr<int> added = 0;
   if (!writer.ok()) {
     added = writer.status();
   } else {
-    const RateLimitEvent told{.agent = LabelValue(event.agent),
-                              .source = event.source,
-                              .kind = event.kind,
-                              .ts = event.ts.value_or(now.count()),
-                              .seq = event.seq};
+    const ledger::RateLimitEvent told{.agent = base::LabelValue(event.agent),
+                                      .source = event.source,
+                                      .kind = event.kind,
+                                      .ts = event.ts.value_or(now.count()),
+                                      .seq = event.seq};
     added = (*writer)->AddEvents({&told, 1});
   }
   if (!added.ok()) {
@@ -80,4 +81,4 @@ int RunEvent(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -13,7 +13,7 @@ namespace CLI {
 class App;
 }
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct EventOptions {
   std::string agent;
@@ -27,6 +27,6 @@ struct EventOptions {
 // parsed.
 CLI::App* AddEventCommand(CLI::App& app, EventOptions& options);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_EVENT_COMMAND_H_

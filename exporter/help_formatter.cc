@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "collectors/collector.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 constexpr size_t kColumns = 100;
@@ -83,7 +83,7 @@ void AddCommands(const CLI::App& app, const std::string& prefix, std::vector<Ent
 
 std::string CollectorList() {
   std::vector<Entry> entries;
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     entries.emplace_back(
         std::string(row.name),
         absl::StrCat(std::string(row.help), row.enabled_by_default ? "" : " (off by default)"));
@@ -133,4 +133,4 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
       EnvironmentName("web.listen-address"), " there; a flag on the command line goes before it.\n");
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

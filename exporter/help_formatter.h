@@ -9,7 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // The group of flags that are shown as one list of collectors, from their table, and not one by one.
 inline constexpr char kCollectorGroup[] = "Collectors";
@@ -25,6 +25,6 @@ class HelpFormatter : public CLI::FormatterBase {
 // AGENT_EXPORTER_WEB_LISTEN_ADDRESS for web.listen-address.
 std::string EnvironmentName(std::string_view flag);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_HELP_FORMATTER_H_

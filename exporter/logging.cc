@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 // %* in a pattern: the message, quoted.
@@ -40,4 +40,4 @@ void SetUpLogging(const std::string& level, const std::string& format) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // `level`: debug, info, warn or error; `format`: logfmt or json.
 void SetUpLogging(const std::string& level, const std::string& format);
@@ -18,6 +18,6 @@ void SetUpLogging(const std::string& level, const std::string& format);
 // Bytes that are not UTF-8 become U+FFFD.
 std::string JsonString(std::string_view text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_LOGGING_H_

@@ -7,7 +7,7 @@
 #include "exporter/commands.h"
 #include "exporter/options.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 int Run(int argc, char** argv) {
@@ -46,11 +46,11 @@ int Run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 int main(int argc, char** argv) {
   try {
-    return agent_exporter::Run(argc, argv);
+    return agent_exporter::exporter::Run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "agent_exporter: " << error.what() << "\n";
     return 1;

@@ -7,12 +7,18 @@
 #include "collectors/collector.h"
 #include "exporter/commands.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
-absl::StatusOr<std::unique_ptr<Watch>> MakeOneShotWatch(const Options& options) {
+absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options) {
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return config.status();
-  return Watch::Make({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+  return MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+}
+
+absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions options, Config config) {
+  options.max_agents = config.max_agents;
+  options.forget_after_seconds = static_cast<double>(config.forget_after.count());
+  return serve::Watch::Make(options, std::move(config.rules));
 }
 
 int Fail(const absl::Status& status, std::ostream& err) {
@@ -22,7 +28,7 @@ int Fail(const absl::Status& status, std::ostream& err) {
 
 std::set<std::string> EnabledCollectors(const Options& options) {
   std::set<std::string> enabled;
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string name(row.name);
     const auto flag = options.collectors.find(name);
     const bool on = flag != options.collectors.end()
@@ -33,15 +39,15 @@ std::set<std::string> EnabledCollectors(const Options& options) {
   return enabled;
 }
 
-UsageFields FieldsFor(const std::set<std::string>& enabled) {
-  UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
-  for (const CollectorRow& row : CollectorTable()) {
+kernel::UsageFields FieldsFor(const std::set<std::string>& enabled) {
+  kernel::UsageFields fields{.memory_parts = false, .open_fds = true, .io = false, .context_switches = false};
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     if (enabled.count(std::string(row.name)) == 0) continue;
-    fields.memory_parts |= row.needs == Needs::kMemoryParts;
-    fields.io |= row.needs == Needs::kIo;
-    fields.context_switches |= row.needs == Needs::kContextSwitches;
+    fields.memory_parts |= row.needs == collectors::Needs::kMemoryParts;
+    fields.io |= row.needs == collectors::Needs::kIo;
+    fields.context_switches |= row.needs == collectors::Needs::kContextSwitches;
   }
   return fields;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -9,7 +9,7 @@
 #include "exporter/token_file.h"
 #include "exporter/web_config.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token) {
   if (options.telemetry_path == "/") {
     return absl::FailedPreconditionError(
@@ -38,4 +38,4 @@ int RunOpen(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

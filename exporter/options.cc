@@ -9,11 +9,11 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "base/build_info.h"
 #include "collectors/collector.h"
 #include "exporter/help_formatter.h"
-#include "exporter/version.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 template <typename Value>
@@ -26,7 +26,7 @@ CLI::Option* Switch(CLI::App& app, const std::string& name, bool& value, const s
 }
 
 void AddCollectorFlags(CLI::App& app, Options& options) {
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string name(row.name);
     app.add_flag(fmt::format("--collector.{0},!--no-collector.{0}", name), options.collectors[name],
                  std::string(row.help))
@@ -93,12 +93,6 @@ std::optional<EarlyExit> RefusedEnvironment(const CLI::App& app) {
 
 }  // namespace
 
-BuildInfo GetBuildInfo() { return {kVersion, kRevision, kCompiler}; }
-
-std::string VersionLine() {
-  return fmt::format("agent_exporter {} (revision {}, {})", kVersion, kRevision, kCompiler);
-}
-
 std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv) {
   Options options;
   CLI::App app(
@@ -107,7 +101,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
       "agent_exporter");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Print this and exit");
-  app.set_version_flag("--version", VersionLine(), "Print the version and exit");
+  app.set_version_flag("--version", base::VersionLine(), "Print the version and exit");
   app.require_subcommand(0, 1);
   app.fallthrough();
 
@@ -159,7 +153,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   }
   if (auto refused = RefusedEnvironment(app)) return *std::move(refused);
   // CLI11 makes a map entry for every collector; only what a flag really said counts.
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string name(row.name);
     if (app.get_option("--collector." + name)->count() == 0) options.collectors.erase(name);
   }
@@ -186,4 +180,4 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   return options;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -12,11 +12,12 @@
 #include <variant>
 #include <vector>
 
+#include "base/build_info.h"
 #include "exporter/event_command.h"
 #include "exporter/run_options.h"
 #include "exporter/snapshot_command.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 enum class Command {
   kServe,
@@ -76,13 +77,6 @@ struct EarlyExit {
 
 std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv);
 
-// The version line of --version and build_info's labels.
-std::string VersionLine();
-struct BuildInfo {
-  std::string version, revision, compiler;
-};
-BuildInfo GetBuildInfo();
-
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_OPTIONS_H_

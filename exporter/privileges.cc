@@ -14,8 +14,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "base/errno_status.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 constexpr uint64_t Bit(int capability) { return uint64_t{1} << capability; }
@@ -44,7 +45,7 @@ absl::Status LimitBoundingSet(uint64_t kept) {
     if (there < 0) break;  // the kernel knows no more
     if (there == 0 || (kept & Bit(capability)) != 0) continue;
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
-      return ErrnoStatus(errno, "dropping from the bounding set");
+      return base::ErrnoStatus(errno, "dropping from the bounding set");
   }
   return absl::OkStatus();
 }
@@ -67,17 +68,17 @@ absl::Status DropPrivileges(const KeptPrivileges& kept) {
   if (kept.bind_low_ports) keep |= Bit(CAP_NET_BIND_SERVICE);
 
   CapabilitySets sets;
-  if (sets.Call(SYS_capget) != 0) return ErrnoStatus(errno, "capget");
+  if (sets.Call(SYS_capget) != 0) return base::ErrnoStatus(errno, "capget");
   // Without CAP_SETPCAP the bounding set cannot be changed; no_new_privs makes up for it.
   if (sets.Has(CAP_SETPCAP)) {
     if (absl::Status status = LimitBoundingSet(keep); !status.ok()) return status;
   }
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
-    return ErrnoStatus(errno, "clearing the ambient capabilities");
+    return base::ErrnoStatus(errno, "clearing the ambient capabilities");
   }
   sets.Limit(keep);
-  if (sets.Call(SYS_capset) != 0) return ErrnoStatus(errno, "capset");
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return ErrnoStatus(errno, "setting no_new_privs");
+  if (sets.Call(SYS_capset) != 0) return base::ErrnoStatus(errno, "capset");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return base::ErrnoStatus(errno, "setting no_new_privs");
   return absl::OkStatus();
 }
 
@@ -91,7 +92,7 @@ bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_
   return major < 5 || (major == 5 && minor < 19);
 }
 
-KeptPrivileges PrivilegesToKeep(const RootedReader& proc, const std::vector<std::string>& listen) {
+KeptPrivileges PrivilegesToKeep(const kernel::RootedReader& proc, const std::vector<std::string>& listen) {
   std::string release, unprivileged_bpf;
   const auto text = [&proc](const char* file, std::string* buffer) {
     const auto read = proc.Read(file, buffer);
@@ -102,4 +103,4 @@ KeptPrivileges PrivilegesToKeep(const RootedReader& proc, const std::vector<std:
           .bind_low_ports = std::any_of(listen.begin(), listen.end(), &IsLowPort)};
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -31,7 +31,7 @@
 #include "absl/status/status.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // What stays besides.
 struct KeptPrivileges {
@@ -49,8 +49,8 @@ absl::Status DropPrivileges(const KeptPrivileges& kept);
 bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled);
 
 // What a server that listens at these addresses ([host]:port) has to keep on this host.
-KeptPrivileges PrivilegesToKeep(const RootedReader& proc, const std::vector<std::string>& listen);
+KeptPrivileges PrivilegesToKeep(const kernel::RootedReader& proc, const std::vector<std::string>& listen);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_

@@ -13,39 +13,40 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agents/label_value.h"
+#include "base/label_value.h"
+#include "base/yaml.h"
 #include "exporter/commands.h"
-#include "exporter/listen_address.h"
 #include "exporter/logging.h"
-#include "exporter/run_watching.h"
+#include "http/listen_address.h"
 #include "run/attend.h"
 #include "run/diagnosis.h"
 #include "run/guardian.h"
 #include "run/launcher.h"
+#include "run/run_watching.h"
 #include "run/stderr_lines.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 // Everything that can be wrong with the flags, before anything starts.
 absl::Status CheckRunOptions(const RunOptions& options, const std::string& name) {
   for (const absl::Status& status :
-       {CheckSlotLabel("name", name, false), CheckSlotLabel("kind", options.kind, true),
-        CheckSlotLabel("slot", options.slot, true)}) {
+       {run::CheckSlotLabel("name", name, false), run::CheckSlotLabel("kind", options.kind, true),
+        run::CheckSlotLabel("slot", options.slot, true)}) {
     if (!status.ok()) return status;
   }
   if (!options.interval.empty() && options.interval != "0") {
-    if (const auto interval = ParseDuration(options.interval); !interval.ok()) {
+    if (const auto interval = base::ParseDuration(options.interval); !interval.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--interval: ", interval.status().message()));
     }
   }
-  std::vector<ListenAddress> addresses;
+  std::vector<http::ListenAddress> addresses;
   for (const std::string& text : options.listen) {
-    auto address = ParseListenAddress(text, true);
+    auto address = http::ParseListenAddress(text, true);
     if (!address.ok()) return address.status();
     addresses.push_back(*std::move(address));
   }
-  return TryListen(addresses);
+  return http::TryListen(addresses);
 }
 
 std::string CommandName(const RunOptions& options) {
@@ -55,14 +56,37 @@ std::string CommandName(const RunOptions& options) {
 }
 
 // By a temporary file and rename, so that nobody reads half of it.
-absl::Status WriteDiagnosis(const Diagnosis& diagnosis, const std::string& path) {
+absl::Status WriteDiagnosis(const run::Diagnosis& diagnosis, const std::string& path) {
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
   std::ofstream file(temporary);
-  file << DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  file << run::DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+       << "\n";
   file.close();
   if (!file.fail() && std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
   std::remove(temporary.c_str());
   return absl::PermissionDeniedError(absl::StrCat("cannot write --diagnosis-file ", path));
+}
+
+run::RunWatchingOptions WatchingOptions(const Options& options) {
+  const std::set<std::string> enabled = EnabledCollectors(options);
+  run::RunWatchingOptions watching{.procfs = options.procfs,
+                                   .sysfs = options.sysfs,
+                                   .process_source = options.process_source,
+                                   .process_events = options.process_events,
+                                   .socket = options.socket,
+                                   .sampler = options.run.sampler,
+                                   .fields = FieldsFor(enabled),
+                                   .listen = options.run.listen,
+                                   .telemetry_path = options.telemetry_path,
+                                   .collectors = enabled,
+                                   .metrics = {.max_requests = options.max_requests,
+                                               .exporter_metrics = !options.disable_exporter_metrics}};
+  if (options.run.interval == "0") {
+    watching.interval = std::chrono::milliseconds(0);
+  } else if (!options.run.interval.empty()) {
+    watching.interval = *base::ParseDuration(options.run.interval);  // CheckRunOptions has accepted it
+  }
+  return watching;
 }
 
 struct Ended {
@@ -71,29 +95,30 @@ struct Ended {
 
 absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& name, std::ostream& err) {
   const RunOptions& run = options.run;
-  const SignalState signals = BlockAttendedSignals();
-  auto guardian = Guardian::Start(run.capture_stderr);
+  const run::SignalState signals = run::BlockAttendedSignals();
+  auto guardian = run::Guardian::Start(run.capture_stderr);
   if (!guardian.ok()) return guardian.status();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   const auto started = std::chrono::steady_clock::now();
-  Descriptor& stderr_for_task = (*guardian)->stderr_for_task();
-  const auto task = Launch({run.command, stderr_for_task.get(), signals});
+  base::Descriptor& stderr_for_task = (*guardian)->stderr_for_task();
+  const auto task = run::Launch({run.command, stderr_for_task.get(), signals});
   stderr_for_task.Close();
   if (!task.ok()) return task.status();
   signal(SIGPIPE, SIG_IGN);  // a scraper that hangs up is not our end
-  Diagnosis diagnosis{.agent = name, .kind = run.kind, .slot = run.slot, .pid = *task};
-  diagnosis.command = Quoted(absl::StrJoin(run.command, " "), 300);
+  run::Diagnosis diagnosis{.agent = name, .kind = run.kind, .slot = run.slot, .pid = *task};
+  diagnosis.command = base::Quoted(absl::StrJoin(run.command, " "), 300);
   (*guardian)->Announce(*task, diagnosis.command);
 
   auto watching =
-      StartWatching(options, {KeyOf(options.procfs, *task), (*guardian)->pid(), name, run.kind, run.slot});
-  const Attended attended = Attend(*task);
+      run::StartWatching(WatchingOptions(options),
+                         {run::KeyOf(options.procfs, *task), (*guardian)->pid(), name, run.kind, run.slot});
+  const run::Attended attended = run::Attend(*task);
   diagnosis.lifetime_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  SlotReport report = watching->End(attended);
+  run::SlotReport report = watching->End(attended);
   if (run.capture_stderr) (*guardian)->Flush();
-  Reap(*task);
+  run::Reap(*task);
   watching.reset();
 
   diagnosis.status = attended.status;
@@ -105,10 +130,10 @@ absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& nam
     bool cut = false;
     const std::string tail = (*guardian)->Tail(&cut);
     diagnosis.stderr_known = true;
-    diagnosis.stderr_lines = UsefulStderrLines(tail, run.stderr_prefixes, cut);
+    diagnosis.stderr_lines = run::UsefulStderrLines(tail, run.stderr_prefixes, cut);
   }
   Complete(&diagnosis);
-  if (IsAbnormal(diagnosis.category)) err << "agent_exporter: " << Report(diagnosis) << std::flush;
+  if (run::IsAbnormal(diagnosis.category)) err << "agent_exporter: " << Report(diagnosis) << std::flush;
   if (!run.diagnosis_file.empty()) {
     if (absl::Status status = WriteDiagnosis(diagnosis, run.diagnosis_file); !status.ok()) Fail(status, err);
   }
@@ -130,8 +155,8 @@ int RunRun(const Options& options, std::ostream& err) {
     Fail(ended.status(), err);
     return 126;
   }
-  if (WIFSIGNALED(ended->status)) EndAs(ended->status);
+  if (WIFSIGNALED(ended->status)) run::EndAs(ended->status);
   return WEXITSTATUS(ended->status);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

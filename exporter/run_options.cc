@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "Start a command, watch it from outside and say why it ended");
@@ -72,4 +72,4 @@ std::optional<int> SignalNumber(const std::string& text) {
   return std::nullopt;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

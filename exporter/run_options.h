@@ -14,7 +14,7 @@ namespace CLI {
 class App;
 }
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct RunOptions {
   std::string name;  // empty: the command's own
@@ -49,6 +49,6 @@ CLI::App* AddDiagnoseExitCommand(CLI::App& app, DiagnoseOptions& options);
 // The number of a signal by its name (with or without SIG) or number; empty for anything else.
 std::optional<int> SignalNumber(const std::string& text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_RUN_OPTIONS_H_

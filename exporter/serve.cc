@@ -16,24 +16,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "exporter/agents_json.h"
-#include "exporter/bearer_token.h"
+#include "base/build_info.h"
+#include "base/start_pages.h"
 #include "exporter/commands.h"
-#include "exporter/http_server.h"
 #include "exporter/logging.h"
-#include "exporter/metrics_handler.h"
-#include "exporter/page.h"
 #include "exporter/privileges.h"
-#include "exporter/sampler.h"
-#include "exporter/scrape.h"
 #include "exporter/services.h"
-#include "exporter/slot_service.h"
-#include "exporter/start_pages.h"
 #include "exporter/token_file.h"
-#include "exporter/web_access.h"
 #include "exporter/web_config.h"
+#include "http/bearer_token.h"
+#include "http/http_server.h"
+#include "http/web_access.h"
+#include "run/slot_service.h"
+#include "serve/agents_json.h"
+#include "serve/metrics_handler.h"
+#include "serve/page.h"
+#include "serve/sampler.h"
+#include "serve/scrape.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using std::chrono::milliseconds;
@@ -49,7 +50,7 @@ milliseconds SampleInterval(std::optional<milliseconds> configured, bool events)
 }
 
 // What is counted by name must be no older than a snapshot that shows it.
-double CrossCheckSeconds(const std::optional<SnapshotConfig>& snapshot) {
+double CrossCheckSeconds(const std::optional<snapshot::SnapshotConfig>& snapshot) {
   constexpr double kUsual = 60;
   return snapshot ? std::min(kUsual, std::chrono::duration<double>(snapshot->options.interval).count())
                   : kUsual;
@@ -57,13 +58,14 @@ double CrossCheckSeconds(const std::optional<SnapshotConfig>& snapshot) {
 
 // Serving with more than that is worse, not impossible: a log line, no end.
 void GiveUpPrivileges(const Options& options) {
-  const absl::Status status = DropPrivileges(PrivilegesToKeep(RootedReader(options.procfs), options.listen));
+  const absl::Status status =
+      DropPrivileges(PrivilegesToKeep(kernel::RootedReader(options.procfs), options.listen));
   if (!status.ok()) spdlog::info("privileges that are not needed stay: {}", std::string(status.message()));
 }
 
-void LogWhatIsThere(const Observation& observation) {
+void LogWhatIsThere(const agents::Observation& observation) {
   std::vector<std::string> found;
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.processes.empty() || agent.name == "agent_exporter") continue;
     found.push_back(absl::StrCat(agent.name, " (", agent.processes.size(),
                                  agent.processes.size() == 1 ? " process)" : " processes)"));
@@ -77,7 +79,7 @@ void LogWhatIsThere(const Observation& observation) {
   }
 }
 
-void LogAddresses(const Options& options, const HttpServer& server, bool tls) {
+void LogAddresses(const Options& options, const http::HttpServer& server, bool tls) {
   for (size_t i = 0; i < server.ports().size() && i < options.listen.size(); ++i) {
     const size_t colon = options.listen[i].rfind(':');
     std::string host = options.listen[i].substr(0, colon == std::string::npos ? 0 : colon);
@@ -88,8 +90,8 @@ void LogAddresses(const Options& options, const HttpServer& server, bool tls) {
 }
 
 // A bad file is refused in one log line and what runs goes on.
-void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandler& metrics,
-            WebAccess& access) {
+void Reload(const Options& options, bool events, serve::Sampler& sampler, serve::MetricsHandler& metrics,
+            http::WebAccess& access) {
   auto config = LoadConfig(options.config_file);
   auto web_config = LoadWebConfig(options.web_config_file);
   const absl::Status status = config.ok() ? web_config.status() : config.status();
@@ -105,25 +107,28 @@ void Reload(const Options& options, bool events, Sampler& sampler, MetricsHandle
       "configuration reloaded (rules, sample_interval and passwords; other settings at the next start)");
 }
 
-void AddRoutes(HttpServer& server, const Options& options, const BearerToken& token, MetricsHandler& metrics,
-               Sampler& sampler) {
+void AddRoutes(http::HttpServer& server, const Options& options, const http::BearerToken& token,
+               serve::MetricsHandler& metrics, serve::Sampler& sampler) {
   // First, so that a telemetry path of "/" or the like takes its place.
-  for (auto& [path, handler] : PageRoutes(options.telemetry_path)) server.AddRoute(path, std::move(handler));
-  server.AddRoute("/agents", Guarded(token, AgentsHandler(sampler)));
+  for (auto& [path, handler] : serve::PageRoutes(options.telemetry_path))
+    server.AddRoute(path, std::move(handler));
+  server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler)));
   server.AddRoute(options.telemetry_path,
-                  [&](const HttpRequest& request) { return metrics.Handle(request); });
-  server.AddRoute("/-/healthy",
-                  [](const HttpRequest&) { return HttpResponse{.body = "agent_exporter is healthy.\n"}; });
-  server.AddRoute("/-/ready", [&sampler](const HttpRequest&) {
-    if (sampler.Latest() == nullptr) return HttpResponse{.status = 503, .body = "No observation yet.\n"};
-    return HttpResponse{.body = "agent_exporter is ready.\n"};
+                  [&](const http::HttpRequest& request) { return metrics.Handle(request); });
+  server.AddRoute("/-/healthy", [](const http::HttpRequest&) {
+    return http::HttpResponse{.body = "agent_exporter is healthy.\n"};
+  });
+  server.AddRoute("/-/ready", [&sampler](const http::HttpRequest&) {
+    if (sampler.Latest() == nullptr)
+      return http::HttpResponse{.status = 503, .body = "No observation yet.\n"};
+    return http::HttpResponse{.body = "agent_exporter is ready.\n"};
   });
 }
 
 // Null without TLS.
-absl::StatusOr<std::shared_ptr<TlsContext>> MakeTls(const std::optional<TlsOptions>& options) {
-  if (!options) return std::shared_ptr<TlsContext>();
-  return TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
+absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const std::optional<http::TlsOptions>& options) {
+  if (!options) return std::shared_ptr<http::TlsContext>();
+  return http::TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
 }
 
 // The signals this command answers to, blocked in every thread so that only WaitForEnd takes them.
@@ -163,58 +168,59 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!config.ok()) return Fail(config.status(), err);
   const std::optional<milliseconds> configured_interval = config->sample_interval;
   const milliseconds collector_timeout = config->collector_timeout;
-  const std::optional<SnapshotConfig> snapshot = config->snapshot;
+  const std::optional<snapshot::SnapshotConfig> snapshot = config->snapshot;
   const std::set<std::string> enabled = EnabledCollectors(options);
 
   std::string token_told;
-  const absl::StatusOr<BearerToken> token = MakeToken(options, &token_told);
+  const absl::StatusOr<http::BearerToken> token = MakeToken(options, &token_told);
   if (!token.ok()) return Fail(token.status(), err);
   auto web_config = LoadWebConfig(options.web_config_file);
   if (!web_config.ok()) return Fail(web_config.status(), err);
-  WebAccess access(std::move(web_config->users), *token);
+  http::WebAccess access(std::move(web_config->users), *token);
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Fail(tls.status(), err);
 
   Services services(options, *config);  // outlives the sampler
   const sigset_t signals = BlockSignals();
-  auto watch = Watch::Make({.procfs = options.procfs,
-                            .sysfs = options.sysfs,
-                            .source = options.process_source,
-                            .events = options.process_events,
-                            .fields = FieldsFor(enabled),
-                            .self_pid = getpid(),
-                            .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
-                            .cross_check_seconds = CrossCheckSeconds(snapshot),
-                            .leak_time_factor = options.leak_time_factor},
-                           *std::move(config));
+  auto watch = MakeWatch({.procfs = options.procfs,
+                          .sysfs = options.sysfs,
+                          .source = options.process_source,
+                          .events = options.process_events,
+                          .fields = FieldsFor(enabled),
+                          .self_pid = getpid(),
+                          .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
+                          .cross_check_seconds = CrossCheckSeconds(snapshot),
+                          .leak_time_factor = options.leak_time_factor},
+                         *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
   GiveUpPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
-  Observer& observer = (*watch)->observer();
-  Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
+  agents::Observer& observer = (*watch)->observer();
+  serve::Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   services.Follow(sampler, observer);
-  Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
-  for (const CollectorRow& row : CollectorTable()) {
+  serve::Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
   }
   services.AddMetrics(scraper);
-  MetricsHandler metrics(
+  serve::MetricsHandler metrics(
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
-  HttpServer server({.listen = options.listen, .tls = *tls, .guard = [&access](const HttpRequest& request) {
-                       return access.Refuse(request);
-                     }});
+  http::HttpServer server(
+      {.listen = options.listen, .tls = *tls, .guard = [&access](const http::HttpRequest& request) {
+         return access.Refuse(request);
+       }});
   AddRoutes(server, options, *token, metrics, sampler);
   services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
   if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
-  auto slots = SlotService::Start(options, sampler, services.recorder());
+  auto slots = run::SlotService::Start({options.procfs, options.socket}, sampler, services.recorder());
   if (!slots.ok()) return Fail(slots.status(), err);
 
-  spdlog::info("{}", VersionLine());
+  spdlog::info("{}", base::VersionLine());
   LogWhatIsThere(*sampler.Latest());
   spdlog::info("{}", token_told);
   services.Start();
-  GiveBackStartPages();
+  base::GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
   server.Stop();
@@ -224,4 +230,4 @@ int RunServe(const Options& options, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

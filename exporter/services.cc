@@ -5,29 +5,36 @@
 #include <string>
 #include <utility>
 
-#include "exporter/meta_collectable.h"
-#include "exporter/state_directory.h"
+#include "base/state_directory.h"
+#include "sessions/meta_collectable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
-using Tick = std::shared_ptr<const Observation>;
+using Tick = std::shared_ptr<const agents::Observation>;
+
+// The configuration's ledger, unless a flag switches it off.
+ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
+  ledger::LedgerConfig ledger = config.ledger;
+  ledger.enabled = ledger.enabled && !options.no_ledger;
+  return ledger;
+}
 
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 // Null, and a log line, where there is no place to keep it: evidence is then gathered anew after a restart.
-std::unique_ptr<LeakState> MakeLeakState(const Options& options, Observer& observer) {
+std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::Observer& observer) {
   if (options.leak_time_factor != 1) {
     spdlog::warn("a test: leak evidence takes time for {} times as long as it is, and is not kept",
                  options.leak_time_factor);
     return nullptr;
   }
-  const auto directory = OwnStateDirectory();
+  const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
     spdlog::info("leak evidence is not kept over restarts: {}", std::string(directory.status().message()));
     return nullptr;
   }
-  auto state = std::make_unique<LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
+  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
   state->Load();
   return state;
 }
@@ -38,17 +45,18 @@ Services::Services(const Options& options, const Config& config)
     : options_(options),
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
-      ledger_(LedgerService::Make(options, config.ledger, config.rules.rules())) {}
+      ledger_(ledger::LedgerService::Make(options.ledger_path, LedgerOf(options, config),
+                                          config.rules.rules())) {}
 
-void Services::Follow(Sampler& sampler, Observer& observer) {
+void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
 
-  meta_ = std::make_shared<MetaKeeper>(
-      std::make_unique<MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
+  meta_ = std::make_shared<sessions::MetaKeeper>(
+      std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
   sampler.AddListener([meta = meta_](const Tick& tick) { meta->Offer(tick); });
 
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs,
-                     [meta = meta_](const AgentSample& agent) { return meta->Latest(agent); });
+                     [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); });
   snapshots_->Follow(sampler);
 
   leak_state_ = MakeLeakState(options_, observer);
@@ -58,15 +66,15 @@ void Services::Follow(Sampler& sampler, Observer& observer) {
   ledger_->Follow(sampler);
 }
 
-void Services::AddMetrics(Scraper& scraper) {
+void Services::AddMetrics(serve::Scraper& scraper) {
   // What stands outside the table of collectors counts as on by default.
   if (options_.disable_default_collectors) return;
-  scraper.Add("agent_meta", std::make_shared<MetaCollectable>(meta_));
+  scraper.Add("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_));
   snapshots_->AddMetrics(scraper);
   ledger_->AddMetrics(scraper, !options_.disable_exporter_metrics);
 }
 
-void Services::AddRoutes(HttpServer& server, const BearerToken& token) {
+void Services::AddRoutes(http::HttpServer& server, const http::BearerToken& token) {
   ledger_->AddRoutes(server, token);
   snapshots_->AddRoute(server, token);
 }
@@ -82,4 +90,4 @@ void Services::Stop() {
   if (leak_state_ != nullptr) leak_state_->Finish();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -14,19 +14,19 @@
 #include <vector>
 
 #include "agents/observer.h"
-#include "exporter/bearer_token.h"
 #include "exporter/config.h"
-#include "exporter/exit_log.h"
-#include "exporter/http_server.h"
-#include "exporter/leak_state.h"
-#include "exporter/ledger_service.h"
 #include "exporter/options.h"
-#include "exporter/sampler.h"
-#include "exporter/scrape.h"
-#include "exporter/snapshot_service.h"
-#include "snapshot/meta_keeper.h"
+#include "http/bearer_token.h"
+#include "http/http_server.h"
+#include "ledger/ledger_service.h"
+#include "run/exit_log.h"
+#include "serve/leak_state.h"
+#include "serve/sampler.h"
+#include "serve/scrape.h"
+#include "sessions/meta_keeper.h"
+#include "snapshot/snapshot_service.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 class Services {
  public:
@@ -34,30 +34,30 @@ class Services {
   Services(const Options& options, const Config& config);
 
   // These three before the sampler's, the scraper's and the server's start. Follow starts threads.
-  void Follow(Sampler& sampler, Observer& observer);
-  void AddMetrics(Scraper& scraper);
-  void AddRoutes(HttpServer& server, const BearerToken& token);
+  void Follow(serve::Sampler& sampler, agents::Observer& observer);
+  void AddMetrics(serve::Scraper& scraper);
+  void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
 
   // Once all else runs.
   void Start();
   // After the sampler has stopped.
   void Stop();
 
-  const FlightRecorder& recorder() const { return exits_->recorder(); }
+  const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 
  private:
   const Options& options_;
-  const std::optional<SnapshotConfig> snapshot_config_;
-  std::vector<MetaOptions> meta_options_;
+  const std::optional<snapshot::SnapshotConfig> snapshot_config_;
+  std::vector<sessions::MetaOptions> meta_options_;
 
   // Shared with the sampler's listeners and with scrapes that come late.
-  std::shared_ptr<ExitLog> exits_ = std::make_shared<ExitLog>();
-  std::shared_ptr<MetaKeeper> meta_;
-  std::unique_ptr<LedgerService> ledger_;
-  std::optional<SnapshotService> snapshots_;
-  std::unique_ptr<LeakState> leak_state_;  // null: there is no place to keep it
+  std::shared_ptr<run::ExitLog> exits_ = std::make_shared<run::ExitLog>();
+  std::shared_ptr<sessions::MetaKeeper> meta_;
+  std::unique_ptr<ledger::LedgerService> ledger_;
+  std::optional<snapshot::SnapshotService> snapshots_;
+  std::unique_ptr<serve::LeakState> leak_state_;  // null: there is no place to keep it
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_SERVICES_H_

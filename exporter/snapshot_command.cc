@@ -17,22 +17,22 @@
 #include "absl/strings/str_join.h"
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
-#include "exporter/snapshot_config.h"
+#include "sessions/meta_reader.h"
 #include "snapshot/hooks.h"
-#include "snapshot/meta_reader.h"
+#include "snapshot/snapshot_config.h"
 #include "snapshot/snapshot_json.h"
 #include "snapshot/store.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 void Warn(const std::string& line, std::ostream& err) {
   err << "agent_exporter: warning: " << line << std::endl;
 }
 
-std::optional<AgentMeta> ReadMeta(const Observation& observation, const std::string& name,
-                                  MetaReader& reader) {
-  for (const AgentSample& agent : observation.agents) {
+std::optional<sessions::AgentMeta> ReadMeta(const agents::Observation& observation, const std::string& name,
+                                            sessions::MetaReader& reader) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name != name) continue;
     if (auto meta = reader.Read(agent)) return meta;
   }
@@ -40,7 +40,8 @@ std::optional<AgentMeta> ReadMeta(const Observation& observation, const std::str
 }
 
 // The exporter whose daemon takes snapshots into this directory: who wrote the last one, if it still runs.
-std::optional<pid_t> FindDaemon(const SnapshotStore& store, const std::string& agent, ProcessSource& source) {
+std::optional<pid_t> FindDaemon(const snapshot::SnapshotStore& store, const std::string& agent,
+                                kernel::ProcessSource& source) {
   const auto latest = store.ReadLatest(agent);
   if (!latest.ok()) return std::nullopt;
   const auto json = nlohmann::json::parse(*latest, nullptr, /*allow_exceptions=*/false);
@@ -52,9 +53,10 @@ std::optional<pid_t> FindDaemon(const SnapshotStore& store, const std::string& a
   return found.ok() && self.ok() && found->comm == self->comm ? std::optional(pid) : std::nullopt;
 }
 
-SnapshotAgent ConfiguredAgent(const SnapshotOptions& options, const SnapshotCommandOptions& command) {
-  SnapshotAgent agent{.name = command.agent};
-  for (const SnapshotAgent& configured : options.agents) {
+snapshot::SnapshotAgent ConfiguredAgent(const snapshot::SnapshotOptions& options,
+                                        const SnapshotCommandOptions& command) {
+  snapshot::SnapshotAgent agent{.name = command.agent};
+  for (const snapshot::SnapshotAgent& configured : options.agents) {
     if (configured.name == command.agent) agent = configured;
   }
   if (!command.session.empty()) agent.session = command.session;
@@ -62,53 +64,56 @@ SnapshotAgent ConfiguredAgent(const SnapshotOptions& options, const SnapshotComm
 }
 
 // A snapshot of nobody is one of the host alone; more likely the name is misspelt.
-void WarnOfUnknown(const Observation& observation, const std::string& name, std::ostream& err) {
+void WarnOfUnknown(const agents::Observation& observation, const std::string& name, std::ostream& err) {
   std::vector<std::string> names;
   names.reserve(observation.agents.size());
-  for (const AgentSample& agent : observation.agents) names.push_back(agent.name);
+  for (const agents::AgentSample& agent : observation.agents) names.push_back(agent.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   Warn(fmt::format("no agent called {} runs or is configured ({}); the snapshot is of the host alone", name,
                    names.empty() ? "none is known" : "known: " + absl::StrJoin(names, ", ")),
        err);
 }
 
-absl::StatusOr<StoredSnapshot> TakeSnapshot(const Options& options, std::ostream& err) {
+absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, std::ostream& err) {
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return config.status();
-  SnapshotOptions snapshot = config->snapshot ? config->snapshot->options : SnapshotOptions();
-  const std::vector<HookOptions> hooks =
-      config->snapshot ? config->snapshot->hooks : std::vector<HookOptions>();
-  MetaReader meta(config->meta, options.procfs, [&err](const std::string& line) { Warn(line, err); });
-  auto watch = Watch::Make({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+  snapshot::SnapshotOptions snapshot =
+      config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
+  const std::vector<snapshot::HookOptions> hooks =
+      config->snapshot ? config->snapshot->hooks : std::vector<snapshot::HookOptions>();
+  sessions::MetaReader meta(config->meta, options.procfs,
+                            [&err](const std::string& line) { Warn(line, err); });
+  auto watch = MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
   if (!watch.ok()) return watch.status();
   const auto observed = (*watch)->observer().Observe(true);
   if (!observed.ok()) return observed.status();
-  const Observation& observation = **observed;
+  const agents::Observation& observation = **observed;
   WarnOfUnknown(observation, options.snapshot.agent, err);
 
-  const RootedReader proc(options.procfs);
-  const ProbeResults probes = RunProbes({});
+  const kernel::RootedReader proc(options.procfs);
+  const snapshot::ProbeResults probes = snapshot::RunProbes({});
   for (const std::string& failure : probes.failures) Warn(failure, err);
-  const SnapshotAgent agent = ConfiguredAgent(snapshot, options.snapshot);
-  const AgentSample merged = MergedAgent(observation, agent.name);
+  const snapshot::SnapshotAgent agent = ConfiguredAgent(snapshot, options.snapshot);
+  const agents::AgentSample merged = snapshot::MergedAgent(observation, agent.name);
   const std::string& flag =
       options.snapshot.short_dir.empty() ? options.snapshot.dir : options.snapshot.short_dir;
-  const SnapshotStore store({.dir = SnapshotDir(flag, snapshot.dir)});
+  const snapshot::SnapshotStore store({.dir = snapshot::SnapshotDir(flag, snapshot.dir)});
   auto stored = store.Write(
       agent.name,
-      MakeSnapshot({.observation = observation,
-                    .agent = merged,
-                    .session = agent.session,
-                    .probes = probes,
-                    .names = snapshot.names,
-                    .sidecars = LookAtSidecars(agent.sidecars, observation, merged.processes, proc),
-                    .meta = ReadMeta(observation, agent.name, meta),
-                    .daemon = FindDaemon(store, agent.name, (*watch)->source()),
-                    .host = HostName()}),
+      snapshot::MakeSnapshot(
+          {.observation = observation,
+           .agent = merged,
+           .session = agent.session,
+           .probes = probes,
+           .names = snapshot.names,
+           .sidecars = snapshot::LookAtSidecars(agent.sidecars, observation, merged.processes, proc),
+           .meta = ReadMeta(observation, agent.name, meta),
+           .daemon = FindDaemon(store, agent.name, (*watch)->source()),
+           .host = snapshot::HostName()}),
       options.snapshot.no_diff ? std::nullopt : std::optional(snapshot.diff));
   if (stored.ok() && stored->diff) {
     // The daemon, if there is one, compares with this snapshot next: only we can tell of the change.
-    HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
+    snapshot::HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
     pool.Notify(agent.name, *stored->diff, stored->snapshot);
     pool.WaitUntilIdle();
   }
@@ -136,7 +141,7 @@ int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err) {
   const auto stored = TakeSnapshot(options, err);
   if (!stored.ok()) return Fail(stored.status(), err);
   if (options.snapshot.print) {
-    out << SnapshotText(stored->snapshot);
+    out << snapshot::SnapshotText(stored->snapshot);
     return 0;
   }
   const auto& fields = stored->snapshot["diff_fields"];
@@ -147,4 +152,4 @@ int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -11,7 +11,7 @@ namespace CLI {
 class App;
 }
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct SnapshotCommandOptions {
   std::string dir;        // --snapshot.dir, for serve too; empty: as configured, or the default
@@ -25,6 +25,6 @@ struct SnapshotCommandOptions {
 // Adds the command with its flags to the program's, and --snapshot.dir to the program itself.
 CLI::App* AddSnapshotCommand(CLI::App& app, SnapshotCommandOptions& options);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_SNAPSHOT_COMMAND_H_

@@ -12,12 +12,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "agents/label_value.h"
 #include "agents/resource_names.h"
+#include "base/label_value.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 constexpr std::chrono::milliseconds kRatioSpan{400};
@@ -50,47 +50,48 @@ struct Summary {
   Figure self_resident, tree_resident, self_fds, self_max_fds, tree_fds;
 };
 
-Summary Summarise(const AgentSample& agent) {
+Summary Summarise(const agents::AgentSample& agent) {
   Summary s;
-  const auto any = [](const ProcessSample&) { return true; };
-  const auto rss = [](const ProcessSample& p) { return p.usage.resident_bytes; };
-  const auto fds = [](const ProcessSample& p) { return p.usage.open_fds; };
-  s.instances = Instances(agent);
+  const auto any = [](const agents::ProcessSample&) { return true; };
+  const auto rss = [](const agents::ProcessSample& p) { return p.usage.resident_bytes; };
+  const auto fds = [](const agents::ProcessSample& p) { return p.usage.open_fds; };
+  s.instances = collectors::Instances(agent);
   s.processes = agent.processes.size();
-  for (const ProcessSample& process : agent.processes) {
+  for (const agents::ProcessSample& process : agent.processes) {
     s.cpu_ratio += process.cpu_ratio;
     const bool zombie = process.state == 'Z';
     s.zombies += zombie ? 1 : 0;
     s.children += process.direct_child && !zombie ? 1 : 0;
     s.orphans += process.orphan && !zombie ? 1 : 0;
-    if (IsLiveRoot(process)) s.uptime = std::max(s.uptime, process.age_seconds);
+    if (collectors::IsLiveRoot(process)) s.uptime = std::max(s.uptime, process.age_seconds);
   }
   if (!agent.processes.empty()) {
-    s.tree_resident = SumOver(agent, any, rss);
-    s.tree_fds = SumOver(agent, any, fds);
+    s.tree_resident = collectors::SumOver(agent, any, rss);
+    s.tree_fds = collectors::SumOver(agent, any, fds);
   }
   if (s.instances > 0) {
-    s.self_resident = SumOver(agent, IsRoot, rss);
-    s.self_fds = SumOver(agent, IsRoot, fds);
-    s.self_max_fds = SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.limits.open_files; });
+    s.self_resident = collectors::SumOver(agent, collectors::IsRoot, rss);
+    s.self_fds = collectors::SumOver(agent, collectors::IsRoot, fds);
+    s.self_max_fds = collectors::SumOver(agent, collectors::IsRoot,
+                                         [](const agents::ProcessSample& p) { return p.limits.open_files; });
   }
   return s;
 }
 
-std::string NearestLimit(const AgentSample& agent) {
+std::string NearestLimit(const agents::AgentSample& agent) {
   const auto tightest = std::max_element(agent.resources.begin(), agent.resources.end(),
                                          [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
   if (tightest == agent.resources.end()) return kAbsent;
   return absl::StrFormat("%s %.0f%%", Name(tightest->resource), tightest->ratio() * 100);
 }
 
-std::string FullName(const AgentSample& agent) {
+std::string FullName(const agents::AgentSample& agent) {
   std::string name = agent.name;
   if (!agent.slot.empty()) absl::StrAppend(&name, "/", agent.slot);
   return name;
 }
 
-std::vector<std::string> Row(const AgentSample& agent) {
+std::vector<std::string> Row(const agents::AgentSample& agent) {
   const Summary s = Summarise(agent);
   return {FullName(agent),
           s.instances > 0 ? "up" : "down",
@@ -123,11 +124,11 @@ std::string Printable(std::string text) {
 
 }  // namespace
 
-std::string StatusTable(const Observation& observation) {
+std::string StatusTable(const agents::Observation& observation) {
   std::vector<std::vector<std::string>> rows = {{"AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE",
                                                  "FDS/MAX", "TREE FDS", "CHILDREN", "ORPHANS", "ZOMBIES",
                                                  "UPTIME", "NEAREST LIMIT"}};
-  for (const AgentSample& agent : observation.agents) rows.push_back(Row(agent));
+  for (const agents::AgentSample& agent : observation.agents) rows.push_back(Row(agent));
   if (rows.size() == 1) {
     return "No agent runs now. Well-known agents are found by themselves; your own need a rule in "
            "--config.file.\n";
@@ -149,9 +150,9 @@ std::string StatusTable(const Observation& observation) {
   return table;
 }
 
-std::string StatusJson(const Observation& observation) {
+std::string StatusJson(const agents::Observation& observation) {
   nlohmann::ordered_json agents = nlohmann::ordered_json::array();
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     const Summary s = Summarise(agent);
     nlohmann::ordered_json entry = {
         {"agent", agent.name}, {"up", s.instances > 0}, {"instances", s.instances}};
@@ -172,13 +173,13 @@ std::string StatusJson(const Observation& observation) {
     entry["orphans"] = s.orphans;
     entry["zombies"] = s.zombies;
     if (s.instances > 0) entry["uptime_seconds"] = std::floor(s.uptime);
-    for (const ProcessSample& process : agent.processes) {
+    for (const agents::ProcessSample& process : agent.processes) {
       nlohmann::ordered_json row = {{"pid", process.key.pid},
                                     {"ppid", process.ppid},
-                                    {"comm", LabelValue(process.comm)},
-                                    {"role", IsRoot(process)  ? "root"
-                                             : process.orphan ? "orphan"
-                                                              : "descendant"},
+                                    {"comm", base::LabelValue(process.comm)},
+                                    {"role", collectors::IsRoot(process) ? "root"
+                                             : process.orphan            ? "orphan"
+                                                                         : "descendant"},
                                     {"state", std::string(1, process.state)}};
       if (process.usage.resident_bytes) row["resident_memory_bytes"] = *process.usage.resident_bytes;
       if (process.usage.open_fds) row["open_fds"] = *process.usage.open_fds;
@@ -205,4 +206,4 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -8,19 +8,19 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "exporter/bearer_token.h"
 #include "exporter/options.h"
+#include "http/bearer_token.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 // For serve, which makes one where there is none, and in *told what the log should say of it. Without a place
 // to keep one the guarded routes let nobody in and all else works: only a file that was asked for by name
 // must be right.
-absl::StatusOr<BearerToken> MakeToken(const Options& options, std::string* told);
+absl::StatusOr<http::BearerToken> MakeToken(const Options& options, std::string* told);
 
 // The one that serve made. FailedPrecondition says how to come by it.
-absl::StatusOr<BearerToken> FindToken(const Options& options);
+absl::StatusOr<http::BearerToken> FindToken(const Options& options);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_TOKEN_FILE_H_

@@ -11,13 +11,14 @@
 #include "collectors/family.h"
 #include "exporter/commands.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
-absl::StatusOr<const AgentSample*> Pick(const Observation& observation, const std::string& name) {
-  std::vector<const AgentSample*> running;
-  for (const AgentSample& agent : observation.agents) {
-    if (Instances(agent) > 0 && (name.empty() || agent.name == name)) running.push_back(&agent);
+absl::StatusOr<const agents::AgentSample*> Pick(const agents::Observation& observation,
+                                                const std::string& name) {
+  std::vector<const agents::AgentSample*> running;
+  for (const agents::AgentSample& agent : observation.agents) {
+    if (collectors::Instances(agent) > 0 && (name.empty() || agent.name == name)) running.push_back(&agent);
   }
   if (running.size() == 1) return running[0];
   if (running.empty()) {
@@ -28,26 +29,34 @@ absl::StatusOr<const AgentSample*> Pick(const Observation& observation, const st
   return absl::InvalidArgumentError(absl::StrCat(
       "several agents run: ",
       absl::StrJoin(running, ", ",
-                    [](std::string* out, const AgentSample* agent) { out->append(agent->name); }),
+                    [](std::string* out, const agents::AgentSample* agent) { out->append(agent->name); }),
       "; pick one with --agent"));
 }
 
 }  // namespace
 
-std::string TraitsJson(const AgentSample& agent) {
+std::string TraitsJson(const agents::AgentSample& agent) {
   nlohmann::ordered_json self;
   const auto put = [&self](const char* key, std::optional<uint64_t> value) {
     if (value) self[key] = *value;
   };
-  const auto child = [](const ProcessSample& p) { return p.direct_child; };
-  put("rss_bytes", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.resident_bytes; }));
-  put("vsz_bytes", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.virtual_bytes; }));
-  put("threads",
-      SumOver(agent, IsRoot, [](const ProcessSample& p) { return std::optional<uint64_t>(p.threads); }));
-  put("open_fds", SumOver(agent, IsRoot, [](const ProcessSample& p) { return p.usage.open_fds; }));
-  put("descendants", SumOver(agent, child, [](const ProcessSample&) { return std::optional<uint64_t>(1); }));
-  put("descendant_open_fds", SumOver(agent, child, [](const ProcessSample& p) { return p.usage.open_fds; }));
-  const auto oldest = std::find_if(agent.processes.begin(), agent.processes.end(), IsLiveRoot);
+  const auto child = [](const agents::ProcessSample& p) { return p.direct_child; };
+  put("rss_bytes", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
+        return p.usage.resident_bytes;
+      }));
+  put("vsz_bytes", collectors::SumOver(agent, collectors::IsRoot,
+                                       [](const agents::ProcessSample& p) { return p.usage.virtual_bytes; }));
+  put("threads", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
+        return std::optional<uint64_t>(p.threads);
+      }));
+  put("open_fds", collectors::SumOver(agent, collectors::IsRoot,
+                                      [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
+  put("descendants", collectors::SumOver(agent, child, [](const agents::ProcessSample&) {
+        return std::optional<uint64_t>(1);
+      }));
+  put("descendant_open_fds",
+      collectors::SumOver(agent, child, [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
+  const auto oldest = std::find_if(agent.processes.begin(), agent.processes.end(), collectors::IsLiveRoot);
   if (oldest != agent.processes.end()) self["uptime_secs"] = static_cast<uint64_t>(oldest->age_seconds);
   return nlohmann::ordered_json{{"agent", agent.name}, {"agent_self", std::move(self)}}.dump(
              2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
@@ -65,4 +74,4 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   return 0;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

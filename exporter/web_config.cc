@@ -6,14 +6,14 @@
 
 #include <utility>
 
-#include "agents/label_value.h"
 #include "agents/rules_yaml.h"
-#include "exporter/basic_auth.h"
+#include "base/label_value.h"
+#include "base/user_file.h"
+#include "base/yaml.h"
 #include "exporter/config.h"
-#include "exporter/user_file.h"
-#include "exporter/yaml_values.h"
+#include "http/basic_auth.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 // Paths as exporter-toolkit takes them: from the folder of the file.
@@ -25,7 +25,7 @@ std::string Resolve(const std::string& path, const std::string& file) {
 
 absl::Status ReadPath(const YAML::Node& node, const std::string& file, const char* key, std::string* path) {
   if (!node[key].IsDefined()) return absl::OkStatus();
-  auto text = YamlText(node[key], file, key);
+  auto text = base::YamlText(node[key], file, key);
   if (!text.ok()) return text.status();
   *path = Resolve(*text, file);
   return absl::OkStatus();
@@ -44,52 +44,53 @@ absl::Status ReadChoice(const YAML::Node& node, const std::string& file, const c
     }
     known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
   }
-  return YamlError(chosen, file, fmt::format("{} must be one of {}", key, known));
+  return base::YamlError(chosen, file, fmt::format("{} must be one of {}", key, known));
 }
 
-absl::Status CheckClientCa(const YAML::Node& node, const std::string& file, const TlsOptions& tls) {
-  const bool verified = tls.client_certificate == ClientCertificate::kVerified ||
-                        tls.client_certificate == ClientCertificate::kVerifiedIfGiven;
+absl::Status CheckClientCa(const YAML::Node& node, const std::string& file, const http::TlsOptions& tls) {
+  const bool verified = tls.client_certificate == http::ClientCertificate::kVerified ||
+                        tls.client_certificate == http::ClientCertificate::kVerifiedIfGiven;
   if (verified && tls.client_ca_file.empty()) {
-    return YamlError(node["client_auth_type"], file,
-                     "client_auth_type needs client_ca_file: to check against");
+    return base::YamlError(node["client_auth_type"], file,
+                           "client_auth_type needs client_ca_file: to check against");
   }
   // Who gives a CA wants clients checked.
   if (!verified && !tls.client_ca_file.empty()) {
-    return YamlError(node["client_ca_file"], file,
-                     "client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
-                     "VerifyClientCertIfGiven; set one of them");
+    return base::YamlError(node["client_ca_file"], file,
+                           "client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
+                           "VerifyClientCertIfGiven; set one of them");
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<TlsOptions> ReadTls(const YAML::Node& node, const std::string& file) {
+absl::StatusOr<http::TlsOptions> ReadTls(const YAML::Node& node, const std::string& file) {
   if (!node.IsMap()) {
-    return YamlError(node, file, "tls_server_config must be a map; write cert_file: and key_file: below it");
+    return base::YamlError(node, file,
+                           "tls_server_config must be a map; write cert_file: and key_file: below it");
   }
-  if (absl::Status status = CheckYamlKeys(
+  if (absl::Status status = base::CheckYamlKeys(
           node, file, {"cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version"});
       !status.ok()) {
     return status;
   }
-  TlsOptions tls;
+  http::TlsOptions tls;
   for (const auto& [key, path] : {std::pair<const char*, std::string*>{"cert_file", &tls.cert_file},
                                   {"key_file", &tls.key_file},
                                   {"client_ca_file", &tls.client_ca_file}}) {
     if (absl::Status status = ReadPath(node, file, key, path); !status.ok()) return status;
   }
   if (tls.cert_file.empty() || tls.key_file.empty()) {
-    return YamlError(node, file, "tls_server_config needs both cert_file: and key_file:");
+    return base::YamlError(node, file, "tls_server_config needs both cert_file: and key_file:");
   }
-  absl::Status status =
-      ReadChoice<ClientCertificate>(node, file, "client_auth_type",
-                                    {{"NoClientCert", ClientCertificate::kNone},
-                                     {"RequestClientCert", ClientCertificate::kRequested},
-                                     {"RequireAnyClientCert", ClientCertificate::kRequired},
-                                     {"RequireClientCert", ClientCertificate::kRequired},
-                                     {"VerifyClientCertIfGiven", ClientCertificate::kVerifiedIfGiven},
-                                     {"RequireAndVerifyClientCert", ClientCertificate::kVerified}},
-                                    &tls.client_certificate);
+  absl::Status status = ReadChoice<http::ClientCertificate>(
+      node, file, "client_auth_type",
+      {{"NoClientCert", http::ClientCertificate::kNone},
+       {"RequestClientCert", http::ClientCertificate::kRequested},
+       {"RequireAnyClientCert", http::ClientCertificate::kRequired},
+       {"RequireClientCert", http::ClientCertificate::kRequired},
+       {"VerifyClientCertIfGiven", http::ClientCertificate::kVerifiedIfGiven},
+       {"RequireAndVerifyClientCert", http::ClientCertificate::kVerified}},
+      &tls.client_certificate);
   if (status.ok()) status = CheckClientCa(node, file, tls);
   if (status.ok()) {
     status = ReadChoice<int>(node, file, "min_version",
@@ -107,23 +108,24 @@ absl::StatusOr<std::map<std::string, std::string>> ReadUsers(const YAML::Node& n
                                                              const std::string& file) {
   std::map<std::string, std::string> users;
   if (!node.IsMap())
-    return YamlError(node, file, "basic_auth_users must be a map of names and bcrypt hashes");
+    return base::YamlError(node, file, "basic_auth_users must be a map of names and bcrypt hashes");
   for (const auto& entry : node) {
-    auto name = YamlText(entry.first, file, "a user's name");
+    auto name = base::YamlText(entry.first, file, "a user's name");
     if (!name.ok()) return name.status();
     if (name->find(':') != std::string::npos) {
-      return YamlError(
+      return base::YamlError(
           entry.first, file,
-          fmt::format("user {} has a colon in its name, which HTTP cannot carry", Quoted(*name)));
+          fmt::format("user {} has a colon in its name, which HTTP cannot carry", base::Quoted(*name)));
     }
-    if (!entry.second.IsScalar() || !IsBcryptHash(entry.second.Scalar())) {
-      return YamlError(
+    if (!entry.second.IsScalar() || !http::IsBcryptHash(entry.second.Scalar())) {
+      return base::YamlError(
           entry.second, file,
           fmt::format("the password of user {} is no bcrypt hash; make one: htpasswd -nBC 10 \"\"",
-                      Quoted(*name)));
+                      base::Quoted(*name)));
     }
     if (!users.emplace(*name, entry.second.Scalar()).second) {
-      return YamlError(entry.first, file, fmt::format("user {} is here twice; remove one", Quoted(*name)));
+      return base::YamlError(entry.first, file,
+                             fmt::format("user {} is here twice; remove one", base::Quoted(*name)));
     }
   }
   return users;
@@ -133,9 +135,9 @@ absl::StatusOr<WebConfig> FromYaml(const YAML::Node& root, const std::string& fi
   WebConfig config;
   if (!root.IsDefined() || root.IsNull()) return config;
   if (!root.IsMap()) {
-    return YamlError(root, file, "the file must be a map with tls_server_config: or basic_auth_users:");
+    return base::YamlError(root, file, "the file must be a map with tls_server_config: or basic_auth_users:");
   }
-  if (absl::Status status = CheckYamlKeys(root, file, {"tls_server_config", "basic_auth_users"});
+  if (absl::Status status = base::CheckYamlKeys(root, file, {"tls_server_config", "basic_auth_users"});
       !status.ok()) {
     return status;
   }
@@ -158,15 +160,15 @@ absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::strin
   try {
     return FromYaml(YAML::Load(std::string(text)), file);
   } catch (const YAML::Exception& error) {
-    return YamlSyntaxError(file, error);
+    return base::YamlSyntaxError(file, error);
   }
 }
 
 absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path) {
   if (path.empty()) return WebConfig();
-  auto text = ReadUserFile("the configuration file", path);
+  auto text = base::ReadUserFile("the configuration file", path);
   if (!text.ok()) return text.status();
   return ParseWebConfig(*text, path);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

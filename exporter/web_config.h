@@ -26,12 +26,12 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "exporter/tls.h"
+#include "http/tls.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 
 struct WebConfig {
-  std::optional<TlsOptions> tls;             // empty: plain HTTP
+  std::optional<http::TlsOptions> tls;       // empty: plain HTTP
   std::map<std::string, std::string> users;  // name: bcrypt hash; empty: nobody is asked
 };
 
@@ -41,6 +41,6 @@ absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::strin
 // Reads and parses `path`; an empty path gives plain HTTP for everybody.
 absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter
 
 #endif  // AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_

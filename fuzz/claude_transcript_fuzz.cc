@@ -9,12 +9,12 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "agents/label_value.h"
-#include "kernel/descriptor.h"
-#include "snapshot/claude_transcript.h"
-#include "snapshot/meta.h"
+#include "base/descriptor.h"
+#include "base/label_value.h"
+#include "sessions/claude_transcript.h"
+#include "sessions/meta.h"
 
-namespace agent_exporter {
+namespace agent_exporter::fuzz {
 namespace {
 
 void Require(bool condition, const char* what) {
@@ -25,45 +25,46 @@ void Require(bool condition, const char* what) {
 
 // A name that may become a label: short and valid UTF-8, which LabelValue leaves as it is.
 void RequireName(const std::string& name) {
-  Require(name.size() <= 128 && LabelValue(name) == name, "a name is too long or not UTF-8");
+  Require(name.size() <= 128 && base::LabelValue(name) == name, "a name is too long or not UTF-8");
 }
 
-void RequireSane(const ClaudeSession& session) {
+void RequireSane(const sessions::ClaudeSession& session) {
   for (const auto* name : {&session.model, &session.current_tool}) {
     if (*name) RequireName(**name);
   }
   for (const std::string& action : session.recent_actions) RequireName(action);
-  Require(session.recent_actions.size() <= kMaxActions, "too many actions");
+  Require(session.recent_actions.size() <= sessions::kMaxActions, "too many actions");
   Require(!session.last_activity || session.last_activity->size() <= 40, "a time stamp is too long");
   Require(session.context_tokens.value_or(0) <= 3'000'000'000, "impossibly many tokens");
 }
 
 void Fuzz(std::string_view data) {
   if (data.size() < 2) return;
-  const TailLimits limits{.bytes = 16u << (static_cast<uint8_t>(data[0]) % 20),
-                          .line = size_t{16} << (static_cast<uint8_t>(data[1]) % 17)};
+  const sessions::TailLimits limits{.bytes = 16u << (static_cast<uint8_t>(data[0]) % 20),
+                                    .line = size_t{16} << (static_cast<uint8_t>(data[1]) % 17)};
   data.remove_prefix(2);
-  const Descriptor file(::memfd_create("transcript", MFD_CLOEXEC));
+  const base::Descriptor file(::memfd_create("transcript", MFD_CLOEXEC));
   Require(::write(file.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()),
           "no memory file");
 
-  for (const TailLimits& limit : {limits, TailLimits()}) {
-    const auto session = ReadClaudeTranscript(file.get(), data.size(), limit);
+  for (const sessions::TailLimits& limit : {limits, sessions::TailLimits()}) {
+    const auto session = sessions::ReadClaudeTranscript(file.get(), data.size(), limit);
     Require(session.ok(), "a file that does not change cannot be read");
     RequireSane(*session);
     // The same again: nothing depends on what was in memory.
-    Require(*ReadClaudeTranscript(file.get(), data.size(), limit) == *session, "two readings differ");
+    Require(*sessions::ReadClaudeTranscript(file.get(), data.size(), limit) == *session,
+            "two readings differ");
   }
-  if (const auto meta = ParseAgentMeta(data); meta.ok()) {
+  if (const auto meta = sessions::ParseAgentMeta(data); meta.ok()) {
     if (meta->model) RequireName(*meta->model);
     Require(meta->context_pct.value_or(0) >= 0 && meta->context_pct.value_or(0) <= 100, "no percentage");
   }
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  agent_exporter::Fuzz({reinterpret_cast<const char*>(data), size});
+  agent_exporter::fuzz::Fuzz({reinterpret_cast<const char*>(data), size});
   return 0;
 }

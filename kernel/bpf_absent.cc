@@ -2,7 +2,7 @@
 
 #include "kernel/bpf_makers.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 absl::Status CheckBpf() { return absl::UnimplementedError("this agent_exporter was built without BPF"); }
 
@@ -12,4 +12,4 @@ absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<Pro
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long) { return CheckBpf(); }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

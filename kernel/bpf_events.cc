@@ -8,13 +8,13 @@
 #include <memory>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "events.skel.h"
 #include "kernel/bpf/records.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/bpf_makers.h"
-#include "kernel/descriptor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 class BpfEvents final : public ProcessEvents {
@@ -60,7 +60,7 @@ class BpfEvents final : public ProcessEvents {
  private:
   // Reading the iterator to its end is what runs the program on every task.
   absl::Status RunMark() {
-    const Descriptor iterator(bpf_iter_create(bpf_link__fd(mark_)));
+    const base::Descriptor iterator(bpf_iter_create(bpf_link__fd(mark_)));
     if (iterator.get() < 0) return BpfStatus(errno, "marking processes");
     char marked[4096];
     ssize_t got = 0;
@@ -136,4 +136,4 @@ absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long clk_tck) {
   return events;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

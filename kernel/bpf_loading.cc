@@ -8,10 +8,11 @@
 #include <cstdio>
 #include <string>
 
+#include "base/errno_status.h"
 #include "kernel/bpf_makers.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 thread_local char last_message[512];
@@ -35,7 +36,7 @@ std::string_view LastLibbpfMessage() {
 }
 
 absl::Status BpfStatus(int error, std::string_view what) {
-  absl::Status status = ErrnoStatus(error, what);
+  absl::Status status = base::ErrnoStatus(error, what);
   if (LastLibbpfMessage().empty()) return status;
   return absl::Status(status.code(),
                       std::string(status.message()) + " (" + std::string(LastLibbpfMessage()) + ")");
@@ -66,4 +67,4 @@ absl::Status CheckBpf() {
   return absl::OkStatus();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // libbpf prints to stderr unless told otherwise; our callers get a Status. The last line it would have
 // printed is in LastLibbpfMessage.
@@ -29,6 +29,6 @@ CpuTimes SplitRuntime(uint64_t runtime_ns, uint64_t utime_ns, uint64_t stime_ns)
 // Nanoseconds since boot in clock ticks, as field 22 of /proc/<pid>/stat counts.
 uint64_t StartTicks(uint64_t start_ns, long clk_tck);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_BPF_LOADING_H_

@@ -17,7 +17,7 @@
 #include "kernel/process_source.h"
 #include "kernel/procfs_source.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // A source that reads all processes in one loop inside the kernel. `procfs` serves what that loop is no gain
 // for: single processes, and descriptor tables too large to count in BPF.
@@ -29,6 +29,6 @@ absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long clk_tck);
 // The reason why BPF cannot be used by this process here, or ok. Loads nothing.
 absl::Status CheckBpf();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_BPF_MAKERS_H_

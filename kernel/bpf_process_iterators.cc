@@ -7,23 +7,24 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "base/errno_status.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr const char* kWhat = "bpf iterator of one process";
 
-absl::StatusOr<Descriptor> Pass(const Descriptor& link) {
-  Descriptor pass(bpf_iter_create(link.get()));
-  if (!pass.ok()) return ErrnoStatus(errno, kWhat);
+absl::StatusOr<base::Descriptor> Pass(const base::Descriptor& link) {
+  base::Descriptor pass(bpf_iter_create(link.get()));
+  if (!pass.ok()) return base::ErrnoStatus(errno, kWhat);
   return pass;
 }
 
 }  // namespace
 
-absl::StatusOr<Descriptor> ProcessIterators::Link(pid_t pid) {
+absl::StatusOr<base::Descriptor> ProcessIterators::Link(pid_t pid) {
   if (!supported_) return absl::UnimplementedError(kWhat);
   bpf_iter_link_info which{};
   which.task.pid = static_cast<__u32>(pid);
@@ -31,18 +32,18 @@ absl::StatusOr<Descriptor> ProcessIterators::Link(pid_t pid) {
   options.sz = sizeof(options);
   options.iter_info = &which;
   options.iter_info_len = sizeof(which);
-  Descriptor link(bpf_link_create(program_fd_, 0, BPF_TRACE_ITER, &options));
+  base::Descriptor link(bpf_link_create(program_fd_, 0, BPF_TRACE_ITER, &options));
   if (link.ok()) return link;
   // Older kernels know less of bpf_iter_link_info and say so with one of these.
   supported_ = errno != E2BIG && errno != EINVAL && errno != EPERM;
-  return supported_ ? ErrnoStatus(errno, kWhat) : absl::UnimplementedError(kWhat);
+  return supported_ ? base::ErrnoStatus(errno, kWhat) : absl::UnimplementedError(kWhat);
 }
 
-absl::StatusOr<Descriptor> ProcessIterators::Open(pid_t pid, bool hold) {
+absl::StatusOr<base::Descriptor> ProcessIterators::Open(pid_t pid, bool hold) {
   if (const auto held = links_.find(pid); held != links_.end()) return Pass(held->second);
-  absl::StatusOr<Descriptor> link = Link(pid);
+  absl::StatusOr<base::Descriptor> link = Link(pid);
   if (!link.ok()) return link;
-  absl::StatusOr<Descriptor> pass = Pass(*link);
+  absl::StatusOr<base::Descriptor> pass = Pass(*link);
   if (hold && pass.ok() && links_.size() < max_held_) links_.emplace(pid, *std::move(link));
   return pass;
 }
@@ -54,4 +55,4 @@ void ProcessIterators::KeepOnly(absl::Span<const ProcessKey> keys) {
   absl::erase_if(links_, [&wanted](const auto& link) { return !wanted.contains(link.first); });
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -14,10 +14,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class ProcessIterators {
  public:
@@ -27,21 +27,21 @@ class ProcessIterators {
   // A new pass over the threads of whoever has this pid now; nothing is read from it when nobody has. `hold`:
   // it will be asked for again, and the caller forgets it when it is gone. Unimplemented, from the first call
   // on, where the kernel does not have such iterators or does not let us.
-  absl::StatusOr<Descriptor> Open(pid_t pid, bool hold);
+  absl::StatusOr<base::Descriptor> Open(pid_t pid, bool hold);
 
   void Forget(pid_t pid) { links_.erase(pid); }
   // Forgets all but these: who ended between two looks is asked for no more, and nobody says so.
   void KeepOnly(absl::Span<const ProcessKey> keys);
 
  private:
-  absl::StatusOr<Descriptor> Link(pid_t pid);
+  absl::StatusOr<base::Descriptor> Link(pid_t pid);
 
   const int program_fd_;
   const size_t max_held_;
   bool supported_ = true;
-  absl::flat_hash_map<pid_t, Descriptor> links_;
+  absl::flat_hash_map<pid_t, base::Descriptor> links_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_BPF_PROCESS_ITERATORS_H_

@@ -12,14 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "kernel/bpf/records.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/bpf_makers.h"
 #include "kernel/bpf_process_iterators.h"
-#include "kernel/descriptor.h"
 #include "snapshot.skel.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr uint32_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
@@ -69,7 +69,7 @@ class BpfSource final : public ProcessSource {
 
   absl::Status ReadAll(std::vector<ProcessStat>* rows) override {
     current_ = false;
-    const Descriptor pass(bpf_iter_create(bpf_link__fd(link_)));
+    const base::Descriptor pass(bpf_iter_create(bpf_link__fd(link_)));
     if (!pass.ok()) return BpfStatus(errno, "bpf task iterator");
     records_.clear();
     threads_.clear();
@@ -140,7 +140,7 @@ class BpfSource final : public ProcessSource {
 
  private:
   // Appends what one pass tells: processes to *processes, their further threads to threads_.
-  absl::Status ReadRecords(const Descriptor& pass, std::vector<ae_process>* processes) {
+  absl::Status ReadRecords(const base::Descriptor& pass, std::vector<ae_process>* processes) {
     size_t filled = 0;
     while (true) {
       const ssize_t got = read(pass.get(), buffer_ + filled, sizeof(buffer_) - filled);
@@ -157,7 +157,7 @@ class BpfSource final : public ProcessSource {
 
   // Unimplemented: this kernel cannot; ok without a record: nobody has this pid.
   absl::Status ReadProcess(pid_t pid, bool hold, std::vector<ae_process>* processes) {
-    const absl::StatusOr<Descriptor> pass = iterators_.Open(pid, hold);
+    const absl::StatusOr<base::Descriptor> pass = iterators_.Open(pid, hold);
     if (!pass.ok()) return pass.status();
     const size_t before = processes->size();
     absl::Status status = ReadRecords(*pass, processes);
@@ -308,4 +308,4 @@ absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<Pro
   return std::make_unique<BpfSource>(skeleton, link, std::move(procfs), clk_tck);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -9,7 +9,7 @@
 #include "kernel/parse_host.h"
 #include "kernel/parse_process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 // v1 spells "no limit" as the largest page counter, LONG_MAX rounded down to a page (mm/page_counter.c).
@@ -132,4 +132,4 @@ std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership
   return std::nullopt;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -14,7 +14,7 @@
 
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // One limited resource of one group on the way from a process' own group up to the root.
 struct CgroupLimit {
@@ -54,6 +54,6 @@ class CgroupReader {
   std::string buffer_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_CGROUP_H_

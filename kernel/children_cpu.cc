@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 // Zombies of one parent that are remembered: older ones are a leak, seldom waited for, and each is asked for
@@ -123,4 +123,4 @@ void ChildrenCpu::Weigh(double least, Account& account) const {
   account.variance = std::max(account.variance, std::min(off * off, ticks_variance_));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -25,7 +25,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // A process that ended and will be waited for.
 struct EndedChild {
@@ -81,6 +81,6 @@ class ChildrenCpu {
   absl::flat_hash_map<pid_t, Account> accounts_;  // of parents
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_CHILDREN_CPU_H_

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Calls visit(name) for every entry, with "." and "..", names as C strings that live until the next call. The
 // buffer must not be empty. Returns 0, or the errno of the call that failed.
@@ -34,6 +34,6 @@ int ForEachEntry(int dir_fd, std::string* buffer, Visit visit) {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_DIRECTORY_H_

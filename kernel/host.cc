@@ -5,7 +5,7 @@
 
 #include "kernel/parse_host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 HostSample HostReader::Read() {
   HostSample sample;
@@ -46,4 +46,4 @@ absl::StatusOr<uint64_t> ReadBootTime(const RootedReader& proc) {
   return ParseKeyedNumber(*text, "btime");
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

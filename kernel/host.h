@@ -16,7 +16,7 @@
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Bytes. free is MemAvailable, or MemFree on kernels before 3.14 that lack it; used = total - free.
 struct HostMemory {
@@ -67,6 +67,6 @@ class HostReader {
 // stamps.
 absl::StatusOr<uint64_t> ReadBootTime(const RootedReader& proc);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_HOST_H_

@@ -15,19 +15,19 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "base/descriptor.h"
 #include "kernel/children_cpu.h"
-#include "kernel/descriptor.h"
 #include "kernel/parse_process.h"
 #include "kernel/proc_connector.h"
 #include "kernel/taskstats.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 // Whether the last thread of `pid` is gone. Also true of a process that was reaped; a pid that was handed out
 // again reads as not ended, until the fork that took it is seen.
 bool HasEnded(pid_t pid) {
-  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  const base::Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!process.ok()) return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
   pollfd ended{process.get(), POLLIN, 0};
   return poll(&ended, 1, 0) != 0;
@@ -306,4 +306,4 @@ absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(const RootedRea
 
 absl::Status CheckTaskstats() { return Taskstats::Open(kNetlinkReceiveBuffer).status(); }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

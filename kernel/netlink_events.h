@@ -32,7 +32,7 @@
 #include "kernel/process_events.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Bytes asked of the kernel for events between two drains, of each of its two sockets: 20,000 events, 7,000
 // ends of threads (measured on 6.18).
@@ -52,6 +52,6 @@ absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(
 // MakeNetlinkEvents.
 absl::Status CheckTaskstats();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_NETLINK_EVENTS_H_

@@ -19,9 +19,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/errno_status.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Without CAP_NET_ADMIN the room is held to net.core.rmem_max. What finds none is counted, not told by
 // ENOBUFS, after which the kernel would take nothing more until all was read.
@@ -81,7 +82,7 @@ class NetlinkBatch {
     for (int batches = 0; batches < kMostBatches; ++batches) {
       const int got = Receive(socket, take);
       if (got >= 0 || errno == EINTR) continue;
-      if (errno != EAGAIN) return ErrnoStatus(errno, "reading " + std::string(what));
+      if (errno != EAGAIN) return base::ErrnoStatus(errno, "reading " + std::string(what));
       break;
     }
     return absl::OkStatus();
@@ -96,6 +97,6 @@ class NetlinkBatch {
   std::array<mmsghdr, kMost> headers_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_NETLINK_SOCKET_H_

@@ -4,7 +4,7 @@
 
 #include "kernel/text_scanner.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 // "%lu.%02lu", as the kernel prints a load average.
@@ -114,4 +114,4 @@ absl::StatusOr<uint64_t> ParseKeyedNumber(std::string_view text, std::string_vie
   return absl::NotFoundError("no line " + std::string(key));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "kernel/host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // /proc/meminfo.
 absl::StatusOr<HostMemory> ParseMeminfo(std::string_view text);
@@ -44,6 +44,6 @@ absl::StatusOr<std::optional<uint64_t>> ParseNumberOrMax(std::string_view text);
 // The number of the line "key number" (/proc/stat, /proc/vmstat, memory.stat).
 absl::StatusOr<uint64_t> ParseKeyedNumber(std::string_view text, std::string_view key);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PARSE_HOST_H_

@@ -7,7 +7,7 @@
 
 #include "kernel/text_scanner.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
@@ -273,4 +273,4 @@ absl::StatusOr<std::vector<CgroupMembership>> ParseCgroup(std::string_view text)
   return memberships;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -19,7 +19,7 @@
 #include "absl/status/statusor.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // /proc/<pid>/stat, a line of which fields 1 to 28 are read. The name ends at the last ')': it may hold
 // parentheses, blanks and newlines itself. Every field of *stat is set on success; on an error its content is
@@ -78,6 +78,6 @@ struct CgroupMembership {
 };
 absl::StatusOr<std::vector<CgroupMembership>> ParseCgroup(std::string_view text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PARSE_PROCESS_H_

@@ -15,10 +15,11 @@
 #include <string_view>
 #include <utility>
 
+#include "base/errno_status.h"
 #include "kernel/netlink_socket.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 // A message is nlmsghdr, cn_msg, proc_event, without gaps.
@@ -62,7 +63,7 @@ absl::Status AttachFilter(int socket) {
   }};
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
   if (setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0) return absl::OkStatus();
-  return ErrnoStatus(errno, "filtering the proc connector's events");
+  return base::ErrnoStatus(errno, "filtering the proc connector's events");
 }
 
 // Calls take(message) if `bytes` are one.
@@ -82,16 +83,16 @@ void TakeMessage(std::string_view bytes, Take take) {
 
 class ProcConnector::Batch : public NetlinkBatch<128> {};
 
-ProcConnector::ProcConnector(Descriptor socket)
+ProcConnector::ProcConnector(base::Descriptor socket)
     : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
 
 ProcConnector::~ProcConnector() { (void)Send(PROC_CN_MCAST_IGNORE); }
 
 absl::StatusOr<std::unique_ptr<ProcConnector>> ProcConnector::Open(int receive_buffer_bytes) {
-  Descriptor socket(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
+  base::Descriptor socket(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
   if (!socket.ok()) {
     if (errno == EPROTONOSUPPORT) return absl::UnimplementedError("this kernel has no proc connector");
-    return ErrnoStatus(errno, "opening the proc connector");
+    return base::ErrnoStatus(errno, "opening the proc connector");
   }
   MakeRoom(socket.get(), receive_buffer_bytes);
   if (absl::Status status = AttachFilter(socket.get()); !status.ok()) return status;
@@ -99,7 +100,7 @@ absl::StatusOr<std::unique_ptr<ProcConnector>> ProcConnector::Open(int receive_b
   group.nl_family = AF_NETLINK;
   group.nl_groups = CN_IDX_PROC;
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&group), sizeof(group)) != 0) {
-    return ErrnoStatus(errno, "binding to the proc connector");
+    return base::ErrnoStatus(errno, "binding to the proc connector");
   }
   std::unique_ptr<ProcConnector> connector(new ProcConnector(std::move(socket)));
   if (absl::Status status = connector->Subscribe(); !status.ok()) return status;
@@ -111,7 +112,7 @@ absl::Status ProcConnector::Subscribe() {
   sockaddr_nl own{};
   socklen_t size = sizeof(own);
   if (getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) {
-    return ErrnoStatus(errno, "binding to the proc connector");
+    return base::ErrnoStatus(errno, "binding to the proc connector");
   }
   port_ = own.nl_pid;
   if (absl::Status status = Send(PROC_CN_MCAST_LISTEN); !status.ok()) return status;
@@ -125,7 +126,8 @@ absl::Status ProcConnector::Subscribe() {
       TakeMessage(bytes, [&](const Message& message) {
         if (message.event.what != kProcEventNone || message.ack != port_ + 1) return;
         const auto error = static_cast<int>(message.event.event_data.ack.err);
-        answer = error == 0 ? absl::OkStatus() : ErrnoStatus(error, "subscribing to the proc connector");
+        answer =
+            error == 0 ? absl::OkStatus() : base::ErrnoStatus(error, "subscribing to the proc connector");
       });
     });
   }
@@ -150,7 +152,7 @@ absl::Status ProcConnector::Send(proc_cn_mcast_op operation) {
   if (errno == ECONNREFUSED) {
     return absl::FailedPreconditionError("the proc connector works in the host's network namespace only");
   }
-  return ErrnoStatus(errno, "subscribing to the proc connector");
+  return base::ErrnoStatus(errno, "subscribing to the proc connector");
 }
 
 absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> take) {
@@ -162,4 +164,4 @@ absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> t
 // The socket's own count: a gap in the sequence numbers would count what the filter keeps out as well.
 uint64_t ProcConnector::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

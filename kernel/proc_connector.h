@@ -14,9 +14,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // proc_event.what. linux/cn_proc.h has these names inside the struct before 6.6 and outside since.
 inline constexpr uint32_t kProcEventNone = 0;
@@ -42,17 +42,17 @@ class ProcConnector {
  private:
   class Batch;
 
-  explicit ProcConnector(Descriptor socket);
+  explicit ProcConnector(base::Descriptor socket);
   absl::Status Subscribe();
   absl::Status Send(proc_cn_mcast_op operation);
 
-  const Descriptor socket_;
+  const base::Descriptor socket_;
   const std::unique_ptr<Batch> batch_;
   uint32_t port_ = 0;
   uint64_t dropped_ = 0;
   uint32_t last_count_ = 0;  // the kernel's counter, 32 bits wide
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROC_CONNECTOR_H_

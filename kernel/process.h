@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // The identity of a process. A pid alone is never a key: the kernel hands it out again.
 struct ProcessKey {
@@ -95,6 +95,6 @@ struct ProcessLimits {
   std::optional<uint64_t> processes;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCESS_H_

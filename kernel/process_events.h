@@ -20,7 +20,7 @@
 #include "absl/types/span.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // What a process used, threads together.
 struct LastCpu {
@@ -73,6 +73,6 @@ class ProcessEvents {
   virtual uint64_t lost() = 0;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_

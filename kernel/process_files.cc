@@ -5,7 +5,7 @@
 
 #include "kernel/parse_process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 std::vector<std::string> SplitAtNul(std::string_view text) {
@@ -64,4 +64,4 @@ absl::StatusOr<ProcessLimits> ProcessFiles::Limits(pid_t pid) {
   return ParseLimits(*text);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

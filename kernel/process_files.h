@@ -17,7 +17,7 @@
 #include "kernel/process.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class ProcessFiles {
  public:
@@ -42,6 +42,6 @@ class ProcessFiles {
   std::string buffer_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCESS_FILES_H_

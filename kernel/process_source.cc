@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 absl::Status ProcessSource::ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows) {
   rows->clear();
@@ -13,4 +13,4 @@ absl::Status ProcessSource::ReadSome(absl::Span<const ProcessKey> keys, std::vec
   return absl::OkStatus();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -19,7 +19,7 @@
 #include "absl/types/span.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Which parts of ProcessUsage somebody wants. Reading what nobody shows would cost the host for nothing.
 struct UsageFields {
@@ -56,6 +56,6 @@ class ProcessSource {
   virtual void Forget(const ProcessKey& key) = 0;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCESS_SOURCE_H_

@@ -7,10 +7,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
+#include "base/errno_status.h"
 #include "kernel/directory.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less its NUL
@@ -21,8 +22,8 @@ constexpr int kMaxThreads = 4096;
 absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t pid, std::string_view name) {
   if (!proc.ok()) return proc.status();
   const std::string task = absl::StrCat(pid, "/task");
-  const Descriptor dir(::openat(proc.dir_fd(), task.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir.ok()) return ErrnoStatus(errno, task);
+  const base::Descriptor dir(::openat(proc.dir_fd(), task.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir.ok()) return base::ErrnoStatus(errno, task);
   const std::string_view wanted = name.substr(0, kCommBytes);
   std::optional<pid_t> found;
   int looked_at = 0;
@@ -36,8 +37,8 @@ absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t 
     if (!comm.ok() || comm->empty()) return;  // it ended meanwhile
     if (comm->substr(0, comm->size() - 1) == wanted) found = tid;
   });
-  if (error != 0) return ErrnoStatus(error, task);
+  if (error != 0) return base::ErrnoStatus(error, task);
   return found;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -14,12 +14,12 @@
 #include "absl/status/statusor.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // The lowest tid among the threads of `pid` that are called `name`, of which the kernel keeps 15 bytes;
 // empty: there is none. Looks at 4096 threads at most.
 absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t pid, std::string_view name);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_

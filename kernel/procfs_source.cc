@@ -10,9 +10,10 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/errno_status.h"
 #include "kernel/directory.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr size_t kListingBytes = 64 << 10;
@@ -70,8 +71,8 @@ ProcfsSource::ProcfsSource(const RootedReader& proc, Unreadable& unreadable, lon
 
 absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
   if (!proc_.ok()) return proc_.status();
-  const Descriptor root(::openat(proc_.dir_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root.ok()) return ErrnoStatus(errno, proc_.root());
+  const base::Descriptor root(::openat(proc_.dir_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root.ok()) return base::ErrnoStatus(errno, proc_.root());
 
   size_t used = 0;
   rows->reserve(listed_ + listed_ / 16);
@@ -94,7 +95,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
   });
   rows->resize(used);
   listed_ = used;
-  if (error != 0) return ErrnoStatus(error, proc_.root());
+  if (error != 0) return base::ErrnoStatus(error, proc_.root());
   return absl::OkStatus();
 }
 
@@ -113,9 +114,9 @@ absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat
     }
   }
   if (size < 0) {
-    const Descriptor file(::openat(proc_.dir_fd(), stat_path, O_RDONLY | O_CLOEXEC));
+    const base::Descriptor file(::openat(proc_.dir_fd(), stat_path, O_RDONLY | O_CLOEXEC));
     if (file.ok()) size = ::read(file.get(), text, sizeof(text));
-    if (size < 0) return ErrnoStatus(errno, stat_path);
+    if (size < 0) return base::ErrnoStatus(errno, stat_path);
   }
   absl::Status status = ParseStat({text, static_cast<size_t>(size)}, clk_tck_, row);
   if (status.ok() && row->key.pid != pid) status = absl::InvalidArgumentError("stat: another pid's");
@@ -133,4 +134,4 @@ absl::StatusOr<ProcessStat> ProcfsSource::ReadOne(const ProcessKey& key) {
   return row;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -21,13 +21,13 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/parse_process.h"
 #include "kernel/process_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class ProcfsSource final : public ProcessSource {
  public:
@@ -63,7 +63,7 @@ class ProcfsSource final : public ProcessSource {
     uint64_t start_ticks = 0;
     uint64_t faults = 0;  // as of the last time its stat was read
     std::optional<MemoryParts> parts;
-    std::array<Descriptor, kFileCount> files;
+    std::array<base::Descriptor, kFileCount> files;
 
     size_t count() const;
   };
@@ -83,8 +83,8 @@ class ProcfsSource final : public ProcessSource {
   bool RemembersParts(const UsageFields& fields) const;
   absl::Status ReadOpenFds(OpenFiles* open, ProcessUsage* usage);
   absl::Status ReadIo(OpenFiles* open, ProcessUsage* usage);
-  absl::StatusOr<std::string_view> ReadHeld(const Descriptor& file, std::string_view name);
-  absl::StatusOr<uint64_t> CountEntries(const Descriptor& dir);
+  absl::StatusOr<std::string_view> ReadHeld(const base::Descriptor& file, std::string_view name);
+  absl::StatusOr<uint64_t> CountEntries(const base::Descriptor& dir);
   absl::Status Note(File file, const absl::Status& why, OpenFiles* open);
   void Hold(const ProcessKey& key, OpenFiles open);
   void Release(HeldMap::iterator held);
@@ -104,6 +104,6 @@ class ProcfsSource final : public ProcessSource {
   std::string buffer_;   // one file, or the listing of an fd directory
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PROCFS_SOURCE_H_

@@ -8,11 +8,12 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/errno_status.h"
 #include "kernel/directory.h"
 #include "kernel/parse_process.h"
 #include "kernel/procfs_source.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr const char* kFileNames[] = {"stat", "status", "statm", "fd", "io"};
@@ -23,7 +24,7 @@ absl::Status Gone() { return absl::NotFoundError("the process is gone"); }
 
 size_t ProcfsSource::OpenFiles::count() const {
   return static_cast<size_t>(
-      std::count_if(files.begin(), files.end(), [](const Descriptor& f) { return f.ok(); }));
+      std::count_if(files.begin(), files.end(), [](const base::Descriptor& f) { return f.ok(); }));
 }
 
 absl::StatusOr<ProcessUsage> ProcfsSource::ReadUsage(const ProcessKey& key, const UsageFields& fields) {
@@ -70,12 +71,12 @@ absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<b
   if (complete) return absl::OkStatus();
 
   const std::string pid = std::to_string(key.pid);
-  const Descriptor dir(::openat(proc_.dir_fd(), pid.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!dir.ok()) return ErrnoStatus(errno, pid);
+  const base::Descriptor dir(::openat(proc_.dir_fd(), pid.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir.ok()) return base::ErrnoStatus(errno, pid);
   // All that is opened below `dir` is this process', so that one look at its start time vouches for every
   // file.
-  Descriptor stat(::openat(dir.get(), "stat", O_RDONLY | O_CLOEXEC));
-  if (!stat.ok()) return ErrnoStatus(errno, pid);
+  base::Descriptor stat(::openat(dir.get(), "stat", O_RDONLY | O_CLOEXEC));
+  if (!stat.ok()) return base::ErrnoStatus(errno, pid);
   const absl::StatusOr<std::string_view> text = ReadHeld(stat, "stat");
   if (!text.ok()) return text.status();
   ProcessStat row;
@@ -89,11 +90,11 @@ absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<b
     if (!wanted[i] || open->files[i].ok()) continue;
     // O_PATH: the number of descriptors is the directory's size, which takes no permission to read it.
     const int flags = i == kFd ? O_PATH | O_DIRECTORY : O_RDONLY;
-    open->files[i] = Descriptor(::openat(dir.get(), kFileNames[i], flags | O_CLOEXEC));
+    open->files[i] = base::Descriptor(::openat(dir.get(), kFileNames[i], flags | O_CLOEXEC));
     if (open->files[i].ok()) continue;
     const int error = errno;
     if ((error == ENOENT || error == ESRCH) && ::faccessat(dir.get(), "stat", F_OK, 0) != 0) return Gone();
-    unreadable_.Count(kFileNames[i], ErrnoStatus(error, kFileNames[i]));
+    unreadable_.Count(kFileNames[i], base::ErrnoStatus(error, kFileNames[i]));
   }
   return absl::OkStatus();
 }
@@ -179,11 +180,11 @@ absl::StatusOr<std::optional<StatusFields>> ProcfsSource::ReadStatus(const Proce
 }
 
 absl::Status ProcfsSource::ReadOpenFds(OpenFiles* open, ProcessUsage* usage) {
-  const Descriptor& dir = open->files[kFd];
+  const base::Descriptor& dir = open->files[kFd];
   if (!dir.ok()) return absl::OkStatus();
   if (fd_size_is_count_) {
     struct stat fds;
-    if (::fstat(dir.get(), &fds) != 0) return Note(kFd, ErrnoStatus(errno, "fd"), open);
+    if (::fstat(dir.get(), &fds) != 0) return Note(kFd, base::ErrnoStatus(errno, "fd"), open);
     usage->open_fds = static_cast<uint64_t>(fds.st_size);
     return absl::OkStatus();
   }
@@ -194,7 +195,7 @@ absl::Status ProcfsSource::ReadOpenFds(OpenFiles* open, ProcessUsage* usage) {
 }
 
 absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
-  const Descriptor& file = open->files[kIo];
+  const base::Descriptor& file = open->files[kIo];
   if (!file.ok()) return absl::OkStatus();
   const absl::StatusOr<std::string_view> text = ReadHeld(file, "io");
   if (!text.ok()) return Note(kIo, text.status(), open);
@@ -207,21 +208,21 @@ absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
 
 // The whole of an open file. These files hand out all they have in one read (single_open), so a short one is
 // the end.
-absl::StatusOr<std::string_view> ProcfsSource::ReadHeld(const Descriptor& file, std::string_view name) {
+absl::StatusOr<std::string_view> ProcfsSource::ReadHeld(const base::Descriptor& file, std::string_view name) {
   while (true) {
     const ssize_t size = ::pread(file.get(), buffer_.data(), buffer_.size(), 0);
-    if (size < 0) return ErrnoStatus(errno, name);
+    if (size < 0) return base::ErrnoStatus(errno, name);
     if (static_cast<size_t>(size) < buffer_.size()) return std::string_view(buffer_.data(), size);
     buffer_.resize(buffer_.size() * 2);
   }
 }
 
-absl::StatusOr<uint64_t> ProcfsSource::CountEntries(const Descriptor& dir) {
-  const Descriptor readable(::openat(dir.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!readable.ok()) return ErrnoStatus(errno, "fd");
+absl::StatusOr<uint64_t> ProcfsSource::CountEntries(const base::Descriptor& dir) {
+  const base::Descriptor readable(::openat(dir.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!readable.ok()) return base::ErrnoStatus(errno, "fd");
   uint64_t count = 0;
   const int error = ForEachEntry(readable.get(), &buffer_, [&](const char* name) { count += *name != '.'; });
-  if (error != 0) return ErrnoStatus(error, "fd");
+  if (error != 0) return base::ErrnoStatus(error, "fd");
   return count;
 }
 
@@ -255,4 +256,4 @@ void ProcfsSource::Forget(const ProcessKey& key) {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -6,38 +6,23 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
-namespace agent_exporter {
+#include "base/errno_status.h"
 
-absl::Status ErrnoStatus(int error, std::string_view path) {
-  const std::string message = std::string(path) + ": " + std::generic_category().message(error);
-  switch (error) {
-    case ENOENT:
-    case ESRCH:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(message);
-    case EOPNOTSUPP:
-      return absl::UnimplementedError(message);
-    default:
-      return absl::InternalError(message);
-  }
-}
+namespace agent_exporter::kernel {
 
 RootedReader::RootedReader(std::string root)
     : root_(std::move(root)), dir_(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!dir_.ok()) status_ = ErrnoStatus(errno, root_);
+  if (!dir_.ok()) status_ = base::ErrnoStatus(errno, root_);
 }
 
 absl::StatusOr<std::string_view> RootedReader::Read(const std::string& path, std::string* buffer,
                                                     size_t limit) const {
   constexpr size_t kFirst = 4096;
   if (!ok()) return status_;
-  const Descriptor file(::openat(dir_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.ok()) return ErrnoStatus(errno, root_ + "/" + path);
+  const base::Descriptor file(::openat(dir_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok()) return base::ErrnoStatus(errno, root_ + "/" + path);
   buffer->resize(std::min(limit, std::max(kFirst, buffer->capacity())));
   size_t used = 0;
   // Until the end of the file: seq files hand out their records piecemeal, a short read says nothing.
@@ -45,7 +30,7 @@ absl::StatusOr<std::string_view> RootedReader::Read(const std::string& path, std
     if (used == buffer->size()) buffer->resize(std::min(limit, used * 2));
     const ssize_t count = ::read(file.get(), buffer->data() + used, buffer->size() - used);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(errno, root_ + "/" + path);
+    if (count < 0) return base::ErrnoStatus(errno, root_ + "/" + path);
     if (count == 0) break;
     used += static_cast<size_t>(count);
   }
@@ -58,8 +43,8 @@ absl::StatusOr<std::string> RootedReader::ReadLink(const std::string& path) cons
   // The kernel prints a link of /proc/<pid> into one page, so that none is longer than PATH_MAX.
   char target[PATH_MAX + 1];
   const ssize_t size = ::readlinkat(dir_.get(), path.c_str(), target, sizeof(target));
-  if (size < 0) return ErrnoStatus(errno, root_ + "/" + path);
+  if (size < 0) return base::ErrnoStatus(errno, root_ + "/" + path);
   return std::string(target, static_cast<size_t>(size));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

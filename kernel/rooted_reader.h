@@ -2,9 +2,7 @@
 // The root is always an argument: nothing in this program names /proc on its own but main.
 //
 // Thread safety: const methods are safe to call at once; each caller brings its own buffer.
-// Errors: ENOENT and ESRCH are NotFound, EACCES and EPERM are PermissionDenied, EOPNOTSUPP (a kernel feature
-// that is switched off, such as PSI) is Unimplemented, all else is Internal; the message names the path and
-// the errno.
+// Errors: base/errno_status.h says which errno is which status.
 
 #ifndef AGENT_EXPORTER_KERNEL_ROOTED_READER_H_
 #define AGENT_EXPORTER_KERNEL_ROOTED_READER_H_
@@ -14,12 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
+#include "base/errno_status.h"
 
-namespace agent_exporter {
-
-// The status of a failed system call on `path`, by the mapping above.
-absl::Status ErrnoStatus(int error, std::string_view path);
+namespace agent_exporter::kernel {
 
 class RootedReader {
  public:
@@ -42,10 +38,10 @@ class RootedReader {
 
  private:
   std::string root_;
-  Descriptor dir_;
+  base::Descriptor dir_;
   absl::Status status_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_ROOTED_READER_H_

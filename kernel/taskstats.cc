@@ -14,10 +14,11 @@
 #include <string>
 #include <utility>
 
+#include "base/errno_status.h"
 #include "kernel/netlink_socket.h"
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr size_t kAttributesAt = NLMSG_HDRLEN + GENL_HDRLEN;
@@ -66,7 +67,7 @@ absl::Status Ask(int socket, uint16_t type, uint8_t command, uint16_t attribute,
   std::memcpy(request + kAttributesAt, &value, sizeof(value));
   std::memcpy(request + kAttributesAt + NLA_HDRLEN, payload.data(), payload.size());
   if (send(socket, request, outer.nlmsg_len, 0) >= 0) return absl::OkStatus();
-  return ErrnoStatus(errno, "asking for taskstats");
+  return base::ErrnoStatus(errno, "asking for taskstats");
 }
 
 // Calls take(attributes) with what is answered, up to and including the acknowledgement, which is returned.
@@ -87,7 +88,7 @@ absl::Status Answer(int socket, std::string_view what, Take take) {
       if (error.error == -EINVAL) {
         return absl::FailedPreconditionError("taskstats work in the host's pid and user namespace only");
       }
-      return ErrnoStatus(-error.error, what);
+      return base::ErrnoStatus(-error.error, what);
     }
     if (bytes.size() > kAttributesAt) take(bytes.substr(kAttributesAt));
   }
@@ -168,19 +169,20 @@ ExitWork::Estimate ExitWork::Of(const TaskEnd& end, int64_t lived_ns) {
 // Room for two structs of 560 bytes (6.18), and to grow.
 class Taskstats::Batch : public NetlinkBatch<2048> {};
 
-Taskstats::Taskstats(Descriptor socket) : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
+Taskstats::Taskstats(base::Descriptor socket)
+    : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
 
 // The kernel lets go of a listener once a record finds its socket gone.
 Taskstats::~Taskstats() = default;
 
 absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_bytes) {
-  Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
-  if (!socket.ok()) return ErrnoStatus(errno, "opening taskstats");
+  base::Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+  if (!socket.ok()) return base::ErrnoStatus(errno, "opening taskstats");
   MakeRoom(socket.get(), receive_buffer_bytes);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0) {
-    return ErrnoStatus(errno, "opening taskstats");
+    return base::ErrnoStatus(errno, "opening taskstats");
   }
   const int fd = socket.get();
   std::unique_ptr<Taskstats> opened(new Taskstats(std::move(socket)));
@@ -226,4 +228,4 @@ absl::Status Taskstats::Receive(absl::FunctionRef<void(const TaskEnd&)> take) {
 
 uint64_t Taskstats::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -24,10 +24,10 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // The end of a thread, or, where it was the last one, of its process.
 struct TaskEnd {
@@ -62,9 +62,9 @@ class Taskstats {
  private:
   class Batch;
 
-  explicit Taskstats(Descriptor socket);
+  explicit Taskstats(base::Descriptor socket);
 
-  const Descriptor socket_;
+  const base::Descriptor socket_;
   const std::unique_ptr<Batch> batch_;
   uint16_t family_ = 0;
   uint64_t dropped_ = 0;
@@ -90,6 +90,6 @@ class ExitWork {
 // `attributes`: what follows genlmsghdr.
 std::optional<TaskEnd> ParseTaskEnd(std::string_view attributes);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_TASKSTATS_H_

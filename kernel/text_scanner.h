@@ -15,7 +15,7 @@
 #include <optional>
 #include <string_view>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class TextScanner {
  public:
@@ -123,6 +123,6 @@ inline std::optional<uint64_t> ParseKilobytes(std::string_view value) {
   return kilobytes * 1024;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_TEXT_SCANNER_H_

@@ -1,6 +1,6 @@
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 std::string_view Reason(absl::StatusCode code) {
@@ -22,4 +22,4 @@ void Unreadable::Count(std::string_view file, const absl::Status& why) {
   ++counts_[{std::string(file), std::string(Reason(why.code()))}];
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

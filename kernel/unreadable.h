@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class Unreadable {
  public:
@@ -34,6 +34,6 @@ class Unreadable {
   Counts counts_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_UNREADABLE_H_

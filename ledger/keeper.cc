@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "agents/label_value.h"
+#include "base/label_value.h"
 #include "ledger/schema.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 // How often figures are taken from the observations between ticks: what a process used since, and left to
@@ -64,7 +64,7 @@ void LedgerKeeper::Log(bool is_error, const std::string& line) const {
   if (options_.log) options_.log(is_error, line);
 }
 
-void LedgerKeeper::Observe(const Observation& observation) {
+void LedgerKeeper::Observe(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   NoteClock(observation.wall_seconds, now);
   // The sampler's ticks are not quite even; one that comes a little early is the one that was meant.
@@ -83,11 +83,11 @@ void LedgerKeeper::Observe(const Observation& observation) {
   if (due || now - *ticked_ >= interval_of(meter_.has_sessions())) Tick(observation);
 }
 
-void LedgerKeeper::UpdatePanes(const Observation& observation, bool tick) {
+void LedgerKeeper::UpdatePanes(const agents::Observation& observation, bool tick) {
   if (!options_.list_panes) return;
   std::vector<pid_t> servers, candidates;
-  for (const AgentSample& agent : observation.agents) {
-    for (const ProcessSample& process : agent.processes) {
+  for (const agents::AgentSample& agent : observation.agents) {
+    for (const agents::ProcessSample& process : agent.processes) {
       if (process.comm.starts_with("tmux: server")) servers.push_back(process.key.pid);
     }
   }
@@ -96,8 +96,8 @@ void LedgerKeeper::UpdatePanes(const Observation& observation, bool tick) {
     pane_candidates_.clear();
     return;
   }
-  for (const AgentSample& agent : observation.agents) {
-    for (const ProcessSample& process : agent.processes) {
+  for (const agents::AgentSample& agent : observation.agents) {
+    for (const agents::ProcessSample& process : agent.processes) {
       if (std::find(servers.begin(), servers.end(), process.ppid) != servers.end()) {
         candidates.push_back(process.key.pid);
       }
@@ -117,7 +117,7 @@ void LedgerKeeper::UpdatePanes(const Observation& observation, bool tick) {
     return;
   }
   panes_ = *std::move(panes);
-  for (auto& [pid, session] : panes_) session = LabelValue(session);
+  for (auto& [pid, session] : panes_) session = base::LabelValue(session);
 }
 
 void LedgerKeeper::NoteClock(double wall, double monotonic) {
@@ -131,7 +131,7 @@ void LedgerKeeper::NoteClock(double wall, double monotonic) {
   if (!clock_offset_) clock_offset_ = offset;
 }
 
-void LedgerKeeper::Tick(const Observation& observation) {
+void LedgerKeeper::Tick(const agents::Observation& observation) {
   const double wall = observation.wall_seconds;
   ticked_ = observation.monotonic_seconds;
   const std::vector<SourceSample> samples = meter_.TakeTick();
@@ -264,4 +264,4 @@ void LedgerKeeper::Attend(double wall) {
   stats_.events = *std::move(totals);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -28,7 +28,7 @@
 #include "ledger/source_meter.h"
 #include "ledger/writer.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 // An agent's log file in which rate limits show.
 struct RateLimitLog {
@@ -68,7 +68,7 @@ class LedgerKeeper {
   static absl::StatusOr<std::unique_ptr<LedgerKeeper>> Make(LedgerOptions options);
 
   // Takes in an observation, and writes a tick when one is due.
-  void Observe(const Observation& observation);
+  void Observe(const agents::Observation& observation);
   // What is done between ticks: logs, the events that others wrote. `wall` in seconds.
   void Attend(double wall);
 
@@ -83,8 +83,8 @@ class LedgerKeeper {
 
   explicit LedgerKeeper(LedgerOptions options) : options_(std::move(options)) {}
 
-  void UpdatePanes(const Observation& observation, bool tick);
-  void Tick(const Observation& observation);
+  void UpdatePanes(const agents::Observation& observation, bool tick);
+  void Tick(const agents::Observation& observation);
   void NoteClock(double wall, double monotonic);
   void Prune(double wall, double monotonic);
   // Runs `write` on the open file, and once more on a new one when the file turns out to be damaged.
@@ -112,6 +112,6 @@ class LedgerKeeper {
   std::string failing_;             // the reason last logged
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_KEEPER_H_

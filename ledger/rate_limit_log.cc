@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 constexpr size_t kBytesPerPoll = 1 << 20;
@@ -63,7 +63,7 @@ void LogFollower::Poll(const std::function<void(std::string_view)>& take) {
   if (stat(path_.c_str(), &there) != 0) return;  // not there yet, or between two of them
   if (file_.ok() && there.st_dev == device_ && there.st_ino == inode_) return;
   // Not blocking: somebody may have put a pipe there.
-  Descriptor file(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  base::Descriptor file(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat opened = {};
   if (!file.ok() || fstat(file.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return;
   file_ = std::move(file);
@@ -103,4 +103,4 @@ void LogFollower::TakeText(std::string_view text, const std::function<void(std::
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "re2/re2.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 // What tells the kinds apart; the first that is found in a line names it.
 class RateLimitPatterns {
@@ -52,7 +52,7 @@ class LogFollower {
   void TakeText(std::string_view text, const std::function<void(std::string_view)>& take);
 
   std::string path_;
-  Descriptor file_;
+  base::Descriptor file_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
   off_t offset_ = 0;
@@ -61,6 +61,6 @@ class LogFollower {
   bool polled_ = false;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_RATE_LIMIT_LOG_H_

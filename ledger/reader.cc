@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/schema.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 constexpr int kMaxConnections = 4;
@@ -282,4 +282,4 @@ absl::StatusOr<std::vector<std::string>> LedgerReader::Agents() {
   return agents;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

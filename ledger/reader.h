@@ -20,7 +20,7 @@
 #include "ledger/records.h"
 #include "ledger/sqlite.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 // From `since` to `now`, both included; an empty agent or source means all.
 struct LedgerWindow {
@@ -54,6 +54,6 @@ class LedgerReader {
   int in_use_ = 0;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_READER_H_

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 // How soon an event that somebody else wrote, or a line in a log, shows in the counters.
@@ -11,7 +11,8 @@ constexpr std::chrono::seconds kAttendEvery{1};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LedgerRecorder>> LedgerRecorder::Make(LedgerOptions options, Clock clock) {
+absl::StatusOr<std::unique_ptr<LedgerRecorder>> LedgerRecorder::Make(LedgerOptions options,
+                                                                     base::Clock clock) {
   auto keeper = LedgerKeeper::Make(std::move(options));
   if (!keeper.ok()) return keeper.status();
   return std::unique_ptr<LedgerRecorder>(new LedgerRecorder(*std::move(keeper), std::move(clock)));
@@ -32,7 +33,7 @@ void LedgerRecorder::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void LedgerRecorder::Offer(std::shared_ptr<const Observation> observation) {
+void LedgerRecorder::Offer(std::shared_ptr<const agents::Observation> observation) {
   {
     const std::lock_guard lock(mutex_);
     offered_ = std::move(observation);
@@ -50,7 +51,7 @@ void LedgerRecorder::Loop() {
   while (!stopping_) {
     wake_.wait_for(lock, kAttendEvery, [this] { return stopping_ || offered_ != nullptr; });
     if (stopping_) break;
-    const std::shared_ptr<const Observation> observation = std::exchange(offered_, nullptr);
+    const std::shared_ptr<const agents::Observation> observation = std::exchange(offered_, nullptr);
     lock.unlock();
     if (observation != nullptr) keeper_->Observe(*observation);
     keeper_->Attend(clock_().wall);
@@ -60,4 +61,4 @@ void LedgerRecorder::Loop() {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -14,40 +14,40 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
-#include "agents/clock.h"
 #include "agents/observation.h"
+#include "base/clock.h"
 #include "ledger/keeper.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 class LedgerRecorder {
  public:
   // As LedgerKeeper::Make.
   static absl::StatusOr<std::unique_ptr<LedgerRecorder>> Make(LedgerOptions options,
-                                                              Clock clock = SystemClock);
+                                                              base::Clock clock = base::SystemClock);
   ~LedgerRecorder();  // stops
 
   void Start();
   // Waits for a write under way.
   void Stop();
-  void Offer(std::shared_ptr<const Observation> observation);
+  void Offer(std::shared_ptr<const agents::Observation> observation);
   LedgerStats stats() const;
 
  private:
-  LedgerRecorder(std::unique_ptr<LedgerKeeper> keeper, Clock clock)
+  LedgerRecorder(std::unique_ptr<LedgerKeeper> keeper, base::Clock clock)
       : keeper_(std::move(keeper)), clock_(std::move(clock)) {}
   void Loop();
 
   std::unique_ptr<LedgerKeeper> keeper_;  // the thread's only
-  Clock clock_;
+  base::Clock clock_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const Observation> offered_;
+  std::shared_ptr<const agents::Observation> offered_;
   LedgerStats stats_;
   bool stopping_ = false;
   std::thread thread_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_RECORDER_H_

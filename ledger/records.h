@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 // The names of an agent's sources; sessions are "session:" and their id.
 inline constexpr std::string_view kServerSource = "agent-server";
@@ -103,6 +103,6 @@ struct RateLimits {
   std::vector<StoredEvent> events;  // newest first, the newest 1,000
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_RECORDS_H_

@@ -11,9 +11,9 @@
 #include <ctime>
 
 #include "absl/strings/str_cat.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 // The step from version n to n + 1 is kMigrations[n]. Files of old versions are out there: never change a
@@ -127,7 +127,8 @@ absl::StatusOr<Database> OpenLedger(const std::string& path, std::chrono::millis
   // SQLite makes files by the umask; what an agent uses and when is for its owner.
   // A file that is there is not opened: closing it again would drop the locks that this process' other
   // connections have on it (fcntl(2)).
-  if (!Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).ok() && errno != EEXIST) {
+  if (!base::Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).ok() &&
+      errno != EEXIST) {
     return absl::FailedPreconditionError(std::strerror(errno));
   }
   auto db = Database::Open(path, Database::Mode::kReadWrite);
@@ -168,4 +169,4 @@ absl::StatusOr<std::string> SetAside(const std::string& path, double wall_second
   return aside;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

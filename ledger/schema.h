@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "ledger/sqlite.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 constexpr int64_t kMillisPerHour = 3600 * 1000;
 
@@ -38,6 +38,6 @@ absl::StatusOr<Database> OpenLedgerReadOnly(const std::string& path);
 // new name. Data in it may still be saved with sqlite3's .recover.
 absl::StatusOr<std::string> SetAside(const std::string& path, double wall_seconds);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_SCHEMA_H_

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 constexpr std::string_view kSelf = "agent_exporter";
@@ -16,7 +16,7 @@ constexpr size_t kMaxDepth = 10000;
 constexpr double kStartSlack = 0.05;
 
 struct Known {
-  const ProcessSample* process = nullptr;
+  const agents::ProcessSample* process = nullptr;
   const std::string* agent = nullptr;
 };
 using KnownByPid = absl::flat_hash_map<pid_t, Known>;
@@ -26,16 +26,16 @@ std::string SessionSource(std::string_view id) {
 }
 
 // tmux' server leads a session, but what it holds are the sessions of others.
-bool IsTmuxServer(const ProcessSample& process) { return process.comm.starts_with("tmux: server"); }
+bool IsTmuxServer(const agents::ProcessSample& process) { return process.comm.starts_with("tmux: server"); }
 
 bool IsRootOf(const Known& known, const std::string& agent) {
-  return known.process->role == Role::kRoot && *known.agent == agent;
+  return known.process->role == agents::Role::kRoot && *known.agent == agent;
 }
 
 // What a process is to an agent that is on its chain of parents.
 struct Place {
-  const ProcessSample* pane = nullptr;    // the outermost program in a pane above it, or itself
-  const ProcessSample* leader = nullptr;  // the outermost session leader
+  const agents::ProcessSample* pane = nullptr;    // the outermost program in a pane above it, or itself
+  const agents::ProcessSample* leader = nullptr;  // the outermost session leader
 };
 
 // The chain from a process up to the last parent that is known, itself first.
@@ -56,7 +56,7 @@ Place PlaceIn(const std::string& agent, const std::vector<Known>& chain, const P
   while (end > 0 && *chain[end - 1].agent != agent) --end;
   Place place;
   for (size_t i = 0; i < end; ++i) {
-    const ProcessSample& process = *chain[i].process;
+    const agents::ProcessSample& process = *chain[i].process;
     if (IsRootOf(chain[i], agent) || IsTmuxServer(process)) continue;
     if (panes.contains(process.key.pid)) place.pane = &process;
     if (process.session == process.key.pid) place.leader = &process;
@@ -68,14 +68,14 @@ int64_t Rise(int64_t now, int64_t before) { return std::max<int64_t>(0, now - be
 
 }  // namespace
 
-SourceMeter::Members SourceMeter::MembersOf(const Observation& observation, const Panes& panes) {
+SourceMeter::Members SourceMeter::MembersOf(const agents::Observation& observation, const Panes& panes) {
   KnownByPid by_pid;
   std::map<std::string, std::set<pid_t>> root_sessions;
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name == kSelf) continue;
-    for (const ProcessSample& process : agent.processes) {
+    for (const agents::ProcessSample& process : agent.processes) {
       by_pid[process.key.pid] = {&process, &agent.name};
-      if (process.role == Role::kRoot) root_sessions[agent.name].insert(process.session);
+      if (process.role == agents::Role::kRoot) root_sessions[agent.name].insert(process.session);
     }
   }
   struct Placed {
@@ -84,9 +84,9 @@ SourceMeter::Members SourceMeter::MembersOf(const Observation& observation, cons
   };
   std::map<std::string, std::vector<Placed>> placed;
   std::set<std::string> with_panes;
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name == kSelf) continue;
-    for (const ProcessSample& process : agent.processes) {
+    for (const agents::ProcessSample& process : agent.processes) {
       const Known known{&process, &agent.name};
       const std::vector<Known> chain = ChainOf(known, by_pid);
       std::set<std::string> on_chain;
@@ -103,7 +103,7 @@ SourceMeter::Members SourceMeter::MembersOf(const Observation& observation, cons
   for (auto& [name, all] : placed) {
     const bool by_panes = with_panes.contains(name);
     for (const Placed& each : all) {
-      const ProcessSample& process = *each.known.process;
+      const agents::ProcessSample& process = *each.known.process;
       const bool own = *each.known.agent == name;
       Member member{.process = &process, .source = std::string(kServerSource)};
       if (IsRootOf(each.known, name)) {
@@ -131,7 +131,7 @@ SourceMeter::Members SourceMeter::MembersOf(const Observation& observation, cons
   return members;
 }
 
-void SourceMeter::Observe(const Observation& observation, const Panes& panes) {
+void SourceMeter::Observe(const agents::Observation& observation, const Panes& panes) {
   const bool first = !monotonic_;
   elapsed_ = first ? 0 : std::max(0.0, observation.monotonic_seconds - *monotonic_);
   monotonic_ = observation.monotonic_seconds;
@@ -170,14 +170,14 @@ void SourceMeter::Observe(const Observation& observation, const Panes& panes) {
 // Every member's own rise, and what its children left it. A child that is gone had part of that counted while
 // it lived: its debt.
 void SourceMeter::CountCpu(Agent& agent, const std::vector<Member>& members) const {
-  absl::flat_hash_map<pid_t, ProcessKey> before;  // by pid
+  absl::flat_hash_map<pid_t, kernel::ProcessKey> before;  // by pid
   for (const auto& [key, seen] : agent.seen) before[key.pid] = key;
-  absl::flat_hash_map<ProcessKey, Seen> now;
+  absl::flat_hash_map<kernel::ProcessKey, Seen> now;
   for (const Member& member : members) {
-    const ProcessSample& process = *member.process;
+    const agents::ProcessSample& process = *member.process;
     now[process.key] = {process.ppid, process.cpu.total_ns(), process.children_cpu.total_ns()};
   }
-  absl::flat_hash_map<ProcessKey, int64_t> debts;
+  absl::flat_hash_map<kernel::ProcessKey, int64_t> debts;
   for (const auto& [key, seen] : agent.seen) {
     if (now.contains(key)) continue;
     pid_t parent = seen.ppid;
@@ -192,7 +192,7 @@ void SourceMeter::CountCpu(Agent& agent, const std::vector<Member>& members) con
     }
   }
   for (const Member& member : members) {
-    const ProcessSample& process = *member.process;
+    const agents::ProcessSample& process = *member.process;
     const Seen& figures = now.at(process.key);
     const auto known = agent.seen.find(process.key);
     Seen base;
@@ -272,4 +272,4 @@ std::vector<SourceSample> SourceMeter::TakeTick() {
   return samples;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -25,7 +25,7 @@
 #include "agents/observation.h"
 #include "ledger/records.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 // The processes in panes, by pid, with the names of their tmux sessions.
 using Panes = absl::flat_hash_map<pid_t, std::string>;
@@ -36,7 +36,7 @@ class SourceMeter {
   static constexpr size_t kMaxSessions = 100;
 
   // Takes in what happened up to `observation`.
-  void Observe(const Observation& observation, const Panes& panes);
+  void Observe(const agents::Observation& observation, const Panes& panes);
 
   // The figures since the last call, in percent of one core over monotonic time; a source that was not there
   // at the last call has 0. Sources that are gone by the last observation are left out.
@@ -60,18 +60,18 @@ class SourceMeter {
     bool live = false;
   };
   struct Agent {
-    absl::flat_hash_map<ProcessKey, Seen> seen;
+    absl::flat_hash_map<kernel::ProcessKey, Seen> seen;
     std::map<std::string, Source> sources;
   };
   // A process that counts for an agent, and for which of its sources.
   struct Member {
-    const ProcessSample* process = nullptr;
+    const agents::ProcessSample* process = nullptr;
     std::string source;
     pid_t source_pid = 0;
   };
   using Members = std::map<std::string, std::vector<Member>>;  // by agent
 
-  static Members MembersOf(const Observation& observation, const Panes& panes);
+  static Members MembersOf(const agents::Observation& observation, const Panes& panes);
   void CountCpu(Agent& agent, const std::vector<Member>& members) const;
   void CountRest(Agent& agent, const std::vector<Member>& members);
   void LetGo(Agent& agent);
@@ -84,6 +84,6 @@ class SourceMeter {
   std::optional<double> tick_;       // of the last tick
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_SOURCE_METER_H_

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 // Virtual machine steps between two looks at the clock: some 0.1 ms.
@@ -172,4 +172,4 @@ absl::Status Transaction::Commit() {
   return status;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -24,7 +24,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 class Statement;
 
@@ -102,6 +102,6 @@ class Transaction {
   Database* db_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_SQLITE_H_

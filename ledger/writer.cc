@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/schema.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 constexpr int64_t kPruneBatch = 2000;
@@ -214,4 +214,4 @@ absl::StatusOr<int64_t> LedgerWriter::DataVersion() {
   return version->value_or(0);
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -19,7 +19,7 @@
 #include "ledger/records.h"
 #include "ledger/sqlite.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 class LedgerWriter {
  public:
@@ -62,6 +62,6 @@ class LedgerWriter {
   absl::flat_hash_map<SourceKey, int64_t> source_ids_;  // only of committed rows
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_LEDGER_WRITER_H_

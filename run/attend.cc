@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <ctime>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr int kAttended[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGWINCH};
@@ -106,4 +106,4 @@ void Reap(pid_t task) {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <set>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 // What is passed on.
 sigset_t AttendedSignals();
@@ -33,6 +33,6 @@ Attended Attend(pid_t task);
 
 void Reap(pid_t task);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_ATTEND_H_

@@ -11,7 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 std::string SignalName(int signal) {
@@ -48,13 +48,13 @@ std::vector<std::string> InProcessLines(const InProcessSample& sample) {
   return lines;
 }
 
-std::string OomSentence(const OomFinding& oom) {
+std::string OomSentence(const agents::OomFinding& oom) {
   switch (oom.verdict) {
-    case OomVerdict::kConfirmed:
+    case agents::OomVerdict::kConfirmed:
       return absl::StrCat("The kernel confirms an OOM kill: ", oom.evidence, ".");
-    case OomVerdict::kDenied:
+    case agents::OomVerdict::kDenied:
       return absl::StrCat("It was no OOM kill: ", oom.evidence, "; somebody sent SIGKILL.");
-    case OomVerdict::kUnclear:
+    case agents::OomVerdict::kUnclear:
       break;
   }
   return absl::StrCat("An OOM kill is likely but not confirmed",
@@ -64,21 +64,21 @@ std::string OomSentence(const OomFinding& oom) {
 std::string Headline(const Diagnosis& diagnosis) {
   const std::string how = HowItEnded(diagnosis.status);
   switch (diagnosis.category) {
-    case ExitCategory::kSuccess:
+    case agents::ExitCategory::kSuccess:
       return absl::StrCat("The task finished (", how, ").");
-    case ExitCategory::kSigterm:
+    case agents::ExitCategory::kSigterm:
       return diagnosis.self_killed
                  ? absl::StrCat("The task was ended on purpose, by a signal sent to it (", how, ").")
                  : absl::StrCat("The task was asked to end by SIGTERM (", how, ").");
-    case ExitCategory::kOomHost:
+    case agents::ExitCategory::kOomHost:
       return absl::StrCat("The task was killed from outside (", how, "). ", OomSentence(diagnosis.oom));
-    case ExitCategory::kOomHeap:
+    case agents::ExitCategory::kOomHeap:
       return absl::StrCat("The task aborted (", how, "), as a runtime does when its heap is full.");
-    case ExitCategory::kPluginError:
+    case agents::ExitCategory::kPluginError:
       return absl::StrCat("The task failed by itself (", how, ").");
-    case ExitCategory::kUnknown:
+    case agents::ExitCategory::kUnknown:
       return absl::StrCat("The task ended in a way that says nothing by itself (", how, ").");
-    case ExitCategory::kUnobserved:
+    case agents::ExitCategory::kUnobserved:
       break;
   }
   return "The task ended; how was not observed.";
@@ -90,7 +90,7 @@ void Append(std::vector<std::string>* lines, std::vector<std::string> more) {
 
 // Where a failure explains itself, if it does.
 std::vector<std::string> StderrLines(const Diagnosis& diagnosis) {
-  if (diagnosis.category != ExitCategory::kPluginError) return {};
+  if (diagnosis.category != agents::ExitCategory::kPluginError) return {};
   if (!diagnosis.stderr_known) return {"Its stderr was not captured (--capture-stderr)."};
   if (diagnosis.stderr_lines.empty()) return {"It wrote nothing useful to stderr."};
   return {absl::StrCat("Last stderr: ", absl::StrJoin(diagnosis.stderr_lines, " | "))};
@@ -99,7 +99,7 @@ std::vector<std::string> StderrLines(const Diagnosis& diagnosis) {
 }  // namespace
 
 void Complete(Diagnosis* diagnosis) {
-  diagnosis->category = CategorizeExit(diagnosis->status, diagnosis->self_killed);
+  diagnosis->category = agents::CategorizeExit(diagnosis->status, diagnosis->self_killed);
   if (!diagnosis->record || diagnosis->record->points.empty()) return;
   // A process that is being taken down has given its memory back already: the last that still had some.
   const std::vector<FlightPoint>& points = diagnosis->record->points;
@@ -111,9 +111,9 @@ void Complete(Diagnosis* diagnosis) {
       .resident_bytes = last.resident_bytes, .cpu_ratio = last.cpu_ratio, .age_seconds = last.seconds};
 }
 
-bool IsAbnormal(ExitCategory category) {
-  return category != ExitCategory::kSuccess && category != ExitCategory::kSigterm &&
-         category != ExitCategory::kUnobserved;
+bool IsAbnormal(agents::ExitCategory category) {
+  return category != agents::ExitCategory::kSuccess && category != agents::ExitCategory::kSigterm &&
+         category != agents::ExitCategory::kUnobserved;
 }
 
 std::string HowItEnded(std::optional<int> status) {
@@ -128,7 +128,7 @@ std::string HowItEnded(std::optional<int> status) {
 
 std::string OperatorText(const Diagnosis& diagnosis) {
   std::vector<std::string> lines = {Headline(diagnosis)};
-  if (diagnosis.category == ExitCategory::kOomHeap) {
+  if (diagnosis.category == agents::ExitCategory::kOomHeap) {
     // The heap is what filled up; what the host saw comes second.
     Append(&lines, HeapLines(diagnosis.in_process));
     Append(&lines, ExternalLines(diagnosis.external));
@@ -148,33 +148,33 @@ std::string EndUserText(const Diagnosis& diagnosis, Language language) {
     return std::string(french ? french_text : english_text);
   };
   switch (diagnosis.category) {
-    case ExitCategory::kSuccess:
+    case agents::ExitCategory::kSuccess:
       return say("The task finished.", "La tâche est terminée.");
-    case ExitCategory::kSigterm:
+    case agents::ExitCategory::kSigterm:
       return say("The task was stopped. You can start it again.",
                  "La tâche a été arrêtée. Vous pouvez la relancer.");
-    case ExitCategory::kOomHost:
-      if (diagnosis.oom.verdict == OomVerdict::kDenied) {
+    case agents::ExitCategory::kOomHost:
+      if (diagnosis.oom.verdict == agents::OomVerdict::kDenied) {
         return say("The task was stopped from outside before it could finish. You can start it again.",
                    "La tâche a été interrompue de l'extérieur avant la fin. Vous pouvez la relancer.");
       }
       return say("The task was stopped because the machine ran out of memory. Try again with less data.",
                  "La tâche a été interrompue, car la machine manquait de mémoire. Réessayez avec moins de "
                  "données.");
-    case ExitCategory::kOomHeap:
+    case agents::ExitCategory::kOomHeap:
       return say("The task needed more memory than it may use. Try again with less data.",
                  "La tâche a dépassé la mémoire qui lui est allouée. Réessayez avec moins de données.");
-    case ExitCategory::kPluginError:
+    case agents::ExitCategory::kPluginError:
       return say("The task stopped because of an error. The details are in its log.",
                  "La tâche s'est arrêtée sur une erreur. Les détails sont dans son journal.");
-    case ExitCategory::kUnknown:
+    case agents::ExitCategory::kUnknown:
       return absl::StrCat(
           say("The task stopped unexpectedly (", "La tâche s'est arrêtée de façon inattendue ("),
           french && diagnosis.status && WIFEXITED(*diagnosis.status)
               ? absl::StrCat("code de sortie ", WEXITSTATUS(*diagnosis.status))
               : HowItEnded(diagnosis.status),
           ").");
-    case ExitCategory::kUnobserved:
+    case agents::ExitCategory::kUnobserved:
       break;
   }
   return say("The task ended.", "La tâche a pris fin.");
@@ -184,9 +184,9 @@ std::string LogLine(const Diagnosis& diagnosis) {
   std::string line = absl::StrCat("agent ", diagnosis.agent);
   if (!diagnosis.kind.empty()) absl::StrAppend(&line, " kind ", diagnosis.kind);
   if (!diagnosis.slot.empty()) absl::StrAppend(&line, " slot ", diagnosis.slot);
-  const std::string_view category = ExitCategoryName(diagnosis.category);
+  const std::string_view category = agents::ExitCategoryName(diagnosis.category);
   return absl::StrCat(line, " (pid ", diagnosis.pid, ") ended, ",
                       absl::string_view(category.data(), category.size()), ": ", OperatorText(diagnosis));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

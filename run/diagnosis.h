@@ -19,7 +19,7 @@
 #include "agents/exit_category.h"
 #include "run/flight_record.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 // What the task told of itself, where its parent passes that on.
 struct InProcessSample {
@@ -36,10 +36,10 @@ struct ExternalSample {
 };
 
 struct Diagnosis {
-  ExitCategory category = ExitCategory::kUnobserved;
+  agents::ExitCategory category = agents::ExitCategory::kUnobserved;
   std::optional<int> status;  // as wait(2)
   bool self_killed = false;   // by a signal that was sent or passed on on purpose
-  OomFinding oom;
+  agents::OomFinding oom;
   ExternalSample external;
   InProcessSample in_process;
   std::optional<FlightRecord> record;
@@ -57,7 +57,7 @@ struct Diagnosis {
 void Complete(Diagnosis* diagnosis);
 
 // Whether somebody should look at it: neither success nor asked for nor unobserved.
-bool IsAbnormal(ExitCategory category);
+bool IsAbnormal(agents::ExitCategory category);
 
 // "exit code 3", "signal 9 (SIGKILL)", "exit code 137 (128 + SIGKILL)".
 std::string HowItEnded(std::optional<int> status);
@@ -77,6 +77,6 @@ std::string LogLine(const Diagnosis& diagnosis);
 
 nlohmann::json DiagnosisToJson(const Diagnosis& diagnosis);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_DIAGNOSIS_H_

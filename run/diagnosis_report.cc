@@ -11,7 +11,7 @@
 #include "agents/resource_names.h"
 #include "run/diagnosis.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using nlohmann::json;
@@ -32,10 +32,10 @@ const char* Words(std::string_view figure) {
   return "children";
 }
 
-std::string LimitLine(const std::vector<ResourceUse>& resources) {
+std::string LimitLine(const std::vector<agents::ResourceUse>& resources) {
   std::vector<std::string> parts;
-  for (const ResourceUse& use : resources) {
-    const bool bytes = use.resource == ResourceUse::Resource::kMemory;
+  for (const agents::ResourceUse& use : resources) {
+    const bool bytes = use.resource == agents::ResourceUse::Resource::kMemory;
     const auto figure = [bytes](uint64_t value) { return bytes ? Megabytes(value) : absl::StrCat(value); };
     parts.push_back(absl::StrCat(Name(use.resource), " ", figure(use.used), " of ", figure(use.limit), " (",
                                  Name(use.scope), ", ", Name(use.source), ")"));
@@ -107,7 +107,7 @@ std::string Report(const Diagnosis& diagnosis) {
     absl::StrAppend(&report, "still alive below it: ", absl::StrJoin(diagnosis.record->left_behind, ", "),
                     "\n");
   }
-  if (diagnosis.category != ExitCategory::kPluginError && !diagnosis.stderr_lines.empty()) {
+  if (diagnosis.category != agents::ExitCategory::kPluginError && !diagnosis.stderr_lines.empty()) {
     absl::StrAppend(&report, "last stderr:\n  ", absl::StrJoin(diagnosis.stderr_lines, "\n  "), "\n");
   }
   return report;
@@ -115,7 +115,7 @@ std::string Report(const Diagnosis& diagnosis) {
 
 json DiagnosisToJson(const Diagnosis& diagnosis) {
   json result = {{"agent", diagnosis.agent},
-                 {"category", ExitCategoryName(diagnosis.category)},
+                 {"category", agents::ExitCategoryName(diagnosis.category)},
                  {"ended", HowItEnded(diagnosis.status)},
                  {"self_killed", diagnosis.self_killed},
                  {"external", json::object()},
@@ -135,8 +135,8 @@ json DiagnosisToJson(const Diagnosis& diagnosis) {
     result[WIFSIGNALED(status) ? "signal" : "code"] =
         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
   }
-  if (diagnosis.category == ExitCategory::kOomHost) {
-    result["oom"] = {{"verdict", OomVerdictName(diagnosis.oom.verdict)},
+  if (diagnosis.category == agents::ExitCategory::kOomHost) {
+    result["oom"] = {{"verdict", agents::OomVerdictName(diagnosis.oom.verdict)},
                      {"evidence", diagnosis.oom.evidence}};
   }
   Put(result["external"], "resident_bytes", diagnosis.external.resident_bytes);
@@ -154,4 +154,4 @@ json DiagnosisToJson(const Diagnosis& diagnosis) {
   return result;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

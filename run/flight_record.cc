@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "agents/theil_sen.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 // Slopes grow with the square of the points; more than these say nothing new.
@@ -39,12 +39,12 @@ std::string Cell(std::optional<double> value) { return value ? absl::StrFormat("
 
 std::optional<Growth> GrowthOf(const std::vector<FlightPoint>& points,
                                std::optional<double> (*figure)(const FlightPoint&)) {
-  std::vector<Point> known;
+  std::vector<agents::Point> known;
   for (const size_t i : Spread(points.size(), kSlopePoints)) {
     if (const auto value = figure(points[i])) known.push_back({-points[i].seconds, *value});
   }
   if (known.size() < 3) return std::nullopt;
-  const std::optional<double> slope = TheilSenSlope(known);
+  const std::optional<double> slope = agents::TheilSenSlope(known);
   if (!slope) return std::nullopt;
   return Growth{*slope * 60, known.back().x - known.front().x};
 }
@@ -78,4 +78,4 @@ std::string Megabytes(uint64_t bytes) {
   return absl::StrFormat("%.1fMB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 // One tick. "self" is the root, "tree" the root and everything below it.
 struct FlightPoint {
@@ -28,8 +28,8 @@ struct FlightPoint {
 };
 
 struct FlightRecord {
-  std::vector<FlightPoint> points;     // oldest first; the last one is the last external sample
-  std::vector<ResourceUse> resources;  // the tightest limits then, as full as in the last two ticks
+  std::vector<FlightPoint> points;             // oldest first; the last one is the last external sample
+  std::vector<agents::ResourceUse> resources;  // the tightest limits then, as full as in the last two ticks
   // Of the root's whole time under watch, not only of `points`.
   std::optional<uint64_t> peak_resident_bytes, peak_tree_resident_bytes, peak_open_fds;
   uint64_t peak_descendants = 0;
@@ -62,6 +62,6 @@ absl::StatusOr<FlightRecord> FlightRecordFromJson(const nlohmann::json& json);
 // "815.0MB"; a MB is 1,048,576 bytes, as the kernel's MiB.
 std::string Megabytes(uint64_t bytes);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_FLIGHT_RECORD_H_

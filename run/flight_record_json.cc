@@ -5,7 +5,7 @@
 #include "agents/resource_names.h"
 #include "run/flight_record.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using nlohmann::json;
@@ -41,10 +41,10 @@ FlightPoint PointFromJson(const json& from) {
           .tree_cpu_ratio = Get<double>(from, "tree_cpu_ratio")};
 }
 
-ResourceUse ResourceFromJson(const json& from) {
-  return {.scope = Named(from.at("scope"), kScopes),
-          .resource = Named(from.at("resource"), kResources),
-          .source = Named(from.at("source"), kSources),
+agents::ResourceUse ResourceFromJson(const json& from) {
+  return {.scope = Named(from.at("scope"), agents::kScopes),
+          .resource = Named(from.at("resource"), agents::kResources),
+          .source = Named(from.at("source"), agents::kSources),
           .used = from.at("used"),
           .limit = from.at("limit")};
 }
@@ -63,7 +63,7 @@ json FlightRecordToJson(const FlightRecord& record) {
     Put(to, "tree_cpu_ratio", point.tree_cpu_ratio);
     result["points"].push_back(std::move(to));
   }
-  for (const ResourceUse& use : record.resources) {
+  for (const agents::ResourceUse& use : record.resources) {
     result["limits"].push_back({{"scope", Name(use.scope)},
                                 {"resource", Name(use.resource)},
                                 {"source", Name(use.source)},
@@ -95,4 +95,4 @@ absl::StatusOr<FlightRecord> FlightRecordFromJson(const json& from) {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

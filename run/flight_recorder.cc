@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agents/label_value.h"
+#include "base/label_value.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr double kKeepAfterEndSeconds = 60;
@@ -22,9 +22,10 @@ void Raise(std::optional<uint64_t>& peak, std::optional<uint64_t> value) {
 
 // `now`, each limit as full as it was in whichever of the two ticks had it fuller: the last one may have
 // caught the root while it was giving everything back.
-std::vector<ResourceUse> Fuller(std::vector<ResourceUse> now, const std::vector<ResourceUse>& before) {
-  for (ResourceUse& use : now) {
-    for (const ResourceUse& other : before) {
+std::vector<agents::ResourceUse> Fuller(std::vector<agents::ResourceUse> now,
+                                        const std::vector<agents::ResourceUse>& before) {
+  for (agents::ResourceUse& use : now) {
+    for (const agents::ResourceUse& other : before) {
       const bool same =
           other.scope == use.scope && other.resource == use.resource && other.limit == use.limit;
       if (same && other.used > use.used) use = other;
@@ -35,12 +36,12 @@ std::vector<ResourceUse> Fuller(std::vector<ResourceUse> now, const std::vector<
 
 }  // namespace
 
-void FlightRecorder::Add(const Observation& observation) {
+void FlightRecorder::Add(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   const std::lock_guard lock(mutex_);
-  for (const AgentSample& agent : observation.agents) {
-    for (const ProcessSample& process : agent.processes) {
-      if (process.role != Role::kRoot) break;  // roots come first
+  for (const agents::AgentSample& agent : observation.agents) {
+    for (const agents::ProcessSample& process : agent.processes) {
+      if (process.role != agents::Role::kRoot) break;  // roots come first
       if (process.state != 'Z') AddRoot(agent, process, now);
     }
   }
@@ -48,7 +49,8 @@ void FlightRecorder::Add(const Observation& observation) {
       rings_, [now](const auto& entry) { return now - entry.second.newest->seconds > kKeepAfterEndSeconds; });
 }
 
-void FlightRecorder::AddRoot(const AgentSample& agent, const ProcessSample& root, double now) {
+void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::ProcessSample& root,
+                             double now) {
   if (rings_.size() >= kMaxRoots && !rings_.contains(root.key)) {
     rings_.erase(std::min_element(rings_.begin(), rings_.end(), [](const auto& a, const auto& b) {
       return a.second.newest->seconds < b.second.newest->seconds;
@@ -62,9 +64,9 @@ void FlightRecorder::AddRoot(const AgentSample& agent, const ProcessSample& root
                     .open_fds = root.usage.open_fds,
                     .tree_open_fds = 0};
   double tree_cpu = 0;
-  for (const ProcessSample& process : agent.processes) {
+  for (const agents::ProcessSample& process : agent.processes) {
     tree_cpu += process.cpu_ratio;
-    if (process.role == Role::kDescendant) {
+    if (process.role == agents::Role::kDescendant) {
       ++point.descendants;
     }
     if (process.state == 'Z') continue;  // its memory and descriptors are gone
@@ -96,20 +98,20 @@ void FlightRecorder::Thin(Ring& ring) {
   ring.spacing = (ring.points.back().seconds - ring.points.front().seconds) / static_cast<double>(kept - 1);
 }
 
-std::vector<std::string> LiveDescendants(const AgentSample& agent, size_t limit) {
+std::vector<std::string> LiveDescendants(const agents::AgentSample& agent, size_t limit) {
   std::vector<std::string> names;
-  for (const ProcessSample& process : agent.processes) {
-    if (process.role != Role::kDescendant || process.state == 'Z') continue;
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (process.role != agents::Role::kDescendant || process.state == 'Z') continue;
     if (names.size() == limit) {
       names.emplace_back("…");
       break;
     }
-    names.push_back(absl::StrCat(LabelValue(process.comm), " (", process.key.pid, ")"));
+    names.push_back(absl::StrCat(base::LabelValue(process.comm), " (", process.key.pid, ")"));
   }
   return names;
 }
 
-std::optional<FlightRecord> FlightRecorder::Record(const ProcessKey& root, double now) const {
+std::optional<FlightRecord> FlightRecorder::Record(const kernel::ProcessKey& root, double now) const {
   const std::lock_guard lock(mutex_);
   const auto found = rings_.find(root);
   if (found == rings_.end()) return std::nullopt;
@@ -126,4 +128,4 @@ size_t FlightRecorder::roots() const {
   return rings_.size();
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

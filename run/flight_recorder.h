@@ -21,7 +21,7 @@
 #include "agents/observation.h"
 #include "run/flight_record.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 class FlightRecorder {
  public:
@@ -30,10 +30,10 @@ class FlightRecorder {
   static constexpr size_t kMaxRoots = 512;
 
   // Takes in a tick.
-  void Add(const Observation& observation);
+  void Add(const agents::Observation& observation);
 
   // The record of a root as of `now` (monotonic seconds); empty where no tick saw it alive.
-  std::optional<FlightRecord> Record(const ProcessKey& root, double now) const;
+  std::optional<FlightRecord> Record(const kernel::ProcessKey& root, double now) const;
 
   size_t roots() const;
 
@@ -42,20 +42,20 @@ class FlightRecorder {
     std::deque<FlightPoint> points;  // at least `spacing` apart
     double spacing = 0;
     std::optional<FlightPoint> newest;
-    FlightRecord summary;                       // all but points
-    std::vector<ResourceUse> latest_resources;  // the last tick's alone
+    FlightRecord summary;                               // all but points
+    std::vector<agents::ResourceUse> latest_resources;  // the last tick's alone
   };
 
   static void Thin(Ring& ring);
-  void AddRoot(const AgentSample& agent, const ProcessSample& root, double now);
+  void AddRoot(const agents::AgentSample& agent, const agents::ProcessSample& root, double now);
 
   mutable std::mutex mutex_;
-  absl::flat_hash_map<ProcessKey, Ring> rings_;
+  absl::flat_hash_map<kernel::ProcessKey, Ring> rings_;
 };
 
 // "comm (pid)" of what is alive below the roots of `agent`, at most `limit` and then "…".
-std::vector<std::string> LiveDescendants(const AgentSample& agent, size_t limit = 10);
+std::vector<std::string> LiveDescendants(const agents::AgentSample& agent, size_t limit = 10);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_

@@ -15,7 +15,7 @@
 #include <cstdio>
 #include <cstring>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr char kFlush = 'f';
@@ -121,13 +121,13 @@ absl::StatusOr<std::unique_ptr<Guardian>> Guardian::Start(bool capture_stderr) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) {
     return absl::ErrnoToStatus(errno, "making the guardian's socket");
   }
-  guardian->line_ = Descriptor(line[0]);
-  const Descriptor far_end(line[1]);
+  guardian->line_ = base::Descriptor(line[0]);
+  const base::Descriptor far_end(line[1]);
   if (capture_stderr && pipe2(pipe_fds, O_CLOEXEC) != 0) {
     return absl::ErrnoToStatus(errno, "making a pipe for stderr");
   }
-  guardian->pipe_ = Descriptor(pipe_fds[1]);
-  const Descriptor read_end(pipe_fds[0]);
+  guardian->pipe_ = base::Descriptor(pipe_fds[1]);
+  const base::Descriptor read_end(pipe_fds[0]);
   guardian->pid_ = fork();
   if (guardian->pid_ < 0) return absl::ErrnoToStatus(errno, "starting the guardian");
   if (guardian->pid_ == 0) Guard(far_end.get(), read_end.get(), guardian->shared_);
@@ -177,4 +177,4 @@ void Guardian::Dismiss() {
   pid_ = -1;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -17,9 +17,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 class Guardian {
  public:
@@ -33,7 +33,7 @@ class Guardian {
 
   pid_t pid() const { return pid_; }
   // The write end of the pipe; -1 when nothing is captured. Close it once the task has it.
-  Descriptor& stderr_for_task() { return pipe_; }
+  base::Descriptor& stderr_for_task() { return pipe_; }
 
   // What it says of should the watcher vanish.
   void Announce(pid_t task, const std::string& command);
@@ -52,11 +52,11 @@ class Guardian {
   Guardian() = default;
 
   pid_t pid_ = -1;
-  Descriptor line_;  // a socket: one letter each way
-  Descriptor pipe_;
+  base::Descriptor line_;  // a socket: one letter each way
+  base::Descriptor pipe_;
   Shared* shared_ = nullptr;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_GUARDIAN_H_

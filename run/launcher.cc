@@ -11,10 +11,10 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "run/attend.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 SignalState BlockAttendedSignals() {
   SignalState before;
@@ -35,8 +35,8 @@ absl::StatusOr<pid_t> Launch(const LaunchOptions& options) {
   argv.push_back(nullptr);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "making a pipe");
-  const Descriptor read_end(ends[0]);
-  Descriptor write_end(ends[1]);
+  const base::Descriptor read_end(ends[0]);
+  base::Descriptor write_end(ends[1]);
 
   const pid_t pid = fork();
   if (pid < 0) return absl::ErrnoToStatus(errno, absl::StrCat("starting ", options.argv[0]));
@@ -78,4 +78,4 @@ void EndAs(int status) {
   _exit(128 + number);  // a signal that does not kill here
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 // The calling process' signal handling from before it was changed, for the command to start with.
 struct SignalState {
@@ -38,6 +38,6 @@ absl::StatusOr<pid_t> Launch(const LaunchOptions& options);
 // (without a core dump of our own).
 [[noreturn]] void EndAs(int status);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_LAUNCHER_H_

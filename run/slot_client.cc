@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr timeval kPatience{5, 0};
@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<SlotClient>> SlotClient::HandOver(const std::stri
                                                                  const SlotRequest& request) {
   const auto address = SlotAddress(socket_path);
   if (!address.ok()) return address.status();
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
@@ -56,4 +56,4 @@ absl::StatusOr<std::string> SlotClient::Ask(const std::string& line) {
   return absl::InvalidArgumentError("serve's answer is too long");
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "run/slot_messages.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 class SlotClient {
  public:
@@ -25,12 +25,12 @@ class SlotClient {
   absl::StatusOr<SlotReport> End(const SlotEnd& end);
 
  private:
-  explicit SlotClient(Descriptor socket) : socket_(std::move(socket)) {}
+  explicit SlotClient(base::Descriptor socket) : socket_(std::move(socket)) {}
   absl::StatusOr<std::string> Ask(const std::string& line);
 
-  Descriptor socket_;
+  base::Descriptor socket_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_SLOT_CLIENT_H_

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "agents/label_value.h"
+#include "base/label_value.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using nlohmann::json;
@@ -29,11 +29,11 @@ absl::StatusOr<Result> Parse(std::string_view line, const char* key, Read read) 
   }
 }
 
-OomVerdict VerdictOf(const std::string& name) {
-  for (const OomVerdict verdict : {OomVerdict::kConfirmed, OomVerdict::kDenied}) {
-    if (name == OomVerdictName(verdict)) return verdict;
+agents::OomVerdict VerdictOf(const std::string& name) {
+  for (const agents::OomVerdict verdict : {agents::OomVerdict::kConfirmed, agents::OomVerdict::kDenied}) {
+    if (name == agents::OomVerdictName(verdict)) return verdict;
   }
-  return OomVerdict::kUnclear;
+  return agents::OomVerdict::kUnclear;
 }
 
 }  // namespace
@@ -72,7 +72,7 @@ std::string SlotReplyLine(const absl::Status& status) {
 
 std::string SlotReportLine(const SlotReport& report) {
   json message = {
-      {"oom", {{"verdict", OomVerdictName(report.oom.verdict)}, {"evidence", report.oom.evidence}}}};
+      {"oom", {{"verdict", agents::OomVerdictName(report.oom.verdict)}, {"evidence", report.oom.evidence}}}};
   if (report.record) message["flight"] = FlightRecordToJson(*report.record);
   return Line({{"report", std::move(message)}});
 }
@@ -130,13 +130,13 @@ absl::Status CheckSlotLabel(std::string_view flag, std::string_view text, bool m
                   [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) {
     why = "holds a control character";
   }
-  if (why.empty() && LabelValue(text) != text) {
-    why = text.size() > LabelValue(text).size() ? "is longer than 128 bytes" : "is no valid UTF-8";
+  if (why.empty() && base::LabelValue(text) != text) {
+    why = text.size() > base::LabelValue(text).size() ? "is longer than 128 bytes" : "is no valid UTF-8";
   }
   if (why.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("--", absl::string_view(flag.data(), flag.size()), " ",
-                                                 Quoted(text), " ", why,
+                                                 base::Quoted(text), " ", why,
                                                  "; a label is 1 to 128 bytes of UTF-8 text"));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

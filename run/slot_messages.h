@@ -25,7 +25,7 @@
 #include "kernel/process.h"
 #include "run/flight_record.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 inline constexpr size_t kLongestSlotRequest = 8 << 10;
 inline constexpr size_t kLongestSlotReply = 1 << 20;
@@ -34,7 +34,7 @@ inline constexpr size_t kLongestSlotReply = 1 << 20;
 absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path);
 
 struct SlotRequest {
-  ProcessKey key;
+  kernel::ProcessKey key;
   pid_t helper = 0;  // another child of run's that is not the task's; 0: none
   std::string name, kind, slot;
 };
@@ -46,7 +46,7 @@ struct SlotEnd {
 };
 
 struct SlotReport {
-  OomFinding oom;
+  agents::OomFinding oom;
   std::optional<FlightRecord> record;
 };
 
@@ -65,6 +65,6 @@ absl::StatusOr<SlotReport> ParseSlotReport(std::string_view line);
 // The reason why `text` cannot be the label value that --`flag` asks for, in one line; ok for what can.
 absl::Status CheckSlotLabel(std::string_view flag, std::string_view text, bool may_be_empty);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_SLOT_MESSAGES_H_

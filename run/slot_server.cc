@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr size_t kMaxConnections = 256;
@@ -22,7 +22,7 @@ constexpr size_t kMaxOfOneUser = 64;
 }  // namespace
 
 struct SlotServer::Connection {
-  Descriptor socket;
+  base::Descriptor socket;
   SlotPeer peer;
   std::string received;
   std::optional<SlotRequest> request;
@@ -41,11 +41,11 @@ absl::Status SlotServer::Start() {
   std::error_code ignored;  // bind says what is wrong
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
 
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
   if (bind(socket.get(), name, sizeof(*address)) != 0) {
     if (errno != EADDRINUSE) return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
-    const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (connect(probe.get(), name, sizeof(*address)) == 0) {
       return absl::AlreadyExistsError(absl::StrCat("another agent_exporter listens at ", path_));
     }
@@ -63,7 +63,7 @@ absl::Status SlotServer::Start() {
   chmod(path_.c_str(), 0666);
   if (listen(socket.get(), 64) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
-  wake_ = Descriptor(eventfd(0, EFD_CLOEXEC));
+  wake_ = base::Descriptor(eventfd(0, EFD_CLOEXEC));
   if (!wake_.ok()) return absl::ErrnoToStatus(errno, "making an eventfd");
   socket_ = std::move(socket);
   thread_ = std::thread([this] { Loop(); });
@@ -98,7 +98,8 @@ void SlotServer::Loop() {
 
 void SlotServer::Accept() {
   Connection connection;
-  connection.socket = Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  connection.socket =
+      base::Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (!connection.socket.ok() ||
@@ -152,4 +153,4 @@ std::optional<std::string> SlotServer::Answer(Connection& connection, const std:
   return SlotReportLine(callbacks_.ended(*connection.request, *end));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -20,10 +20,10 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "run/slot_messages.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 struct SlotPeer {
   pid_t pid = 0;
@@ -58,12 +58,12 @@ class SlotServer {
 
   const std::string path_;
   const Callbacks callbacks_;
-  Descriptor socket_;
-  Descriptor wake_;  // an eventfd
+  base::Descriptor socket_;
+  base::Descriptor wake_;  // an eventfd
   std::list<Connection> connections_;
   std::thread thread_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_SLOT_SERVER_H_

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "agents/label_value.h"
+#include "base/label_value.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 constexpr size_t kLongestLine = 400;
@@ -50,7 +50,7 @@ std::string ValidUtf8(std::string line) {
   for (std::string_view rest = line; !rest.empty();) {
     size_t size = std::min<size_t>(rest.size(), 40);
     while (size < rest.size() && size > 37 && (static_cast<unsigned char>(rest[size]) & 0xc0) == 0x80) --size;
-    valid += LabelValue(rest.substr(0, size));
+    valid += base::LabelValue(rest.substr(0, size));
     rest.remove_prefix(size);
   }
   return valid;
@@ -76,4 +76,4 @@ std::vector<std::string> UsefulStderrLines(std::string_view tail,
   return lines;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 
 // Of `tail` without empty lines, frames of a native stack and lines that start with one of `own_prefixes`
 // (the worker's own log lines), the last `limit`, each valid UTF-8 without control bytes and at most 400
@@ -19,6 +19,6 @@ std::vector<std::string> UsefulStderrLines(std::string_view tail,
                                            const std::vector<std::string>& own_prefixes, bool cut,
                                            size_t limit = 10);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run
 
 #endif  // AGENT_EXPORTER_RUN_STDERR_LINES_H_

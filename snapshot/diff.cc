@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -66,4 +66,4 @@ std::vector<std::string> DiffFields(const Json& before, const Json& after, const
   return fields;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -14,13 +14,13 @@
 
 #include "snapshot/options.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 // The dotted keys of what differs, sorted. A number whose change is below its minimum does not differ; a
 // change to or from null, or of type, always does.
 std::vector<std::string> DiffFields(const nlohmann::ordered_json& before, const nlohmann::ordered_json& after,
                                     const DiffOptions& options);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_DIFF_H_

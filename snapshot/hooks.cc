@@ -7,12 +7,12 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "agents/label_value.h"
-#include "kernel/bounded_command.h"
-#include "snapshot/agent_names.h"
+#include "base/agent_names.h"
+#include "base/bounded_command.h"
+#include "base/label_value.h"
 #include "snapshot/post_json.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using nlohmann::json;
@@ -56,17 +56,17 @@ std::string LastLine(std::string_view text) {
   return std::string(newline == std::string_view::npos ? text : text.substr(newline + 1));
 }
 
-absl::Status RunCommand(const HookOptions& hook, BoundedCommand command) {
+absl::Status RunCommand(const HookOptions& hook, base::BoundedCommand command) {
   command.argv = hook.command;
   command.time_limit = hook.time_limit;
   command.max_output = kMaxOutput;
-  const absl::StatusOr<CommandResult> result = RunBounded(command);
+  const absl::StatusOr<base::CommandResult> result = base::RunBounded(command);
   if (!result.ok()) return result.status();
   if (result->success()) return absl::OkStatus();
   const std::string said = LastLine(result->err);
   return absl::UnknownError(absl::StrCat(result->exit_code ? absl::StrCat("exit code ", *result->exit_code)
                                                            : absl::StrCat("ended by signal ", result->signal),
-                                         said.empty() ? "" : absl::StrCat(", said ", Quoted(said))));
+                                         said.empty() ? "" : absl::StrCat(", said ", base::Quoted(said))));
 }
 
 const char* ResultName(const absl::Status& status) {
@@ -104,7 +104,7 @@ void HookPool::Notify(const std::string& agent, const json& diff, const json& sn
   for (size_t i = 0; i < hooks_.size(); ++i) {
     const std::vector<std::string>& agents = hooks_[i].agents;
     const bool wanted = agents.empty() || std::any_of(agents.begin(), agents.end(), [&](const auto& pattern) {
-                          return AgentNameMatches(pattern, agent);
+                          return base::AgentNameMatches(pattern, agent);
                         });
     if (!wanted) continue;
     if (job.body.empty()) job.body = Body(agent, diff, snapshot);
@@ -184,9 +184,9 @@ void HookPool::Finish(std::list<Job>::iterator job, const absl::Status& status) 
   }
   changed_.notify_all();  // another change of this agent may now go
   if (say && log_) {
-    log_(absl::StrCat("hook ", Quoted(hook.name), " fails: ", std::string(status.message()),
+    log_(absl::StrCat("hook ", base::Quoted(hook.name), " fails: ", std::string(status.message()),
                       "; counted in agent_exporter_hooks_total, said once until it works again"));
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -29,9 +29,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 inline constexpr std::chrono::milliseconds kHookCommandLimit{10'000};
 inline constexpr std::chrono::milliseconds kHookUrlLimit{5'000};
@@ -44,6 +44,10 @@ struct HookOptions {
   std::vector<std::string> agents;  // whose changes, by name; a * at the end stands for any rest; empty: all
   std::chrono::milliseconds time_limit = kHookCommandLimit;
 };
+
+// Told of each snapshot that differs from the one before: `diff` is {"agent", "timestamp", "diff_fields"}.
+using DiffListener =
+    std::function<void(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot)>;
 
 class HookPool {
  public:
@@ -62,7 +66,7 @@ class HookPool {
   HookPool(const HookPool&) = delete;
   HookPool& operator=(const HookPool&) = delete;
 
-  // A DiffListener (snapshot/agent_meta.h): `diff` is {"agent", "timestamp", "diff_fields"}. Queues and
+  // A DiffListener. Queues and
   // returns at once.
   void Notify(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot);
 
@@ -87,7 +91,7 @@ class HookPool {
   const std::vector<HookOptions> hooks_;
   const Log log_;
   const Limits limits_;
-  const Descriptor cancel_;  // an eventfd, readable once this ends
+  const base::Descriptor cancel_;  // an eventfd, readable once this ends
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
@@ -98,6 +102,6 @@ class HookPool {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_HOOKS_H_

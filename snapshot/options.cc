@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 std::string_view Environment(const char* name) {
@@ -50,4 +50,4 @@ std::string DefaultSnapshotDir() {
   return ExpandHome("~/.cache/agent_exporter");
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 // A helper that an agent cannot do without. Exactly one of pid, pidfile, agent and comm says which process;
 // a `thread` narrows that to one of its threads, and alone means a thread of the agent's own root.
@@ -60,6 +60,6 @@ std::string ExpandHome(const std::string& path);
 // $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/agent_exporter or ~/.cache/agent_exporter.
 std::string DefaultSnapshotDir();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_OPTIONS_H_

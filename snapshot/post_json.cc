@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 size_t Discard(char*, size_t size, size_t count, void*) { return size * count; }
@@ -56,4 +56,4 @@ absl::Status PostJson(const std::string& url, const std::string& body, std::chro
   return absl::UnknownError(absl::StrCat("HTTP status ", status));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

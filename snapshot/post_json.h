@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 // Posts `body` as application/json. http and https only, certificates are checked, redirects are not
 // followed, the answer's body is not kept. Ends within a second of `cancel_fd` becoming readable (-1: never).
@@ -19,6 +19,6 @@ namespace agent_exporter {
 absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
                       int cancel_fd);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_

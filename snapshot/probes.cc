@@ -7,18 +7,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "kernel/bounded_command.h"
+#include "base/bounded_command.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 absl::StatusOr<uint64_t> CountScreenSessions(const ProbeOptions& options) {
   // Its messages are translated. Its exit status says nothing: it is 1 with no session, and in some versions
   // with some.
-  const auto result = RunBounded({.argv = {options.screen, "-ls"},
-                                  .environment = {{"LC_ALL", "C"}},
-                                  .time_limit = options.time_limit,
-                                  .cancel_fd = options.cancel_fd});
+  const auto result = base::RunBounded({.argv = {options.screen, "-ls"},
+                                        .environment = {{"LC_ALL", "C"}},
+                                        .time_limit = options.time_limit,
+                                        .cancel_fd = options.cancel_fd});
   if (!result.ok()) return result.status();
   return ParseScreenList(result->out);
 }
@@ -49,10 +49,10 @@ ProbeResults RunProbes(const ProbeOptions& options) {
   const auto failed = [&results](absl::string_view program, const absl::Status& status) {
     if (!absl::IsNotFound(status)) results.failures.push_back(absl::StrCat(program, ": ", status.message()));
   };
-  auto tmux = ListTmux({.socket_root = options.tmux_socket_root,
-                        .time_limit = options.time_limit,
-                        .program = options.tmux,
-                        .cancel_fd = options.cancel_fd});
+  auto tmux = base::ListTmux({.socket_root = options.tmux_socket_root,
+                              .time_limit = options.time_limit,
+                              .program = options.tmux,
+                              .cancel_fd = options.cancel_fd});
   if (!tmux.ok()) {
     failed("tmux", tmux.status());
   } else if (!tmux->panes.empty() || tmux->others == 0) {
@@ -67,4 +67,4 @@ ProbeResults RunProbes(const ProbeOptions& options) {
   return results;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

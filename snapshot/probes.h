@@ -14,14 +14,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agents/tmux.h"
+#include "base/tmux.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 struct ProbeOptions {
   std::string tmux = "tmux";
   std::string screen = "screen";
-  std::string tmux_socket_root = TmuxSocketRoot();
+  std::string tmux_socket_root = base::TmuxSocketRoot();
   std::chrono::milliseconds time_limit{3000};
   int cancel_fd = -1;  // as BoundedCommand::cancel_fd
 };
@@ -29,7 +29,7 @@ struct ProbeOptions {
 struct ProbeResults {
   // Empty: not installed, or could not be asked (then a failure), or only other users' servers run, whom we
   // do not ask.
-  std::optional<TmuxList> tmux;
+  std::optional<base::TmuxList> tmux;
   // Our own user's sessions that live. Empty: not installed, or could not be asked.
   std::optional<uint64_t> screen_sessions;
   // What was installed and failed: "tmux: …", "screen: …".
@@ -41,6 +41,6 @@ ProbeResults RunProbes(const ProbeOptions& options);
 // Live sessions in the output of `screen -ls`; InvalidArgument for a text that is not such a list.
 absl::StatusOr<uint64_t> ParseScreenList(std::string_view text);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_PROBES_H_

@@ -9,17 +9,17 @@
 #include <charconv>
 #include <string_view>
 
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/process_threads.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 constexpr size_t kCommBytes = 15;
 
 // The number that the file starts with. Some programs write more behind it, on a line of its own.
 std::optional<pid_t> ReadPidfile(const std::string& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info{};
   char buffer[64];
   if (!fd.ok() || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
@@ -35,32 +35,33 @@ std::optional<pid_t> ReadPidfile(const std::string& path) {
   return pid;
 }
 
-std::optional<pid_t> OldestRoot(const std::vector<ProcessSample>& processes) {
-  const ProcessSample* oldest = nullptr;
-  for (const ProcessSample& process : processes) {
-    if (process.role != Role::kRoot || process.state == 'Z') continue;
+std::optional<pid_t> OldestRoot(const std::vector<agents::ProcessSample>& processes) {
+  const agents::ProcessSample* oldest = nullptr;
+  for (const agents::ProcessSample& process : processes) {
+    if (process.role != agents::Role::kRoot || process.state == 'Z') continue;
     if (oldest == nullptr || process.key.start_ticks < oldest->key.start_ticks) oldest = &process;
   }
   return oldest == nullptr ? std::nullopt : std::optional(oldest->key.pid);
 }
 
-std::optional<pid_t> NewestCalled(const std::string& comm, const std::vector<ProcessSample>& processes) {
-  const ProcessSample* newest = nullptr;
-  for (const ProcessSample& process : processes) {
+std::optional<pid_t> NewestCalled(const std::string& comm,
+                                  const std::vector<agents::ProcessSample>& processes) {
+  const agents::ProcessSample* newest = nullptr;
+  for (const agents::ProcessSample& process : processes) {
     if (process.state == 'Z' || process.comm != comm.substr(0, kCommBytes)) continue;
     if (newest == nullptr || process.key.start_ticks >= newest->key.start_ticks) newest = &process;
   }
   return newest == nullptr ? std::nullopt : std::optional(newest->key.pid);
 }
 
-std::optional<pid_t> FindProcess(const SidecarOptions& options, const Observation& observation,
-                                 const std::vector<ProcessSample>& processes) {
+std::optional<pid_t> FindProcess(const SidecarOptions& options, const agents::Observation& observation,
+                                 const std::vector<agents::ProcessSample>& processes) {
   if (options.pid) return options.pid;
   if (!options.pidfile.empty()) return ReadPidfile(options.pidfile);
   if (!options.comm.empty()) return NewestCalled(options.comm, processes);
   if (options.agent.empty()) return OldestRoot(processes);  // a thread of the agent itself
-  std::vector<ProcessSample> roots;
-  for (const AgentSample& agent : observation.agents) {
+  std::vector<agents::ProcessSample> roots;
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name == options.agent)
       roots.insert(roots.end(), agent.processes.begin(), agent.processes.end());
   }
@@ -72,8 +73,9 @@ std::optional<pid_t> FindProcess(const SidecarOptions& options, const Observatio
 bool IsAlive(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
 
 std::vector<Sidecar> LookAtSidecars(const std::vector<SidecarOptions>& options,
-                                    const Observation& observation,
-                                    const std::vector<ProcessSample>& processes, const RootedReader& proc) {
+                                    const agents::Observation& observation,
+                                    const std::vector<agents::ProcessSample>& processes,
+                                    const kernel::RootedReader& proc) {
   std::vector<Sidecar> sidecars;
   for (const SidecarOptions& option : options) {
     Sidecar& sidecar = sidecars.emplace_back();
@@ -81,11 +83,11 @@ std::vector<Sidecar> LookAtSidecars(const std::vector<SidecarOptions>& options,
     sidecar.is_thread = !option.thread.empty();
     sidecar.pid = FindProcess(option, observation, processes);
     if (sidecar.pid && sidecar.is_thread) {
-      sidecar.pid = FindThread(proc, *sidecar.pid, option.thread).value_or(std::nullopt);
+      sidecar.pid = kernel::FindThread(proc, *sidecar.pid, option.thread).value_or(std::nullopt);
     }
     sidecar.alive = sidecar.pid && IsAlive(*sidecar.pid);
   }
   return sidecars;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -15,7 +15,7 @@
 #include "kernel/rooted_reader.h"
 #include "snapshot/options.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 struct Sidecar {
   std::string name;
@@ -31,9 +31,10 @@ bool IsAlive(pid_t pid);
 
 // `processes` are the agent's own, from the same observation.
 std::vector<Sidecar> LookAtSidecars(const std::vector<SidecarOptions>& options,
-                                    const Observation& observation,
-                                    const std::vector<ProcessSample>& processes, const RootedReader& proc);
+                                    const agents::Observation& observation,
+                                    const std::vector<agents::ProcessSample>& processes,
+                                    const kernel::RootedReader& proc);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_SIDECARS_H_

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -22,7 +22,7 @@ Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json ForkPressure(const HostSample& host) {
+Json ForkPressure(const kernel::HostSample& host) {
   if (!host.processes || !host.pid_max || *host.pid_max == 0) return nullptr;
   const double percent = 100 * static_cast<double>(*host.processes) / static_cast<double>(*host.pid_max);
   return std::round(percent * 100) / 100;
@@ -30,16 +30,16 @@ Json ForkPressure(const HostSample& host) {
 
 // The pane that the agent runs in: of the session that was named; else where one of its processes is the
 // pane's program or a root is started from it; else of a session of the agent's name.
-const TmuxPane* FindPane(const SnapshotInput& input) {
+const base::TmuxPane* FindPane(const SnapshotInput& input) {
   if (!input.probes.tmux) return nullptr;
   std::set<pid_t> own;
-  for (const ProcessSample& process : input.agent.processes) {
+  for (const agents::ProcessSample& process : input.agent.processes) {
     own.insert(process.key.pid);
-    if (process.role == Role::kRoot) own.insert(process.ppid);
+    if (process.role == agents::Role::kRoot) own.insert(process.ppid);
   }
   const auto first = [&input](const auto& fits) {
-    const TmuxPane* found = nullptr;
-    for (const TmuxPane& pane : input.probes.tmux->panes) {
+    const base::TmuxPane* found = nullptr;
+    for (const base::TmuxPane& pane : input.probes.tmux->panes) {
       if (!fits(pane)) continue;
       if (found == nullptr || std::tie(pane.window, pane.pane) < std::tie(found->window, found->pane))
         found = &pane;
@@ -47,29 +47,30 @@ const TmuxPane* FindPane(const SnapshotInput& input) {
     return found;
   };
   const auto is_session = [](const std::string& name) {
-    return [&name](const TmuxPane& pane) { return pane.session == name; };
+    return [&name](const base::TmuxPane& pane) { return pane.session == name; };
   };
   if (!input.session.empty()) return first(is_session(input.session));
-  const TmuxPane* pane = first([&own](const TmuxPane& p) { return p.pid > 0 && own.contains(p.pid); });
+  const base::TmuxPane* pane =
+      first([&own](const base::TmuxPane& p) { return p.pid > 0 && own.contains(p.pid); });
   return pane != nullptr ? pane : first(is_session(input.agent.name));
 }
 
 // The server of `pane`, or the only one that runs.
-std::optional<pid_t> FindServer(const ProbeResults& probes, const TmuxPane* pane) {
+std::optional<pid_t> FindServer(const ProbeResults& probes, const base::TmuxPane* pane) {
   if (pane != nullptr) return pane->server_pid;
   if (!probes.tmux) return std::nullopt;
   std::set<pid_t> servers;
-  for (const TmuxPane& any : probes.tmux->panes) servers.insert(any.server_pid);
+  for (const base::TmuxPane& any : probes.tmux->panes) servers.insert(any.server_pid);
   return servers.size() == 1 ? std::optional(*servers.begin()) : std::nullopt;
 }
 
 Json Pids(const SnapshotInput& input) {
-  std::optional<ProcessKey> newest;
-  for (const ProcessSample* process : ProcessesCalled(input.agent, "claude")) {
-    const auto age = [](const ProcessKey& key) { return std::pair(key.start_ticks, key.pid); };
+  std::optional<kernel::ProcessKey> newest;
+  for (const agents::ProcessSample* process : ProcessesCalled(input.agent, "claude")) {
+    const auto age = [](const kernel::ProcessKey& key) { return std::pair(key.start_ticks, key.pid); };
     if (!newest || age(process->key) > age(*newest)) newest = process->key;
   }
-  const TmuxPane* pane = FindPane(input);
+  const base::TmuxPane* pane = FindPane(input);
   Json sidecars = Json::object();
   for (const Sidecar& sidecar : input.sidecars) {
     sidecars[sidecar.name] = {
@@ -86,8 +87,8 @@ Json Pids(const SnapshotInput& input) {
 }  // namespace
 
 Json MakeSnapshot(const SnapshotInput& input) {
-  const HostSample& host = input.observation.host;
-  const auto memory = [&host](uint64_t HostMemory::* part) {
+  const kernel::HostSample& host = input.observation.host;
+  const auto memory = [&host](uint64_t kernel::HostMemory::* part) {
     return host.memory ? Json((*host.memory).*part) : Json(nullptr);
   };
   Json snapshot = {{"agent", input.agent.name},
@@ -102,9 +103,9 @@ Json MakeSnapshot(const SnapshotInput& input) {
     snapshot[name + "_procs"] = ProcessesCalled(input.agent, name).size();
   }
   snapshot["load1"] = host.load ? Json(host.load->average[0]) : Json(nullptr);
-  snapshot["mem_total_bytes"] = memory(&HostMemory::total);
-  snapshot["mem_used_bytes"] = memory(&HostMemory::used);
-  snapshot["mem_free_bytes"] = memory(&HostMemory::available);
+  snapshot["mem_total_bytes"] = memory(&kernel::HostMemory::total);
+  snapshot["mem_used_bytes"] = memory(&kernel::HostMemory::used);
+  snapshot["mem_free_bytes"] = memory(&kernel::HostMemory::available);
   snapshot["nproc_cur"] = OrNull(host.processes);
   snapshot["nproc_max"] = OrNull(host.pid_max);
   snapshot["fork_pressure_pct"] = ForkPressure(host);
@@ -114,10 +115,10 @@ Json MakeSnapshot(const SnapshotInput& input) {
   return snapshot;
 }
 
-AgentSample MergedAgent(const Observation& observation, const std::string& name) {
-  AgentSample merged;
+agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name) {
+  agents::AgentSample merged;
   merged.name = name;
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name != name) continue;
     if (merged.processes.empty()) {
       merged.kind = agent.kind;
@@ -129,19 +130,20 @@ AgentSample MergedAgent(const Observation& observation, const std::string& name)
   return merged;
 }
 
-std::vector<const ProcessSample*> ProcessesCalled(const AgentSample& agent, std::string_view name) {
-  std::vector<const ProcessSample*> found;
-  for (const ProcessSample& process : agent.processes) {
+std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSample& agent,
+                                                          std::string_view name) {
+  std::vector<const agents::ProcessSample*> found;
+  for (const agents::ProcessSample& process : agent.processes) {
     if (process.state != 'Z' && process.comm == name.substr(0, kCommBytes)) found.push_back(&process);
   }
   if (!found.empty() || agent.name != name) return found;
-  for (const ProcessSample& process : agent.processes) {
-    if (process.state != 'Z' && process.role == Role::kRoot) found.push_back(&process);
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (process.state != 'Z' && process.role == agents::Role::kRoot) found.push_back(&process);
   }
   return found;
 }
 
-Json MetaJson(const AgentMeta& meta) {
+Json MetaJson(const sessions::AgentMeta& meta) {
   Json json = Json::object();
   const auto put = [&json](const char* key, const auto& value) {
     if (value) json[key] = *value;
@@ -174,4 +176,4 @@ std::string HostName() {
   return ::uname(&name) == 0 ? name.nodename : "";
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -15,20 +15,20 @@
 #include <vector>
 
 #include "agents/observation.h"
-#include "snapshot/agent_meta.h"
+#include "sessions/agent_meta.h"
 #include "snapshot/probes.h"
 #include "snapshot/sidecars.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 struct SnapshotInput {
-  const Observation& observation;
-  const AgentSample& agent;  // of all kinds and slots, see MergedAgent
-  std::string session;       // the tmux session it runs in; empty: found by its processes
+  const agents::Observation& observation;
+  const agents::AgentSample& agent;  // of all kinds and slots, see MergedAgent
+  std::string session;               // the tmux session it runs in; empty: found by its processes
   const ProbeResults& probes;
   const std::vector<std::string>& names;  // whose processes in the agent's tree to count
   std::vector<Sidecar> sidecars;
-  std::optional<AgentMeta> meta;
+  std::optional<sessions::AgentMeta> meta;
   std::optional<pid_t> daemon;  // the exporter that watches
   std::string host;
 };
@@ -38,15 +38,16 @@ nlohmann::ordered_json MakeSnapshot(const SnapshotInput& input);
 
 // All live processes of the agents of this name, whatever their kind and slot, as one agent; one without
 // processes where there is none.
-AgentSample MergedAgent(const Observation& observation, const std::string& name);
+agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name);
 
 // Live processes of `agent` that are called `name`, by comm alone: a wrapper that mentions it in its command
 // line does not count. Where none has that comm and the agent itself is called so, its roots: what a match
 // rule knows under another comm (a script, a versioned binary).
-std::vector<const ProcessSample*> ProcessesCalled(const AgentSample& agent, std::string_view name);
+std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSample& agent,
+                                                          std::string_view name);
 
 // Only what is present.
-nlohmann::ordered_json MetaJson(const AgentMeta& meta);
+nlohmann::ordered_json MetaJson(const sessions::AgentMeta& meta);
 
 // ISO 8601 in local time, with seconds and offset: "2026-03-01T14:05:09+01:00".
 std::string LocalTimestamp(double wall_seconds);
@@ -54,6 +55,6 @@ std::string LocalTimestamp(double wall_seconds);
 // uname's nodename.
 std::string HostName();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_JSON_H_

@@ -15,10 +15,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "snapshot/diff.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -118,7 +118,7 @@ class PendingFile {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   // O_NONBLOCK: a FIFO in its place must not hold us up.
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info{};
   if (!fd.ok() || ::fstat(fd.get(), &info) != 0) return FileError(errno, "read", path);
   if (!S_ISREG(info.st_mode)) return absl::InternalError(absl::StrCat(path, " is no regular file"));
@@ -146,8 +146,8 @@ std::optional<Json> ParseSnapshot(const std::string& text) {
   return json;
 }
 
-absl::StatusOr<Descriptor> Lock(const SnapshotStore::Options& options, const std::string& path) {
-  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+absl::StatusOr<base::Descriptor> Lock(const SnapshotStore::Options& options, const std::string& path) {
+  base::Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.ok()) return FileError(errno, "open", path);
   HandToOwnerOf(options.dir, fd.get());
   const SteadyClock::time_point deadline = SteadyClock::now() + options.patience;
@@ -244,4 +244,4 @@ absl::StatusOr<std::string> SnapshotStore::ReadLatest(const std::string& agent) 
   return ReadFile(absl::StrCat(options_.dir, "/", SafeFileName(agent), ".latest.json"));
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

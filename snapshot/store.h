@@ -25,7 +25,7 @@
 #include "absl/status/statusor.h"
 #include "snapshot/options.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 // An agent's name as a file name: letters, digits and ".-_" as they are, any other byte as %XX, so that two
 // agents never share one. A leading dot is escaped; a long name is cut and ends in a hash of the whole.
@@ -65,6 +65,6 @@ class SnapshotStore {
 // One line of JSON text, ending in a newline; bytes that are no UTF-8 become U+FFFD.
 std::string SnapshotText(const nlohmann::ordered_json& json);
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_STORE_H_

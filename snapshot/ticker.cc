@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "snapshot/hooks.h"
 #include "snapshot/snapshot_json.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 constexpr char kSelf[] = "agent_exporter";
@@ -43,7 +44,7 @@ void SnapshotTicker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void SnapshotTicker::Offer(std::shared_ptr<const Observation> observation) {
+void SnapshotTicker::Offer(std::shared_ptr<const agents::Observation> observation) {
   {
     const std::lock_guard lock(mutex_);
     waiting_ = std::move(observation);
@@ -75,7 +76,7 @@ void SnapshotTicker::Loop() {
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || waiting_ != nullptr; });
     if (stopping_) return;
-    const std::shared_ptr<const Observation> observation = std::exchange(waiting_, nullptr);
+    const std::shared_ptr<const agents::Observation> observation = std::exchange(waiting_, nullptr);
     lock.unlock();
     try {
       Look(*observation);
@@ -86,7 +87,7 @@ void SnapshotTicker::Loop() {
   }
 }
 
-void SnapshotTicker::Look(const Observation& observation) {
+void SnapshotTicker::Look(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   if (IsDue(last_sidecars_, now, kSidecarSeconds)) {
     last_sidecars_ = now;
@@ -100,7 +101,7 @@ void SnapshotTicker::Look(const Observation& observation) {
   }
 }
 
-void SnapshotTicker::LookAtAllSidecars(const Observation& observation) {
+void SnapshotTicker::LookAtAllSidecars(const agents::Observation& observation) {
   for (const SnapshotAgent& agent : options_.snapshot.agents) {
     if (agent.sidecars.empty()) continue;
     std::vector<Sidecar> sidecars =
@@ -110,7 +111,7 @@ void SnapshotTicker::LookAtAllSidecars(const Observation& observation) {
   }
 }
 
-void SnapshotTicker::Round(const Observation& observation) {
+void SnapshotTicker::Round(const agents::Observation& observation) {
   const ProbeResults probes = RunProbes(options_.probes);
   {
     const std::lock_guard lock(mutex_);
@@ -129,9 +130,9 @@ void SnapshotTicker::Round(const Observation& observation) {
   changed_.notify_all();
 }
 
-void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const Observation& observation,
+void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const agents::Observation& observation,
                               const ProbeResults& probes) {
-  const AgentSample merged = MergedAgent(observation, agent.name);
+  const agents::AgentSample merged = MergedAgent(observation, agent.name);
   auto stored = store_.Write(
       agent.name,
       MakeSnapshot({.observation = observation,
@@ -169,10 +170,10 @@ void SnapshotTicker::Note(const std::string& what, const absl::Status& status) {
                            : absl::StrCat(what, " failed (said once): ", status.message()));
 }
 
-std::vector<SnapshotAgent> SnapshotTicker::Agents(const Observation& observation) const {
+std::vector<SnapshotAgent> SnapshotTicker::Agents(const agents::Observation& observation) const {
   if (!options_.snapshot.agents.empty()) return options_.snapshot.agents;
   std::set<std::string> names;
-  for (const AgentSample& agent : observation.agents) {
+  for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name != kSelf) names.insert(agent.name);
   }
   std::vector<SnapshotAgent> agents;
@@ -181,14 +182,14 @@ std::vector<SnapshotAgent> SnapshotTicker::Agents(const Observation& observation
   return agents;
 }
 
-std::optional<AgentMeta> SnapshotTicker::Meta(const Observation& observation,
-                                              const std::string& agent) const {
+std::optional<sessions::AgentMeta> SnapshotTicker::Meta(const agents::Observation& observation,
+                                                        const std::string& agent) const {
   if (!options_.meta) return std::nullopt;
-  for (const AgentSample& sample : observation.agents) {
+  for (const agents::AgentSample& sample : observation.agents) {
     if (sample.name != agent) continue;
     if (auto meta = options_.meta(sample)) return meta;
   }
   return std::nullopt;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

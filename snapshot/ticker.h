@@ -25,15 +25,16 @@
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "kernel/rooted_reader.h"
-#include "snapshot/agent_meta.h"
+#include "sessions/agent_meta.h"
+#include "snapshot/hooks.h"
 #include "snapshot/options.h"
 #include "snapshot/probes.h"
 #include "snapshot/sidecars.h"
 #include "snapshot/store.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 // What the metrics show.
 struct SnapshotFigures {
@@ -59,7 +60,7 @@ class SnapshotTicker {
     std::string procfs;
     // May be empty. With one the first round waits for the second observation: what agents tell of
     // themselves is read after the first, and its coming would pass for a change.
-    MetaSource meta;
+    sessions::MetaSource meta;
     std::vector<DiffListener> on_diff;
     // Told in one line of what begins to fail and of its end, from the ticker's thread.
     std::function<void(const std::string&)> log;
@@ -75,7 +76,7 @@ class SnapshotTicker {
   void Stop();
 
   // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
-  void Offer(std::shared_ptr<const Observation> observation);
+  void Offer(std::shared_ptr<const agents::Observation> observation);
 
   SnapshotFigures figures() const;
 
@@ -89,17 +90,19 @@ class SnapshotTicker {
 
  private:
   void Loop();
-  void Look(const Observation& observation);
-  void LookAtAllSidecars(const Observation& observation);
-  void Round(const Observation& observation);
-  void Snapshot(const SnapshotAgent& agent, const Observation& observation, const ProbeResults& probes);
+  void Look(const agents::Observation& observation);
+  void LookAtAllSidecars(const agents::Observation& observation);
+  void Round(const agents::Observation& observation);
+  void Snapshot(const SnapshotAgent& agent, const agents::Observation& observation,
+                const ProbeResults& probes);
   void Note(const std::string& what, const absl::Status& status);
-  std::vector<SnapshotAgent> Agents(const Observation& observation) const;
-  std::optional<AgentMeta> Meta(const Observation& observation, const std::string& agent) const;
+  std::vector<SnapshotAgent> Agents(const agents::Observation& observation) const;
+  std::optional<sessions::AgentMeta> Meta(const agents::Observation& observation,
+                                          const std::string& agent) const;
 
   Options options_;
-  RootedReader proc_;
-  Descriptor cancel_;  // an eventfd
+  kernel::RootedReader proc_;
+  base::Descriptor cancel_;  // an eventfd
   SnapshotStore store_;
   bool may_start_ = false;                            // the thread's
   std::optional<double> last_round_, last_sidecars_;  // monotonic; the thread's
@@ -107,13 +110,13 @@ class SnapshotTicker {
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::shared_ptr<const Observation> waiting_;
+  std::shared_ptr<const agents::Observation> waiting_;
   bool stopping_ = false;
   uint64_t rounds_ = 0;
   SnapshotFigures figures_;
   std::thread thread_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_TICKER_H_

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::web {
 
 struct WebFile {
   std::string_view name;  // "index.html"
@@ -17,6 +17,6 @@ struct WebFile {
 
 const std::vector<WebFile>& WebFiles();
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::web
 
 #endif  // AGENT_EXPORTER_WEB_WEB_FILES_H_

@@ -24,7 +24,7 @@
 #include "agents/leak_book.h"
 #include "collectors/family.h"
 
-namespace agent_exporter {
+namespace agent_exporter::bench {
 namespace {
 
 // Of the replayed time: a Monday, 2024-01-01 00:00 UTC.
@@ -33,11 +33,11 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Trace {
   std::string id;
-  ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
-  ResourceUse::Resource resource = ResourceUse::Resource::kFds;
+  agents::ResourceUse::Scope scope = agents::ResourceUse::Scope::kSelf;
+  agents::ResourceUse::Resource resource = agents::ResourceUse::Resource::kFds;
   size_t minutes = 0;
   std::vector<double> used, limit, epoch, zombies;
-  std::vector<LeakEvidence> evidence;
+  std::vector<agents::LeakEvidence> evidence;
 };
 
 std::vector<double> ReadRow(std::ifstream& data, size_t minutes) {
@@ -47,22 +47,22 @@ std::vector<double> ReadRow(std::ifstream& data, size_t minutes) {
   return row;
 }
 
-ResourceUse::Resource ResourceOf(const std::string& name) {
-  if (name == "fds") return ResourceUse::Resource::kFds;
-  return name == "memory" ? ResourceUse::Resource::kMemory : ResourceUse::Resource::kPids;
+agents::ResourceUse::Resource ResourceOf(const std::string& name) {
+  if (name == "fds") return agents::ResourceUse::Resource::kFds;
+  return name == "memory" ? agents::ResourceUse::Resource::kMemory : agents::ResourceUse::Resource::kPids;
 }
 
 void Replay(Trace* trace) {
-  LeakBook book;
+  agents::LeakBook book;
   trace->evidence.resize(trace->minutes);
   for (size_t minute = 0; minute < trace->minutes; ++minute) {
     if (std::isnan(trace->used[minute])) continue;
-    AgentSample agent;
+    agents::AgentSample agent;
     agent.name = trace->id;
-    ProcessSample& root = agent.processes.emplace_back();
-    root.role = Role::kRoot;
+    agents::ProcessSample& root = agent.processes.emplace_back();
+    root.role = agents::Role::kRoot;
     root.key = {.pid = 100, .start_ticks = static_cast<uint64_t>(trace->epoch[minute])};
-    agent.resources = {{trace->scope, trace->resource, ResourceUse::Source::kRlimit,
+    agent.resources = {{trace->scope, trace->resource, agents::ResourceUse::Source::kRlimit,
                         static_cast<uint64_t>(trace->used[minute]),
                         static_cast<uint64_t>(trace->limit[minute])}};
     book.Tick(static_cast<double>(minute) * 60, &agent);
@@ -71,9 +71,10 @@ void Replay(Trace* trace) {
 }
 
 void WriteEvidence(const Trace& trace, std::ofstream& out) {
-  for (double LeakEvidence::* field : {&LeakEvidence::seconds_to_limit, &LeakEvidence::growth_per_second,
-                                       &LeakEvidence::evidence_span_seconds}) {
-    for (const LeakEvidence& evidence : trace.evidence) {
+  for (double agents::LeakEvidence::* field :
+       {&agents::LeakEvidence::seconds_to_limit, &agents::LeakEvidence::growth_per_second,
+        &agents::LeakEvidence::evidence_span_seconds}) {
+    for (const agents::LeakEvidence& evidence : trace.evidence) {
       out.write(reinterpret_cast<const char*>(&(evidence.*field)), sizeof(double));
     }
   }
@@ -139,7 +140,8 @@ int Run(int argc, char** argv) {
     if (number % shards != shard) continue;
     const nlohmann::json about = nlohmann::json::parse(line);
     Trace trace{.id = about.at("id"),
-                .scope = about.at("scope") == "self" ? ResourceUse::Scope::kSelf : ResourceUse::Scope::kTree,
+                .scope = about.at("scope") == "self" ? agents::ResourceUse::Scope::kSelf
+                                                     : agents::ResourceUse::Scope::kTree,
                 .resource = ResourceOf(about.at("resource")),
                 .minutes = about.at("minutes")};
     data.seekg(static_cast<std::streamoff>(about.at("offset").get<uint64_t>() * sizeof(double)));
@@ -157,11 +159,11 @@ int Run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::bench
 
 int main(int argc, char** argv) {
   try {
-    return agent_exporter::Run(argc, argv);
+    return agent_exporter::bench::Run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "leak_replay: " << error.what() << "\n";
     return 1;

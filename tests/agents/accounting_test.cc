@@ -7,7 +7,7 @@
 
 #include "tests/agents/fake_host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr int64_t kMs = 1'000'000;
@@ -26,7 +26,7 @@ TEST(Accounting, ChildrenThatLivedAndDiedBetweenTwoLooksCount) {
     t.host.ExitAndReap(11);
   }
   t.Look();
-  EXPECT_EQ(t.Counters("codex").descendants_cpu, (CpuTimes{4500 * kMs, 1500 * kMs}));
+  EXPECT_EQ(t.Counters("codex").descendants_cpu, (kernel::CpuTimes{4500 * kMs, 1500 * kMs}));
   EXPECT_EQ(t.Counters("codex").self_cpu.total_ns(), 0);
 }
 
@@ -135,9 +135,9 @@ TEST(Accounting, AChildReadAliveAndReapedBeforeItsParentWasReadIsLookedAtAgain) 
   t.host.Add(5, 10, "job");  // pids wrapped: read before its parent
   t.Look();
   t.host.Run(5, 40 * kMs);
-  std::vector<ProcessStat> rows = t.host.Snapshot();  // has 5 alive…
+  std::vector<kernel::ProcessStat> rows = t.host.Snapshot();  // has 5 alive…
   t.host.ExitAndReap(5);
-  for (ProcessStat& row : rows) {
+  for (kernel::ProcessStat& row : rows) {
     if (row.key.pid == 10) row = t.host.at(10);  // …and 10 with its time
   }
   t.LookAt(rows);
@@ -187,4 +187,4 @@ TEST(Accounting, RandomTreesNeverFallAndNeverPassTheTruth) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -2,26 +2,26 @@
 
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 TEST(ReapDebt, WithoutDeadChildrenEveryRiseIsNew) {
   ReapDebt debt;
-  EXPECT_EQ(debt.Settle({30, 10}), (CpuTimes{30, 10}));
+  EXPECT_EQ(debt.Settle({30, 10}), (kernel::CpuTimes{30, 10}));
 }
 
 TEST(ReapDebt, WhatWasCountedWhileTheChildLivedIsNotCountedAgain) {
   ReapDebt debt;
   debt.Owe({20, 5});
-  EXPECT_EQ(debt.Settle({30, 10}), (CpuTimes{10, 5}));
-  EXPECT_EQ(debt.Settle({7, 0}), (CpuTimes{7, 0})) << "paid debts must not be paid twice";
+  EXPECT_EQ(debt.Settle({30, 10}), (kernel::CpuTimes{10, 5}));
+  EXPECT_EQ(debt.Settle({7, 0}), (kernel::CpuTimes{7, 0})) << "paid debts must not be paid twice";
 }
 
 TEST(ReapDebt, AChildSeenGoneBeforeItsParentRoseIsSettledAtTheNextLook) {
   ReapDebt debt;
   debt.Owe({20, 0});
-  EXPECT_EQ(debt.Settle({0, 0}), (CpuTimes{0, 0}));
-  EXPECT_EQ(debt.Settle({25, 0}), (CpuTimes{5, 0}));
+  EXPECT_EQ(debt.Settle({0, 0}), (kernel::CpuTimes{0, 0}));
+  EXPECT_EQ(debt.Settle({25, 0}), (kernel::CpuTimes{5, 0}));
 }
 
 TEST(ReapDebt, AChildNobodyWaitedForIsForgottenAfterTwoLooksButForATick) {
@@ -31,7 +31,7 @@ TEST(ReapDebt, AChildNobodyWaitedForIsForgottenAfterTwoLooksButForATick) {
   debt.Settle({0, 0});
   debt.Settle({0, 0});
   EXPECT_EQ(debt.Settle({80 * kMillisecond, 9 * kMillisecond}),
-            (CpuTimes{70 * kMillisecond, 5 * kMillisecond}));
+            (kernel::CpuTimes{70 * kMillisecond, 5 * kMillisecond}));
 }
 
 TEST(ReapDebt, ExactChildrenOfATickingParentCountOnce) {
@@ -54,24 +54,24 @@ TEST(ReapDebt, OldDebtIsPaidBeforeNewDebt) {
   debt.Settle({0, 0});
   debt.Owe({10, 0});
   // 10 pays the old one; the new one stays owed for the next look.
-  EXPECT_EQ(debt.Settle({10, 0}), (CpuTimes{0, 0}));
-  EXPECT_EQ(debt.Settle({12, 0}), (CpuTimes{2, 0}));
+  EXPECT_EQ(debt.Settle({10, 0}), (kernel::CpuTimes{0, 0}));
+  EXPECT_EQ(debt.Settle({12, 0}), (kernel::CpuTimes{2, 0}));
 }
 
 TEST(ReapDebt, AStepBackCountsAsNothing) {
   ReapDebt debt;
-  EXPECT_EQ(debt.Settle({-10, -1}), (CpuTimes{0, 0}));
+  EXPECT_EQ(debt.Settle({-10, -1}), (kernel::CpuTimes{0, 0}));
 }
 
 TEST(ReapDebt, WhatIsOwedInOneModeMayBePaidInTheOther) {
   ReapDebt debt;
   debt.Owe({10, 4});
-  EXPECT_EQ(debt.Settle({7, 9}), (CpuTimes{0, 2}));
+  EXPECT_EQ(debt.Settle({7, 9}), (kernel::CpuTimes{0, 2}));
   debt.Owe({10, 0});
-  EXPECT_EQ(debt.Settle({12, 5}), (CpuTimes{2, 5})) << "its own mode first";
+  EXPECT_EQ(debt.Settle({12, 5}), (kernel::CpuTimes{2, 5})) << "its own mode first";
   debt.Owe({0, 10});
-  EXPECT_EQ(debt.Settle({12, 3}), (CpuTimes{5, 0})) << "system time paid as user time";
+  EXPECT_EQ(debt.Settle({12, 3}), (kernel::CpuTimes{5, 0})) << "system time paid as user time";
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

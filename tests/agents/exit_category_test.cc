@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 ExitCategory Code(int code, bool self_killed = false) {
@@ -43,4 +43,4 @@ TEST(ExitCategory, WhatNobodyToldIsNoCategoryOfItsEnd) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -9,7 +9,7 @@
 
 #include "agents/process_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 struct FakeFacts : ProcessFacts {
   pid_t pid_value = 4711;
@@ -41,6 +41,6 @@ inline FakeFacts Process(std::string comm, std::vector<std::string> argv = {}, s
   return facts;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_TESTS_AGENTS_FAKE_FACTS_H_

@@ -16,7 +16,7 @@
 #include "kernel/process.h"
 #include "tests/agents/fake_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 
 class FakeHost {
  public:
@@ -24,7 +24,7 @@ class FakeHost {
   FakeHost() { Add(1, 0, "init"); }
 
   void Add(pid_t pid, pid_t ppid, const std::string& comm) {
-    ProcessStat stat;
+    kernel::ProcessStat stat;
     stat.key = {pid, ++now_};
     stat.ppid = ppid;
     stat.comm = comm;
@@ -54,7 +54,7 @@ class FakeHost {
   }
   // wait4: the dead child's time goes to its parent.
   void Reap(pid_t pid) {
-    const ProcessStat child = processes_.at(pid);
+    const kernel::ProcessStat child = processes_.at(pid);
     if (auto parent = processes_.find(child.ppid); parent != processes_.end()) {
       parent->second.children_cpu += child.cpu + child.children_cpu;
     }
@@ -70,20 +70,20 @@ class FakeHost {
     processes_.erase(pid);
   }
 
-  ProcessStat& at(pid_t pid) { return processes_.at(pid); }
+  kernel::ProcessStat& at(pid_t pid) { return processes_.at(pid); }
   bool alive(pid_t pid) const { return processes_.count(pid) != 0; }
   // Tick of the newest process: everything added later started "after".
   uint64_t now() const { return now_; }
 
-  std::vector<ProcessStat> Snapshot() const {
-    std::vector<ProcessStat> rows;
+  std::vector<kernel::ProcessStat> Snapshot() const {
+    std::vector<kernel::ProcessStat> rows;
     for (const auto& [pid, stat] : processes_) rows.push_back(stat);
     return rows;
   }
 
  private:
   uint64_t now_ = 0;
-  std::map<pid_t, ProcessStat> processes_;
+  std::map<pid_t, kernel::ProcessStat> processes_;
 };
 
 // A Tracker over a FakeHost; one rule per agent name, matching that comm exactly.
@@ -92,11 +92,11 @@ class TrackedHost {
   explicit TrackedHost(std::vector<Rule> rules, Tracker::Options options = {})
       : tracker_(
             options, *RuleSet::Make(std::move(rules)),
-            [this](const ProcessStat& stat) {
+            [this](const kernel::ProcessStat& stat) {
               return std::make_unique<FakeFacts>(
                   Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
             },
-            [this](ProcessStat* stat) {
+            [this](kernel::ProcessStat* stat) {
               ++confirmed;
               if (!host.alive(stat->key.pid)) return false;
               *stat = host.at(stat->key.pid);
@@ -113,7 +113,7 @@ class TrackedHost {
   }
 
   void Look() { LookAt(host.Snapshot()); }
-  void LookAt(std::vector<ProcessStat> rows, Walk walk = Walk::kFull) {
+  void LookAt(std::vector<kernel::ProcessStat> rows, Walk walk = Walk::kFull) {
     time_ += 1;
     tracker_.Update(rows, walk, {.wall = time_, .monotonic = time_, .boottime = time_},
                     [this](const TrackedProcess& process) { gone.push_back(process.stat.key.pid); });
@@ -147,6 +147,6 @@ class TrackedHost {
   Tracker tracker_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents
 
 #endif  // AGENT_EXPORTER_TESTS_AGENTS_FAKE_HOST_H_

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr double kBoot = 1.7e9;
@@ -167,4 +167,4 @@ TEST(LeakBook, DamagedBytesChangeNothing) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

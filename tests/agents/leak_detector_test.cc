@@ -7,7 +7,7 @@
 #include <functional>
 #include <numbers>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using Resource = ResourceUse::Resource;
@@ -228,4 +228,4 @@ TEST_F(LeakDetectorTest, AGapIsNoZero) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -15,7 +15,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using Resource = ResourceUse::Resource;
@@ -38,7 +38,7 @@ std::string Limits(const std::string& files, const std::string& space = "unlimit
 class LimitBookTest : public testing::Test {
  protected:
   // A process of one agent, seen through ReadProcess as the observer does it.
-  ProcessSample Process(pid_t pid, Role role, const ProcessUsage& usage, uint32_t threads = 1) {
+  ProcessSample Process(pid_t pid, Role role, const kernel::ProcessUsage& usage, uint32_t threads = 1) {
     ProcessSample process;
     process.key = {pid, 1};
     process.role = role;
@@ -69,13 +69,13 @@ class LimitBookTest : public testing::Test {
     cgroup_tree_.Write(group + "/pids.current", pids_current + "\n");
   }
 
-  FakeTree tree_, cgroup_tree_;
-  RootedReader proc_{tree_.root()}, cgroup_root_{cgroup_tree_.root()};
-  ProcessFiles files_{proc_};
-  CgroupReader cgroups_{cgroup_root_};
-  Unreadable unreadable_;
+  kernel::FakeTree tree_, cgroup_tree_;
+  kernel::RootedReader proc_{tree_.root()}, cgroup_root_{cgroup_tree_.root()};
+  kernel::ProcessFiles files_{proc_};
+  kernel::CgroupReader cgroups_{cgroup_root_};
+  kernel::Unreadable unreadable_;
   LimitBook book_{files_, cgroups_, unreadable_};
-  HostSample host_;
+  kernel::HostSample host_;
   double now_ = 1000;
 };
 
@@ -109,7 +109,7 @@ TEST_F(LimitBookTest, FdsOfATreeAreThoseOfTheProcessNearestItsOwnLimit) {
 
 TEST_F(LimitBookTest, AddressSpaceIsSetAgainstVirtualMemory) {
   tree_.Write("7/limits", Limits("1000", "4000"));
-  host_.memory = HostMemory{.total = 10000, .available = 1, .used = 1};
+  host_.memory = kernel::HostMemory{.total = 10000, .available = 1, .used = 1};
   ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.resident_bytes = 500, .virtual_bytes = 3000})}),
                  Scope::kSelf, Resource::kMemory),
             Source::kRlimit, 3000, 4000);
@@ -262,19 +262,19 @@ class V1Group {
 TEST(LimitBook, RealControlGroupsAreTheTightest) {
   const V1Group memory("memory"), pids("pids");
   if (!memory.made() || !pids.made()) GTEST_SKIP() << "needs writable v1 memory and pids controllers";
-  ChildProcess child;
+  kernel::ChildProcess child;
   const std::string pid = std::to_string(child.pid());
   ASSERT_TRUE(memory.Write("memory.limit_in_bytes", "67108864"));
   ASSERT_TRUE(pids.Write("pids.max", "12"));
   ASSERT_TRUE(memory.Write("cgroup.procs", pid));
   ASSERT_TRUE(pids.Write("cgroup.procs", pid));
 
-  const RootedReader proc("/proc"), cgroup_root("/sys/fs/cgroup");
-  ProcessFiles files(proc);
-  CgroupReader cgroups(cgroup_root);
-  Unreadable unreadable;
+  const kernel::RootedReader proc("/proc"), cgroup_root("/sys/fs/cgroup");
+  kernel::ProcessFiles files(proc);
+  kernel::CgroupReader cgroups(cgroup_root);
+  kernel::Unreadable unreadable;
   LimitBook book(files, cgroups, unreadable);
-  const HostSample host = HostReader(proc, unreadable).Read();
+  const kernel::HostSample host = kernel::HostReader(proc, unreadable).Read();
 
   ProcessSample process;
   process.key = {child.pid(), 1};
@@ -308,4 +308,4 @@ TEST(LimitBook, RealControlGroupsAreTheTightest) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

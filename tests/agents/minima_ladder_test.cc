@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 // 2-minute buckets: bucket i holds minutes 2i and 2i + 1.
@@ -73,4 +73,4 @@ TEST(MinimaLadder, TimeThatFallsIsTheNewestSeen) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

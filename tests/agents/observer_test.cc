@@ -11,46 +11,47 @@
 #include "tests/agents/fake_host.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
 // A FakeHost as a process source, with what the real ones may do: refuse a field, lose a process, fail.
-class FakeSource : public ProcessSource {
+class FakeSource : public kernel::ProcessSource {
  public:
   std::string_view name() const override { return "fake"; }
-  absl::Status ReadAll(std::vector<ProcessStat>* rows) override {
+  absl::Status ReadAll(std::vector<kernel::ProcessStat>* rows) override {
     if (!listing.ok()) return listing;
     *rows = host.Snapshot();
     return absl::OkStatus();
   }
-  absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) override {
+  absl::StatusOr<kernel::ProcessStat> ReadOne(const kernel::ProcessKey& key) override {
     if (!host.alive(key.pid)) return absl::NotFoundError("gone");
     return host.at(key.pid);
   }
-  absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields&) override {
+  absl::StatusOr<kernel::ProcessUsage> ReadUsage(const kernel::ProcessKey& key,
+                                                 const kernel::UsageFields&) override {
     asked.push_back(key.pid);
     const auto found = usage.find(key.pid);
-    return found == usage.end() ? ProcessUsage{} : found->second;
+    return found == usage.end() ? kernel::ProcessUsage{} : found->second;
   }
-  void Forget(const ProcessKey& key) override { forgotten.push_back(key.pid); }
+  void Forget(const kernel::ProcessKey& key) override { forgotten.push_back(key.pid); }
 
   FakeHost host;
-  std::map<pid_t, absl::StatusOr<ProcessUsage>> usage;
+  std::map<pid_t, absl::StatusOr<kernel::ProcessUsage>> usage;
   absl::Status listing;
   std::vector<pid_t> asked, forgotten;
 };
 
 // Events that know 3 ms more of every process' children than the source.
-class SharpeningEvents : public ProcessEvents {
+class SharpeningEvents : public kernel::ProcessEvents {
  public:
   std::string_view name() const override { return "fake"; }
-  absl::Status Track(absl::Span<const ProcessKey>) override { return absl::OkStatus(); }
-  absl::Status Drain(std::vector<ProcessEvent>*) override { return absl::OkStatus(); }
+  absl::Status Track(absl::Span<const kernel::ProcessKey>) override { return absl::OkStatus(); }
+  absl::Status Drain(std::vector<kernel::ProcessEvent>*) override { return absl::OkStatus(); }
   uint64_t lost() override { return 0; }
-  void Sharpen(std::vector<ProcessStat>* rows) override {
-    for (ProcessStat& row : *rows) row.children_cpu.user_ns += 3'000'000;
+  void Sharpen(std::vector<kernel::ProcessStat>* rows) override {
+    for (kernel::ProcessStat& row : *rows) row.children_cpu.user_ns += 3'000'000;
   }
 };
 
@@ -61,7 +62,7 @@ class ObserverTest : public testing::Test {
     source_.host.Add(10, 1, "codex");
     observer_ = std::make_unique<Observer>(
         Observer::Options{.clock_ticks = 100,
-                          .clock = [this] { return ClockReading{1700000000 + now_, now_, now_}; }},
+                          .clock = [this] { return base::ClockReading{1700000000 + now_, now_, now_}; }},
         *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, nullptr, proc_, cgroups_, unreadable_);
   }
 
@@ -75,10 +76,10 @@ class ObserverTest : public testing::Test {
     return last_->agents.at(0);
   }
 
-  FakeTree tree_;
-  RootedReader proc_{tree_.root()};
-  RootedReader cgroups_{tree_.root()};
-  Unreadable unreadable_;
+  kernel::FakeTree tree_;
+  kernel::RootedReader proc_{tree_.root()};
+  kernel::RootedReader cgroups_{tree_.root()};
+  kernel::Unreadable unreadable_;
   FakeSource source_;
   double now_ = 1000;
   std::unique_ptr<Observer> observer_;
@@ -102,7 +103,7 @@ TEST_F(ObserverTest, CountsTheNamesThatWereAskedForOnTheWholeHost) {
   source_.host.Add(24, 1, "node");
   source_.host.Exit(24);
   Observer observer(
-      {.count_names = {"node", "bun", "a-very-long-name"}, .clock = [] { return ClockReading{}; }},
+      {.count_names = {"node", "bun", "a-very-long-name"}, .clock = [] { return base::ClockReading{}; }},
       *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, nullptr, proc_, cgroups_, unreadable_);
   const auto observation = observer.Observe(true);
   ASSERT_TRUE(observation.ok()) << observation.status();
@@ -115,7 +116,7 @@ TEST_F(ObserverTest, EventsMakeTheRowsOfEveryLookFiner) {
   SharpeningEvents events;
   Observer observer({.clock_ticks = 100,
                      .cross_check_seconds = 1,
-                     .clock = [this] { return ClockReading{1700000000 + now_, now_, now_}; }},
+                     .clock = [this] { return base::ClockReading{1700000000 + now_, now_, now_}; }},
                     *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, &events, proc_, cgroups_,
                     unreadable_);
   for (const double seconds : {0.1, 0.1, 2.0}) {  // a walk, the members, a walk
@@ -162,7 +163,7 @@ TEST_F(ObserverTest, APidReusedByAnotherStartsAtZero) {
 }
 
 TEST_F(ObserverTest, AZombieIsShownWithoutUsage) {
-  source_.usage.emplace(10, ProcessUsage{.resident_bytes = 5});
+  source_.usage.emplace(10, kernel::ProcessUsage{.resident_bytes = 5});
   Look(1, true);
   source_.asked.clear();
   source_.host.Exit(10);
@@ -191,7 +192,7 @@ TEST_F(ObserverTest, UsageThatMayNotBeReadIsAbsentAndCounted) {
 }
 
 TEST_F(ObserverTest, IoCountsFromTheFirstLookAndNeverFalls) {
-  source_.usage.emplace(10, ProcessUsage{.io_read_bytes = 700, .io_write_bytes = 70});
+  source_.usage.emplace(10, kernel::ProcessUsage{.io_read_bytes = 700, .io_write_bytes = 70});
   EXPECT_EQ(Look(1, true).counters.tree_io.read_bytes, 0u) << "what it did before it was watched";
   source_.usage.at(10)->io_read_bytes = 1000;
   EXPECT_EQ(Look(1, true).counters.tree_io.read_bytes, 300u);
@@ -212,7 +213,7 @@ TEST_F(ObserverTest, IoOfAChildBornUnderWatchCountsWholeAndStaysAfterItsEnd) {
   source_.host.Add(11, 10, "git");
   source_.host.at(11).key.start_ticks = 1000 * 100 + 50;
   source_.usage.emplace(
-      11, ProcessUsage{.io_read_bytes = 40, .voluntary_switches = 4, .involuntary_switches = 2});
+      11, kernel::ProcessUsage{.io_read_bytes = 40, .voluntary_switches = 4, .involuntary_switches = 2});
   AgentCounters counters = Look(1, true).counters;
   EXPECT_EQ(counters.tree_io.read_bytes, 40u);
   EXPECT_EQ(counters.self_io.read_bytes, 0u);
@@ -269,4 +270,4 @@ TEST_F(ObserverTest, NewRulesTakeEffectAtTheNextLook) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -5,7 +5,7 @@
 
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using testing::HasSubstr;
@@ -24,10 +24,10 @@ class OomEvidenceTest : public testing::Test {
     evidence_.NoteAlive(key_, std::make_shared<const std::string>("0::" + group + "\n"), host_kills, now);
   }
 
-  const ProcessKey key_{10, 1};
-  FakeTree tree_;
-  RootedReader root_{tree_.root()};
-  CgroupReader cgroups_{root_};
+  const kernel::ProcessKey key_{10, 1};
+  kernel::FakeTree tree_;
+  kernel::RootedReader root_{tree_.root()};
+  kernel::CgroupReader cgroups_{root_};
   OomEvidence evidence_{cgroups_};
 };
 
@@ -82,4 +82,4 @@ TEST_F(OomEvidenceTest, ExpiresWhomNobodyNotes) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 TEST(SystemdUnitTest, TakesTheInnermostServiceOrScope) {
@@ -44,14 +44,14 @@ TEST(CgroupLinesTest, PathsMayHoldColons) {
 }
 
 TEST(LazyProcessFactsTest, ReadsThisProcess) {
-  const RootedReader proc("/proc");
-  ProcessFiles files(proc);
-  Unreadable unreadable;
+  const kernel::RootedReader proc("/proc");
+  kernel::ProcessFiles files(proc);
+  kernel::Unreadable unreadable;
   LazyProcessFacts facts(getpid(), "given", files, unreadable);
   EXPECT_EQ(facts.pid(), getpid());
   EXPECT_EQ(facts.comm(), "given");
   ASSERT_FALSE(facts.argv().empty());
-  EXPECT_THAT(facts.argv()[0], testing::HasSubstr("agent_rules_test"));
+  EXPECT_THAT(facts.argv()[0], testing::HasSubstr("agents_test"));
   EXPECT_EQ(facts.exe(), std::filesystem::read_symlink("/proc/self/exe"));
   EXPECT_EQ(facts.cwd(), std::filesystem::current_path());
   EXPECT_EQ(facts.uid(), getuid());
@@ -72,9 +72,9 @@ class FakeProcTest : public testing::Test {
 };
 
 TEST_F(FakeProcTest, AProcessThatWentIsEmptyAndNotCounted) {
-  const RootedReader proc(root_);
-  ProcessFiles files(proc);
-  Unreadable unreadable;
+  const kernel::RootedReader proc(root_);
+  kernel::ProcessFiles files(proc);
+  kernel::Unreadable unreadable;
   LazyProcessFacts facts(8, "codex", files, unreadable);
   EXPECT_TRUE(facts.argv().empty());
   EXPECT_EQ(facts.exe(), "");
@@ -87,18 +87,18 @@ TEST_F(FakeProcTest, AProcessThatWentIsEmptyAndNotCounted) {
 TEST_F(FakeProcTest, EveryFactIsReadOnceAndItsFailureCountedOnce) {
   std::ofstream(root_ + "/7/status") << "Name:\tx\nUid:\tzero\n";
   std::ofstream(root_ + "/7/cmdline") << "first";
-  const RootedReader proc(root_);
-  ProcessFiles files(proc);
-  Unreadable unreadable;
+  const kernel::RootedReader proc(root_);
+  kernel::ProcessFiles files(proc);
+  kernel::Unreadable unreadable;
   LazyProcessFacts facts(7, "codex", files, unreadable);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
   std::ofstream(root_ + "/7/cmdline") << "second";
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
-  const Unreadable::Counts expected = {{{"status", "malformed"}, 1}};
+  const kernel::Unreadable::Counts expected = {{{"status", "malformed"}, 1}};
   EXPECT_EQ(unreadable.counts(), expected);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -15,7 +15,7 @@
 
 #include "agents/rules.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 std::string FirstLine(pid_t pid, const std::string& name) {
@@ -63,9 +63,9 @@ class RealProcessTest : public testing::Test {
   std::string Agent() {
     absl::StatusOr<RuleSet> rules = RuleSet::Make(BuiltInRules());
     if (!rules.ok()) return rules.status().ToString();
-    const RootedReader proc("/proc");
-    ProcessFiles files(proc);
-    Unreadable unreadable;
+    const kernel::RootedReader proc("/proc");
+    kernel::ProcessFiles files(proc);
+    kernel::Unreadable unreadable;
     LazyProcessFacts facts(pid_, FirstLine(pid_, "comm"), files, unreadable);
     const std::optional<Match> match = rules->Find(facts);
     return match.has_value() ? match->agent : "";
@@ -96,4 +96,4 @@ TEST_F(RealProcessTest, APythonScriptIsKnownByItsPath) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -8,7 +8,7 @@
 #include "agents/rules.h"
 #include "tests/agents/fake_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 const RuleSet& Profiles() {
@@ -224,4 +224,4 @@ TEST(ProfilesTest, HaveNoFalseFriends) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

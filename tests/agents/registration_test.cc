@@ -6,7 +6,7 @@
 
 #include "tests/agents/fake_host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using testing::ElementsAre;
@@ -91,7 +91,7 @@ TEST_F(RegistrationTest, AStrangerWithItsPidIsNotTaken) {
 }
 
 TEST_F(RegistrationTest, OneThatNeverTurnsUpIsForgotten) {
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   Register(11, "worker");
   t_.host.ExitAndReap(11);
   for (int i = 0; i < 5; ++i) t_.Look();
@@ -131,8 +131,8 @@ TEST_F(RegistrationTest, EventsTellHowARootEnded) {
   t_.host.Add(20, 1, "codex");
   t_.Look();
   t_.tracker().ApplyEvents(
-      {{.kind = ProcessEvent::Kind::kOom, .key = t_.host.at(20).key},
-       {.kind = ProcessEvent::Kind::kExit, .key = t_.host.at(20).key, .status = SIGKILL}});
+      {{.kind = kernel::ProcessEvent::Kind::kOom, .key = t_.host.at(20).key},
+       {.kind = kernel::ProcessEvent::Kind::kExit, .key = t_.host.at(20).key, .status = SIGKILL}});
   t_.host.ExitAndReap(20);
   t_.Look();
   EXPECT_EQ(t_.Counters("codex").exits, (Exits{{ExitCategory::kOomHost, 1}}));
@@ -144,7 +144,7 @@ TEST_F(RegistrationTest, AnOomEventConfirmsAnEndThatItsParentToldFirst) {
   Register(11, "worker");
   t_.Look();
   t_.tracker().NoteExit({t_.host.at(11).key, SIGKILL});
-  t_.tracker().ApplyEvents({{.kind = ProcessEvent::Kind::kOom, .key = t_.host.at(11).key}});
+  t_.tracker().ApplyEvents({{.kind = kernel::ProcessEvent::Kind::kOom, .key = t_.host.at(11).key}});
   ASSERT_EQ(Ended("worker").size(), 1u);
   EXPECT_EQ(Ended("worker")[0].oom.verdict, OomVerdict::kConfirmed);
 }
@@ -152,12 +152,12 @@ TEST_F(RegistrationTest, AnOomEventConfirmsAnEndThatItsParentToldFirst) {
 TEST_F(RegistrationTest, AnEventThatComesAfterTheRootWasSeenGoneStillCounts) {
   t_.host.Add(20, 1, "codex");
   t_.Look();
-  const ProcessKey key = t_.host.at(20).key;
+  const kernel::ProcessKey key = t_.host.at(20).key;
   t_.tracker().ApplyEvents({});
   t_.host.ExitAndReap(20);
   t_.Look();
   EXPECT_THAT(Ended("codex"), IsEmpty());
-  t_.tracker().ApplyEvents({{.kind = ProcessEvent::Kind::kExit, .key = key, .status = 0}});
+  t_.tracker().ApplyEvents({{.kind = kernel::ProcessEvent::Kind::kExit, .key = key, .status = 0}});
   t_.Look();
   EXPECT_EQ(t_.Counters("codex").exits, (Exits{{ExitCategory::kSuccess, 1}}));
 }
@@ -172,4 +172,4 @@ TEST_F(RegistrationTest, AnEventThatNeverComesLeavesItUnobserved) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

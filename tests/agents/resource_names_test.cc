@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using ::testing::ElementsAre;
@@ -26,4 +26,4 @@ TEST(ResourceNames, AreThoseThatQueriesUse) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -5,7 +5,7 @@
 
 #include "tests/agents/fake_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using testing::HasSubstr;
@@ -13,7 +13,7 @@ using testing::HasSubstr;
 std::string Expand(const std::string& text, FakeFacts facts, const re2::RE2* cmdline = nullptr) {
   const absl::StatusOr<RuleTemplate> parsed = RuleTemplate::Parse(text, cmdline);
   if (!parsed.ok()) return parsed.status().ToString();
-  UserNames users;
+  base::UserNames users;
   MatchContext context(facts, users);
   std::vector<std::string> captures;
   if (cmdline != nullptr) captures = Captures(*cmdline, context.Cmdline());
@@ -67,4 +67,4 @@ TEST(RuleTemplateTest, ErrorsSayWhatToDo) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

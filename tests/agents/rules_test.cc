@@ -12,7 +12,7 @@
 #include "agents/rule_conditions.h"
 #include "tests/agents/fake_facts.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using testing::ElementsAre;
@@ -280,4 +280,4 @@ TEST_F(PidfileTest, AFifoHoldsNobodyUp) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
-namespace agent_exporter {
+#include "base/yaml.h"
+
+namespace agent_exporter::agents {
 namespace {
 
 using testing::ElementsAre;
@@ -155,9 +157,9 @@ TEST(RulesFromYamlTest, AnEmptyValueIsAnErrorWithItsFile) {
 
 TEST(YamlPositionTest, AMissingNodeIsTheFile) {
   const YAML::Node root = YAML::Load("a: 1\nb: 2");
-  EXPECT_EQ(YamlPosition(root["b"], "f.yaml"), "f.yaml:2");
-  EXPECT_EQ(YamlPosition(root["c"], "f.yaml"), "f.yaml");
+  EXPECT_EQ(base::YamlPosition(root["b"], "f.yaml"), "f.yaml:2");
+  EXPECT_EQ(base::YamlPosition(root["c"], "f.yaml"), "f.yaml");
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using Argv = std::vector<std::string>;
@@ -102,4 +102,4 @@ TEST(StripScriptExtensionTest, KnowsScriptsOnly) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

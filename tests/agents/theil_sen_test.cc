@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 TEST(TheilSen, ALineIsItsSlope) { EXPECT_DOUBLE_EQ(*TheilSenSlope({{0, 5}, {1, 7}, {3, 11}, {10, 25}}), 2); }
@@ -29,4 +29,4 @@ TEST(TheilSen, NoTwoTimesNoSlope) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

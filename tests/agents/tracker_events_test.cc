@@ -5,11 +5,11 @@
 
 #include "tests/agents/fake_host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 constexpr int64_t kMs = 1'000'000;
-using Kind = ProcessEvent::Kind;
+using Kind = kernel::ProcessEvent::Kind;
 
 // A codex agent with pid 10 whose events are told, as the Observer would have it after its first look.
 class TrackerEventsTest : public testing::Test {
@@ -28,12 +28,12 @@ class TrackerEventsTest : public testing::Test {
   void Exit(pid_t pid, int status = 0) {
     Tell({.kind = Kind::kExit, .key = t_.host.at(pid).key, .status = status});
   }
-  void Tell(ProcessEvent event) { t_.tracker().ApplyEvents({std::move(event)}); }
+  void Tell(kernel::ProcessEvent event) { t_.tracker().ApplyEvents({std::move(event)}); }
 
   // A look at the members only, as the observer makes it.
   void Look() {
-    std::vector<ProcessStat> rows;
-    for (const ProcessKey& key : t_.tracker().KeysToRead()) {
+    std::vector<kernel::ProcessStat> rows;
+    for (const kernel::ProcessKey& key : t_.tracker().KeysToRead()) {
       if (t_.host.alive(key.pid) && (key.start_ticks == 0 || t_.host.at(key.pid).key == key)) {
         rows.push_back(t_.host.at(key.pid));
       }
@@ -98,7 +98,7 @@ TEST_F(TrackerEventsTest, AStrangerThatExecsIntoAnAgentIsFoundWithoutAWalk) {
 TEST_F(TrackerEventsTest, AnEndToldAfterTheLookThatMissedItCountsOnce) {
   Fork(11, 10);
   Look();
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   t_.host.ExitAndReap(11);
   Look();
   EXPECT_TRUE(Codex().descendants_exited.empty());
@@ -121,13 +121,13 @@ TEST_F(TrackerEventsTest, FinalCpuOfAChildNobodyWaitsForCounts) {
   t_.host.Run(11, 30 * kMs);
   Look();
   t_.host.Run(11, 12 * kMs);
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   Exit(11);
   t_.host.Vanish(11);
   Look();
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{42 * kMs, 0}, {}}});
   Look();
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{42 * kMs, 0}, {}}});
   Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 42 * kMs);
 }
@@ -135,9 +135,9 @@ TEST_F(TrackerEventsTest, FinalCpuOfAChildNobodyWaitsForCounts) {
 TEST_F(TrackerEventsTest, FinalCpuThatAParentShowsAfterAllCountsOnce) {
   Fork(11, 10);
   t_.host.Run(11, 30 * kMs);
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   Exit(11);
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{30 * kMs, 0}, {}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{30 * kMs, 0}, {}}});
   t_.host.ExitAndReap(11);  // waited for by codex
   Look();
   Look();
@@ -147,11 +147,11 @@ TEST_F(TrackerEventsTest, FinalCpuThatAParentShowsAfterAllCountsOnce) {
 TEST_F(TrackerEventsTest, FinalCpuToldLateThatAParentShowsAfterAllCountsOnce) {
   Fork(11, 10);
   t_.host.Run(11, 30 * kMs);
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   Exit(11);
   t_.host.Vanish(11);
   Look();
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{30 * kMs, 0}, {}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{30 * kMs, 0}, {}}});
   t_.host.at(10).children_cpu.user_ns += 30 * kMs;
   Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 30 * kMs);
@@ -161,14 +161,14 @@ TEST_F(TrackerEventsTest, FinalCpuToldLateThatAParentShowsAfterAllCountsOnce) {
 TEST_F(TrackerEventsTest, WhatAnExitToldCountsOnceTheFinalCpuStayedAway) {
   Fork(11, 10);
   Look();
-  const ProcessKey key = t_.host.at(11).key;
-  Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{40 * kMs, 0}, {}}});
+  const kernel::ProcessKey key = t_.host.at(11).key;
+  Tell({.kind = Kind::kExit, .key = key, .cpu = kernel::LastCpu{{40 * kMs, 0}, {}}});
   t_.host.Vanish(11);
   Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 0) << "the final figure may still come";
   for (int i = 0; i < 5; ++i) Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 40 * kMs);
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{42 * kMs, 0}, {}}});
   for (int i = 0; i < 5; ++i) Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 40 * kMs) << "too late";
 }
@@ -178,13 +178,13 @@ TEST_F(TrackerEventsTest, TheFinalCpuReplacesWhatTheExitTold) {
     const int64_t before = Codex().descendants_cpu.total_ns();
     Fork(11, 10);
     Look();
-    const ProcessKey key = t_.host.at(11).key;
+    const kernel::ProcessKey key = t_.host.at(11).key;
     if (gone_before) {
       t_.host.Vanish(11);
       Look();
     }
-    Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{43 * kMs, 0}, {}}});
-    Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{42 * kMs, 0}, {}}});
+    Tell({.kind = Kind::kExit, .key = key, .cpu = kernel::LastCpu{{43 * kMs, 0}, {}}});
+    Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{42 * kMs, 0}, {}}});
     if (!gone_before) t_.host.Vanish(11);
     for (int i = 0; i < 5; ++i) Look();
     EXPECT_EQ(Codex().descendants_cpu.total_ns() - before, 42 * kMs) << gone_before;
@@ -199,14 +199,17 @@ TEST_P(NestedTest, WhatAChildNobodyWaitsForWaitedForCountsOnce) {
   Fork(12, 11);
   t_.host.Run(12, 30 * kMs);
   Look();
-  const ProcessKey key = t_.host.at(11).key;
+  const kernel::ProcessKey key = t_.host.at(11).key;
   Exit(12);
   t_.host.Vanish(12);
   t_.host.Vanish(11);
   const bool seen_gone_before_it_is_told = GetParam();
   if (seen_gone_before_it_is_told) Look();
-  Tell({.kind = Kind::kExit, .key = key, .cpu = LastCpu{{5 * kMs, 0}, CpuTimes{50 * kMs, 0}}});
-  Tell({.kind = Kind::kFinalCpu, .key = key, .cpu = LastCpu{{5 * kMs, 0}, CpuTimes{50 * kMs, 0}}});
+  Tell(
+      {.kind = Kind::kExit, .key = key, .cpu = kernel::LastCpu{{5 * kMs, 0}, kernel::CpuTimes{50 * kMs, 0}}});
+  Tell({.kind = Kind::kFinalCpu,
+        .key = key,
+        .cpu = kernel::LastCpu{{5 * kMs, 0}, kernel::CpuTimes{50 * kMs, 0}}});
   for (int i = 0; i < 5; ++i) Look();
   EXPECT_EQ(Codex().descendants_cpu.total_ns(), 55 * kMs);
 }
@@ -220,7 +223,9 @@ TEST_F(TrackerEventsTest, WhatSuchAChildWaitedForIsNotOwedByItsParent) {
   Fork(13, 10);
   Look();
   Exit(12);
-  Tell({.kind = Kind::kFinalCpu, .key = t_.host.at(11).key, .cpu = LastCpu{{0, 0}, CpuTimes{30 * kMs, 0}}});
+  Tell({.kind = Kind::kFinalCpu,
+        .key = t_.host.at(11).key,
+        .cpu = kernel::LastCpu{{0, 0}, kernel::CpuTimes{30 * kMs, 0}}});
   t_.host.Vanish(12);
   t_.host.Vanish(11);
   // In the same look 10 waits for another child, of which nothing was counted yet.
@@ -244,8 +249,9 @@ TEST_P(AbandonedTest, AZombieThatItsParentLeftHidesNobodyElsesTime) {
   t_.host.Run(12, 30 * kMs);
   if (GetParam().seen_alive) Look();
   t_.host.Run(11, 5 * kMs);
-  const ProcessEvent last = {
-      .kind = Kind::kFinalCpu, .key = t_.host.at(12).key, .cpu = LastCpu{{30 * kMs, 0}, CpuTimes{}}};
+  const kernel::ProcessEvent last = {.kind = Kind::kFinalCpu,
+                                     .key = t_.host.at(12).key,
+                                     .cpu = kernel::LastCpu{{30 * kMs, 0}, kernel::CpuTimes{}}};
   Exit(12);
   Exit(11);
   t_.host.Vanish(12);
@@ -330,4 +336,4 @@ TEST_F(TrackerEventsTest, ForksBelowAnotherAgentAreThatAgents) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

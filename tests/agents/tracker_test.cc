@@ -5,7 +5,7 @@
 
 #include "tests/agents/fake_host.h"
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 using ::testing::ElementsAre;
@@ -275,4 +275,4 @@ TEST(Tracker, AChainOfTenThousandProcessesIsPlaced) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

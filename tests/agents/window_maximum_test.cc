@@ -5,7 +5,7 @@
 #include <deque>
 #include <random>
 
-namespace agent_exporter {
+namespace agent_exporter::agents {
 namespace {
 
 TEST(WindowMaximum, KeepsASpikeForSixtySeconds) {
@@ -49,4 +49,4 @@ TEST(WindowMaximum, IsWhatLookingAtEveryValueGives) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::agents

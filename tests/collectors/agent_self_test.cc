@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Contains;
@@ -13,8 +13,9 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(AgentSelf, SumsTheRootsAndNothingBelow) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(8, Role::kRoot),
-                                          MakeReadable(900, Role::kDescendant)});
+  agents::AgentSample agent =
+      MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kRoot),
+                          MakeReadable(900, agents::Role::kDescendant)});
   agent.processes[0].threads = 4;
   agent.configured = true;
   agent.counters.self_cpu = {1'500'000'000, 250'000'000};
@@ -36,7 +37,7 @@ TEST(AgentSelf, SumsTheRootsAndNothingBelow) {
 }
 
 TEST(AgentSelf, AnAgentWithoutProcessesIsDownAndHasNoFigures) {
-  AgentSample agent = MakeAgent("codex");
+  agents::AgentSample agent = MakeAgent("codex");
   agent.configured = true;
   EXPECT_THAT(
       Collect("agent_self", MakeObservation({agent})),
@@ -48,15 +49,16 @@ TEST(AgentSelf, AnAgentWithoutProcessesIsDownAndHasNoFigures) {
 }
 
 TEST(AgentSelf, AZombieRootIsNotUp) {
-  const Samples samples =
-      Collect("agent_self", MakeObservation({MakeAgent("codex", {MakeProcess(7, Role::kRoot, 'Z')})}));
+  const Samples samples = Collect(
+      "agent_self", MakeObservation({MakeAgent("codex", {MakeProcess(7, agents::Role::kRoot, 'Z')})}));
   EXPECT_THAT(samples, Contains(Pair("agent_up{agent=\"codex\"}", 0)));
   EXPECT_THAT(samples, Not(Contains(Key("agent_self_uptime_seconds{agent=\"codex\"}"))));
   EXPECT_THAT(samples, Not(Contains(Key("agent_self_resident_memory_bytes{agent=\"codex\"}"))));
 }
 
 TEST(AgentSelf, WhatOneRootDoesNotTellIsAbsentForAll) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(8, Role::kRoot)});
+  agents::AgentSample agent =
+      MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kRoot)});
   agent.processes[1].usage.open_fds.reset();
   agent.processes[1].limits.open_files.reset();
   const Samples samples = Collect("agent_self", MakeObservation({agent}));
@@ -66,14 +68,15 @@ TEST(AgentSelf, WhatOneRootDoesNotTellIsAbsentForAll) {
 }
 
 TEST(AgentSelf, KindAndSlotOnlyWhereTheRuleSetThem) {
-  AgentSample agent = MakeAgent("worker", {MakeReadable(7, Role::kRoot)});
+  agents::AgentSample agent = MakeAgent("worker", {MakeReadable(7, agents::Role::kRoot)});
   agent.kind = "plugin";
   agent.slot = "3";
   EXPECT_THAT(
-      Collect("agent_self", MakeObservation({agent, MakeAgent("worker", {MakeReadable(8, Role::kRoot)})})),
+      Collect("agent_self",
+              MakeObservation({agent, MakeAgent("worker", {MakeReadable(8, agents::Role::kRoot)})})),
       testing::AllOf(Contains(Pair("agent_self_open_fds{agent=\"worker\",kind=\"plugin\",slot=\"3\"}", 7)),
                      Contains(Pair("agent_self_open_fds{agent=\"worker\"}", 8))));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -14,27 +14,28 @@
 #include <memory>
 #include <set>
 
-#include "exporter/formats.h"
+#include "formats/formats.h"
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 // One that makes every family appear.
-Observation Everything() {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(8, Role::kDescendant)});
+agents::Observation Everything() {
+  agents::AgentSample agent =
+      MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kDescendant)});
   agent.processes[1].orphan = true;
   agent.counters.descendants_exited = {{"ok", 1}};
-  agent.resources = {
-      {ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kHost, 1, 2}};
+  agent.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
+                      agents::ResourceUse::Source::kHost, 1, 2}};
   agent.leaks = {{.seconds_to_limit = 60}};
   agent.cgroup_pids_headroom = 5;
-  Observation observation =
-      MakeObservation({agent, MakeAgent("agent_exporter", {MakeReadable(9, Role::kRoot)})});
+  agents::Observation observation =
+      MakeObservation({agent, MakeAgent("agent_exporter", {MakeReadable(9, agents::Role::kRoot)})});
   observation.self_pid = 9;
   observation.unreadable = {{{"io", "permission"}, 1}};
-  observation.host = {.memory = HostMemory{.total = 3, .available = 2, .used = 1},
-                      .load = HostLoad{.average = {1, 2, 3}, .threads = 4},
+  observation.host = {.memory = kernel::HostMemory{.total = 3, .available = 2, .used = 1},
+                      .load = kernel::HostLoad{.average = {1, 2, 3}, .threads = 4},
                       .pressure = {{{"cpu", "some"}, 1.0}},
                       .processes = 3,
                       .named_processes = {{"claude", 3}},
@@ -46,7 +47,7 @@ Observation Everything() {
   return observation;
 }
 
-Families AllFamilies(const Observation& observation) {
+Families AllFamilies(const agents::Observation& observation) {
   Families all;
   for (const CollectorRow& row : CollectorTable()) {
     for (prometheus::MetricFamily& family : row.collect(observation)) all.push_back(std::move(family));
@@ -66,7 +67,7 @@ TEST(CollectorTable, NamesAreUniqueAndFitForFlags) {
 }
 
 TEST(CollectorTable, EveryCollectorShowsSomething) {
-  const Observation observation = Everything();
+  const agents::Observation observation = Everything();
   for (const CollectorRow& row : CollectorTable()) {
     EXPECT_THAT(row.collect(observation), testing::Not(testing::IsEmpty())) << row.name;
   }
@@ -82,18 +83,18 @@ TEST(CollectorTable, NoFamilyHasTwoOwnersAndAllHaveHelp) {
 }
 
 TEST(CollectorTable, AnEmptyObservationIsNoTrouble) {
-  const Families families = AllFamilies(Observation());
+  const Families families = AllFamilies(agents::Observation());
   std::string text;
   std::vector<std::string> dropped;
-  Serialize(Format::kText, families, &text, &dropped);
+  formats::Serialize(formats::Format::kText, families, &text, &dropped);
   EXPECT_THAT(dropped, testing::IsEmpty());
 }
 
 TEST(CollectorTable, NothingIsDroppedInEitherFormat) {
-  for (const Format format : {Format::kText, Format::kOpenMetrics}) {
+  for (const formats::Format format : {formats::Format::kText, formats::Format::kOpenMetrics}) {
     std::string text;
     std::vector<std::string> dropped;
-    Serialize(format, AllFamilies(Everything()), &text, &dropped);
+    formats::Serialize(format, AllFamilies(Everything()), &text, &dropped);
     EXPECT_THAT(dropped, testing::IsEmpty());
     EXPECT_THAT(text, testing::HasSubstr("agent_up{agent=\"codex\"} 1"));
   }
@@ -102,7 +103,7 @@ TEST(CollectorTable, NothingIsDroppedInEitherFormat) {
 TEST(CollectorTable, PromtoolHasNothingToSay) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not installed";
   std::string text;
-  Serialize(Format::kText, AllFamilies(Everything()), &text);
+  formats::Serialize(formats::Format::kText, AllFamilies(Everything()), &text);
   const std::string path = testing::TempDir() + "/agent_exporter_lint_" + std::to_string(::getpid());
   std::ofstream(path) << text;
   std::FILE* promtool = ::popen(("promtool check metrics <" + path + " 2>&1").c_str(), "r");
@@ -115,12 +116,12 @@ TEST(CollectorTable, PromtoolHasNothingToSay) {
 }
 
 TEST(ObservationCollectable, ShowsWhatItsProviderHas) {
-  std::shared_ptr<const Observation> observation;
+  std::shared_ptr<const agents::Observation> observation;
   const ObservationCollectable collectable(CollectorTable()[0], [&] { return observation; });
   EXPECT_THAT(collectable.Collect(), testing::IsEmpty());
-  observation = std::make_shared<Observation>(MakeObservation({MakeAgent("codex")}));
+  observation = std::make_shared<agents::Observation>(MakeObservation({MakeAgent("codex")}));
   EXPECT_THAT(SamplesOf(collectable.Collect()), testing::Contains(testing::Key("agent_up{agent=\"codex\"}")));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -11,16 +11,14 @@
 #include "collectors/collector.h"
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 
 // The row that the guide adds to collectors/table.h, taken up as collectors/collector.cc does.
 #define EXAMPLE(ROW) ROW(largest_process, true, kNothing, "the largest process of each agent's tree")
 
-namespace collectors {
-#define DECLARE(name, enabled, needs, help) Families name(const Observation& observation);
+#define DECLARE(name, enabled, needs, help) Families name(const agents::Observation& observation);
 EXAMPLE(DECLARE)
 #undef DECLARE
-}  // namespace collectors
 
 namespace {
 
@@ -56,14 +54,14 @@ std::string FirstCppBlock(const std::string& text) {
 }
 
 // As an exporter asks it, through prometheus-cpp's interface.
-Samples Show(std::shared_ptr<const Observation> observation) {
+Samples Show(std::shared_ptr<const agents::Observation> observation) {
   const ObservationCollectable collectable(kRow, [&] { return observation; });
   return SamplesOf(static_cast<const prometheus::Collectable&>(collectable).Collect());
 }
 
-Samples Show(std::vector<ProcessSample> processes) {
-  return Show(
-      std::make_shared<const Observation>(MakeObservation({MakeAgent("codex", std::move(processes))})));
+Samples Show(std::vector<agents::ProcessSample> processes) {
+  return Show(std::make_shared<const agents::Observation>(
+      MakeObservation({MakeAgent("codex", std::move(processes))})));
 }
 
 TEST(Contributing, TheCodeInTheGuideIsTheFileThatIsTestedHere) {
@@ -82,18 +80,19 @@ TEST(Contributing, TheExampleIsNoCollectorOfTheProgram) {
 }
 
 TEST(Contributing, TheExampleShowsTheLargestProcess) {
-  EXPECT_THAT(Show({MakeReadable(2, Role::kRoot), MakeReadable(7, Role::kDescendant),
-                    MakeReadable(3, Role::kDescendant), MakeProcess(9, Role::kDescendant, 'Z')}),
-              ElementsAre(Pair(kSample, 7000)));
+  EXPECT_THAT(
+      Show({MakeReadable(2, agents::Role::kRoot), MakeReadable(7, agents::Role::kDescendant),
+            MakeReadable(3, agents::Role::kDescendant), MakeProcess(9, agents::Role::kDescendant, 'Z')}),
+      ElementsAre(Pair(kSample, 7000)));
 }
 
 TEST(Contributing, TheExampleShowsNothingOfWhatItCannotKnow) {
-  EXPECT_THAT(
-      Show({MakeReadable(2, Role::kRoot), MakeProcess(7, Role::kDescendant), MakeReadable(3, Role::kRoot)}),
-      IsEmpty());
-  EXPECT_THAT(Show(std::vector<ProcessSample>()), IsEmpty());
-  EXPECT_THAT(Show(std::shared_ptr<const Observation>()), IsEmpty());
+  EXPECT_THAT(Show({MakeReadable(2, agents::Role::kRoot), MakeProcess(7, agents::Role::kDescendant),
+                    MakeReadable(3, agents::Role::kRoot)}),
+              IsEmpty());
+  EXPECT_THAT(Show(std::vector<agents::ProcessSample>()), IsEmpty());
+  EXPECT_THAT(Show(std::shared_ptr<const agents::Observation>()), IsEmpty());
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Contains;
@@ -15,9 +15,9 @@ using testing::UnorderedElementsAre;
 std::string Of(const std::string& metric) { return metric + "{agent=\"codex\"}"; }
 
 TEST(Descendants, CountsTheTreeByState) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot)});
+  agents::AgentSample agent = MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)});
   for (const char state : {'R', 'S', 'S', 'I', 'D', 'T', 't', 'Z'}) {
-    agent.processes.push_back(MakeReadable(10, Role::kDescendant));
+    agent.processes.push_back(MakeReadable(10, agents::Role::kDescendant));
     agent.processes.back().state = state;
   }
   const Samples samples = Collect("descendants", MakeObservation({agent}));
@@ -32,10 +32,10 @@ TEST(Descendants, CountsTheTreeByState) {
 }
 
 TEST(Descendants, SumsDirectChildrenTreeAndOrphansApart) {
-  AgentSample agent =
-      MakeAgent("codex", {MakeReadable(1, Role::kRoot), MakeReadable(10, Role::kDescendant),
-                          MakeReadable(20, Role::kDescendant), MakeReadable(40, Role::kDescendant),
-                          MakeProcess(80, Role::kDescendant, 'Z')});
+  agents::AgentSample agent = MakeAgent(
+      "codex", {MakeReadable(1, agents::Role::kRoot), MakeReadable(10, agents::Role::kDescendant),
+                MakeReadable(20, agents::Role::kDescendant), MakeReadable(40, agents::Role::kDescendant),
+                MakeProcess(80, agents::Role::kDescendant, 'Z')});
   agent.processes[2].direct_child = false;
   agent.processes[3].direct_child = false;
   agent.processes[3].orphan = true;
@@ -51,7 +51,7 @@ TEST(Descendants, SumsDirectChildrenTreeAndOrphansApart) {
 }
 
 TEST(Descendants, CountersStayWhenNothingRuns) {
-  AgentSample agent = MakeAgent("codex");
+  agents::AgentSample agent = MakeAgent("codex");
   agent.counters.descendants_cpu = {2'000'000'000, 500'000'000};
   agent.counters.descendants_started = 9;
   agent.counters.descendants_exited = {{"ok", 7}, {"oom", 1}};
@@ -65,8 +65,9 @@ TEST(Descendants, CountersStayWhenNothingRuns) {
 }
 
 TEST(Descendants, UnreadableFiguresOfOneChildAreAbsentNotPartial) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot), MakeReadable(10, Role::kDescendant),
-                                          MakeProcess(20, Role::kDescendant)});
+  agents::AgentSample agent =
+      MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot), MakeReadable(10, agents::Role::kDescendant),
+                          MakeProcess(20, agents::Role::kDescendant)});
   const Samples samples = Collect("descendants", MakeObservation({agent}));
   EXPECT_THAT(samples, Not(Contains(Key(Of("agent_descendants_open_fds")))));
   EXPECT_THAT(samples, Not(Contains(Key(Of("agent_children_open_fds")))));
@@ -76,11 +77,11 @@ TEST(Descendants, UnreadableFiguresOfOneChildAreAbsentNotPartial) {
 
 TEST(Descendants, ARootAloneHasNoneAndNoOldest) {
   const Samples samples =
-      Collect("descendants", MakeObservation({MakeAgent("codex", {MakeReadable(1, Role::kRoot)})}));
+      Collect("descendants", MakeObservation({MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)})}));
   EXPECT_EQ(samples.at(Of("agent_children")), 0);
   EXPECT_EQ(samples.at(Of("agent_descendants_open_fds")), 0);
   EXPECT_THAT(samples, Not(Contains(Key(Of("agent_oldest_descendant_age_seconds")))));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Each;
@@ -12,20 +12,20 @@ using testing::StartsWith;
 
 TEST(Exits, CountFromZeroInEveryCategory) {
   const Samples samples =
-      Collect("exits", MakeObservation({MakeAgent("codex", {MakeReadable(1, Role::kRoot)})}));
-  EXPECT_EQ(samples.size(), kExitCategories.size());
+      Collect("exits", MakeObservation({MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)})}));
+  EXPECT_EQ(samples.size(), agents::kExitCategories.size());
   EXPECT_THAT(samples, Each(Pair(StartsWith("agent_exits_total{agent=\"codex\",category="), 0)));
 }
 
 TEST(Exits, ByCategoryWithTheLastOnesTimeAndLimits) {
-  AgentSample agent = MakeAgent("codex");
+  agents::AgentSample agent = MakeAgent("codex");
   agent.slot = "1";
-  agent.counters.exits = {{ExitCategory::kSuccess, 3}, {ExitCategory::kOomHost, 1}};
-  agent.last_exit =
-      LastExit{.wall_seconds = 1'700'000'050,
-               .used_ratio = {{ResourceUse::Resource::kFds, 1.0}, {ResourceUse::Resource::kMemory, 0.25}}};
+  agent.counters.exits = {{agents::ExitCategory::kSuccess, 3}, {agents::ExitCategory::kOomHost, 1}};
+  agent.last_exit = agents::LastExit{.wall_seconds = 1'700'000'050,
+                                     .used_ratio = {{agents::ResourceUse::Resource::kFds, 1.0},
+                                                    {agents::ResourceUse::Resource::kMemory, 0.25}}};
   const Samples samples = Collect("exits", MakeObservation({agent}));
-  EXPECT_EQ(samples.size(), kExitCategories.size() + 3);
+  EXPECT_EQ(samples.size(), agents::kExitCategories.size() + 3);
   EXPECT_EQ(samples.at("agent_exits_total{agent=\"codex\",slot=\"1\",category=\"success\"}"), 3);
   EXPECT_EQ(samples.at("agent_exits_total{agent=\"codex\",slot=\"1\",category=\"oom-host\"}"), 1);
   EXPECT_EQ(samples.at("agent_exits_total{agent=\"codex\",slot=\"1\",category=\"sigterm\"}"), 0);
@@ -37,4 +37,4 @@ TEST(Exits, ByCategoryWithTheLastOnesTimeAndLimits) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

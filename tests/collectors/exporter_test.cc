@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Contains;
@@ -13,8 +13,8 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(Exporter, ShowsItselfFromTheObservation) {
-  Observation observation = MakeObservation(
-      {MakeAgent("agent_exporter", {MakeReadable(5, Role::kRoot), MakeReadable(6, Role::kRoot)})});
+  agents::Observation observation = MakeObservation({MakeAgent(
+      "agent_exporter", {MakeReadable(5, agents::Role::kRoot), MakeReadable(6, agents::Role::kRoot)})});
   observation.self_pid = 6;
   observation.agents[0].processes[1].cpu = {1'000'000'000, 500'000'000};
   observation.agents_folded = 4;
@@ -31,7 +31,7 @@ TEST(Exporter, ShowsItselfFromTheObservation) {
 }
 
 TEST(Exporter, WithEventsWhatWasLostIsShown) {
-  Observation observation = MakeObservation({});
+  agents::Observation observation = MakeObservation({});
   observation.process_events = "bpf";
   observation.events_lost = 7;
   observation.tracking_disagreements = 2;
@@ -42,10 +42,11 @@ TEST(Exporter, WithEventsWhatWasLostIsShown) {
 }
 
 TEST(Exporter, AStrangerWithItsPidIsNotTaken) {
-  Observation observation = MakeObservation({MakeAgent("codex", {MakeReadable(6, Role::kRoot)})});
+  agents::Observation observation =
+      MakeObservation({MakeAgent("codex", {MakeReadable(6, agents::Role::kRoot)})});
   observation.self_pid = 6;
   EXPECT_THAT(Collect("exporter", observation), Not(Contains(Key("process_open_fds"))));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

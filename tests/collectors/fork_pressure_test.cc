@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Contains;
@@ -12,10 +12,10 @@ using testing::Not;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-Observation Host(uint64_t processes, uint64_t threads, uint64_t pid_max, uint64_t threads_max) {
-  Observation observation = MakeObservation();
+agents::Observation Host(uint64_t processes, uint64_t threads, uint64_t pid_max, uint64_t threads_max) {
+  agents::Observation observation = MakeObservation();
   observation.host.processes = processes;
-  observation.host.load = HostLoad{.average = {0, 0, 0}, .threads = threads};
+  observation.host.load = kernel::HostLoad{.average = {0, 0, 0}, .threads = threads};
   observation.host.pid_max = pid_max;
   observation.host.threads_max = threads_max;
   return observation;
@@ -36,7 +36,7 @@ TEST(ForkPressure, MoreTasksThanTheLimitLeaveNone) {
 }
 
 TEST(ForkPressure, PerAgentWhereACgroupLimitsTasks) {
-  Observation observation = MakeObservation({MakeAgent("codex"), MakeAgent("free")});
+  agents::Observation observation = MakeObservation({MakeAgent("codex"), MakeAgent("free")});
   observation.agents[0].cgroup_pids_headroom = 12;
   EXPECT_THAT(Collect("fork_pressure", observation),
               UnorderedElementsAre(
@@ -44,7 +44,7 @@ TEST(ForkPressure, PerAgentWhereACgroupLimitsTasks) {
 }
 
 TEST(ForkPressure, NoRatioWithoutBothFigures) {
-  Observation observation = Host(100, 900, 1000, 5000);
+  agents::Observation observation = Host(100, 900, 1000, 5000);
   observation.host.pid_max.reset();
   const Samples samples = Collect("fork_pressure", observation);
   EXPECT_THAT(samples, Not(Contains(Key("agent_host_fork_pressure_ratio"))));
@@ -53,4 +53,4 @@ TEST(ForkPressure, NoRatioWithoutBothFigures) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

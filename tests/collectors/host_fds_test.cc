@@ -3,14 +3,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(HostFds, OpenAndMax) {
-  Observation observation = MakeObservation();
+  agents::Observation observation = MakeObservation();
   observation.host.open_fds = 1000;
   observation.host.max_fds = 4096;
   EXPECT_THAT(Collect("host_fds", observation),
@@ -22,4 +22,4 @@ TEST(HostFds, AbsentWhenUnreadable) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

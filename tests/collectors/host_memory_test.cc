@@ -3,15 +3,15 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(HostMemory, TotalUsedAvailableAndKills) {
-  Observation observation = MakeObservation();
-  observation.host.memory = HostMemory{.total = 100, .available = 70, .used = 30};
+  agents::Observation observation = MakeObservation();
+  observation.host.memory = kernel::HostMemory{.total = 100, .available = 70, .used = 30};
   observation.host.oom_kills = 2;
   EXPECT_THAT(Collect("host_memory", observation),
               UnorderedElementsAre(
@@ -24,4 +24,4 @@ TEST(HostMemory, AbsentWhenUnreadable) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

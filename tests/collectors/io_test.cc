@@ -3,7 +3,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
@@ -13,8 +13,9 @@ std::string Of(const std::string& direction, const std::string& scope) {
   return "agent_io_bytes_total{agent=\"codex\",direction=\"" + direction + "\",scope=\"" + scope + "\"}";
 }
 
-AgentSample Busy() {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot), MakeReadable(2, Role::kDescendant)});
+agents::AgentSample Busy() {
+  agents::AgentSample agent =
+      MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot), MakeReadable(2, agents::Role::kDescendant)});
   agent.counters.self_io = {.read_bytes = 10, .write_bytes = 20};
   agent.counters.tree_io = {.read_bytes = 30, .write_bytes = 40};
   return agent;
@@ -27,23 +28,23 @@ TEST(Io, ReadAndWrittenByRootsAndTree) {
 }
 
 TEST(Io, ADescendantThatCannotBeReadHidesTheTreeOnly) {
-  AgentSample agent = Busy();
+  agents::AgentSample agent = Busy();
   agent.processes[1].usage.io_read_bytes.reset();
   EXPECT_THAT(Collect("io", MakeObservation({agent})),
               UnorderedElementsAre(Pair(Of("read", "self"), 10), Pair(Of("write", "self"), 20)));
 }
 
 TEST(Io, ARootThatCannotBeReadHidesBoth) {
-  AgentSample agent = Busy();
+  agents::AgentSample agent = Busy();
   agent.processes[0].usage.io_read_bytes.reset();
   EXPECT_THAT(Collect("io", MakeObservation({agent})), testing::IsEmpty());
 }
 
 TEST(Io, ZombiesHaveNoFileAndHideNothing) {
-  AgentSample agent = Busy();
-  agent.processes[1] = MakeProcess(2, Role::kDescendant, 'Z');
+  agents::AgentSample agent = Busy();
+  agent.processes[1] = MakeProcess(2, agents::Role::kDescendant, 'Z');
   EXPECT_EQ(Collect("io", MakeObservation({agent})).size(), 4u);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -5,14 +5,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(Leak, ShowsEachScopeAndResourceAlsoWithoutEvidence) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot)});
-  using Use = ResourceUse;
+  agents::AgentSample agent = MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)});
+  using Use = agents::ResourceUse;
   agent.leaks = {
       {.scope = Use::Scope::kTree,
        .resource = Use::Resource::kFds,
@@ -38,4 +38,4 @@ TEST(Leak, NothingKnownNothingShown) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

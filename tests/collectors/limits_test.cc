@@ -3,12 +3,12 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 TEST(Limits, NamesScopeResourceAndSource) {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(1, Role::kRoot)});
-  using Use = ResourceUse;
+  agents::AgentSample agent = MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)});
+  using Use = agents::ResourceUse;
   agent.resources = {
       {Use::Scope::kSelf, Use::Resource::kFds, Use::Source::kRlimit, 256, 1024},
       {Use::Scope::kTree, Use::Resource::kMemory, Use::Source::kCgroupAncestor, 3, 4},
@@ -34,9 +34,9 @@ TEST(Limits, NamesScopeResourceAndSource) {
 }
 
 TEST(Limits, NothingKnownNothingShown) {
-  EXPECT_THAT(Collect("limits", MakeObservation({MakeAgent("codex", {MakeProcess(1, Role::kRoot)})})),
+  EXPECT_THAT(Collect("limits", MakeObservation({MakeAgent("codex", {MakeProcess(1, agents::Role::kRoot)})})),
               testing::IsEmpty());
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -3,14 +3,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(NamedProcesses, EveryNameThatWasAskedFor) {
-  Observation observation = MakeObservation();
+  agents::Observation observation = MakeObservation();
   observation.host.named_processes = {{"claude", 3}, {"bun", 0}};
   EXPECT_THAT(Collect("named_processes", observation),
               UnorderedElementsAre(Pair("agent_host_named_processes{name=\"claude\"}", 3),
@@ -22,4 +22,4 @@ TEST(NamedProcesses, NothingWhereNothingWasAskedFor) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -13,14 +13,14 @@
 #include "agents/observation.h"
 #include "collectors/collector.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 
-inline ProcessSample MakeProcess(pid_t pid, Role role, char state = 'S') {
-  ProcessSample process;
+inline agents::ProcessSample MakeProcess(pid_t pid, agents::Role role, char state = 'S') {
+  agents::ProcessSample process;
   process.key = {pid, 1000};
-  process.comm = role == Role::kRoot ? "codex" : "git";
+  process.comm = role == agents::Role::kRoot ? "codex" : "git";
   process.role = role;
-  process.direct_child = role == Role::kDescendant;
+  process.direct_child = role == agents::Role::kDescendant;
   process.state = state;
   process.threads = 1;
   return process;
@@ -28,8 +28,8 @@ inline ProcessSample MakeProcess(pid_t pid, Role role, char state = 'S') {
 
 // A process all of whose figures could be read; they are its pid times a round number, so that sums tell who
 // is in them.
-inline ProcessSample MakeReadable(pid_t pid, Role role) {
-  ProcessSample process = MakeProcess(pid, role);
+inline agents::ProcessSample MakeReadable(pid_t pid, agents::Role role) {
+  agents::ProcessSample process = MakeProcess(pid, role);
   const auto n = static_cast<uint64_t>(pid);
   process.age_seconds = 10.0 * pid;
   process.cpu_ratio = 0.01 * pid;
@@ -49,15 +49,15 @@ inline ProcessSample MakeReadable(pid_t pid, Role role) {
   return process;
 }
 
-inline AgentSample MakeAgent(std::string name, std::vector<ProcessSample> processes = {}) {
-  AgentSample agent;
+inline agents::AgentSample MakeAgent(std::string name, std::vector<agents::ProcessSample> processes = {}) {
+  agents::AgentSample agent;
   agent.name = std::move(name);
   agent.processes = std::move(processes);
   return agent;
 }
 
-inline Observation MakeObservation(std::vector<AgentSample> agents = {}) {
-  Observation observation;
+inline agents::Observation MakeObservation(std::vector<agents::AgentSample> agents = {}) {
+  agents::Observation observation;
   observation.wall_seconds = 1'700'000'100;
   observation.boot_time_seconds = 1'700'000'000;
   observation.clock_ticks = 100;
@@ -89,13 +89,13 @@ inline Samples SamplesOf(const Families& families) {
 }
 
 // What the collector of that name in the table shows.
-inline Samples Collect(std::string_view collector, const Observation& observation) {
+inline Samples Collect(std::string_view collector, const agents::Observation& observation) {
   for (const CollectorRow& row : CollectorTable()) {
     if (row.name == collector) return SamplesOf(row.collect(observation));
   }
   throw std::invalid_argument("no such collector");
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors
 
 #endif  // AGENT_EXPORTER_TESTS_COLLECTORS_OBSERVATION_BUILDER_H_

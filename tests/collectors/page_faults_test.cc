@@ -3,14 +3,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(PageFaults, MinorAndMajorOfEachAgent) {
-  AgentSample agent = MakeAgent("codex");
+  agents::AgentSample agent = MakeAgent("codex");
   agent.counters.minor_faults = 12;
   agent.counters.major_faults = 3;
   EXPECT_THAT(Collect("page_faults", MakeObservation({agent})),
@@ -19,4 +19,4 @@ TEST(PageFaults, MinorAndMajorOfEachAgent) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

@@ -3,14 +3,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(Pressure, ByResourceAndKind) {
-  Observation observation = MakeObservation();
+  agents::Observation observation = MakeObservation();
   observation.host.pressure = {{{"cpu", "some"}, 1.25}, {{"memory", "full"}, 0.5}};
   EXPECT_THAT(Collect("pressure", observation),
               UnorderedElementsAre(
@@ -23,4 +23,4 @@ TEST(Pressure, AKernelWithoutItShowsNone) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

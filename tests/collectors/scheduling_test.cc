@@ -3,14 +3,14 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::collectors {
 namespace {
 
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
 TEST(Scheduling, VoluntaryAndInvoluntary) {
-  AgentSample agent = MakeAgent("codex");
+  agents::AgentSample agent = MakeAgent("codex");
   agent.counters.voluntary_switches = 5;
   agent.counters.involuntary_switches = 6;
   EXPECT_THAT(
@@ -20,4 +20,4 @@ TEST(Scheduling, VoluntaryAndInvoluntary) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::collectors

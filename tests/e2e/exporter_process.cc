@@ -18,7 +18,7 @@
 #include <thread>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::e2e {
 namespace {
 
 [[noreturn]] void Die(const std::string& what) {
@@ -137,4 +137,4 @@ ExporterProcess::Samples ExporterProcess::ScrapeAfresh() const {
   }
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::e2e

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::e2e {
 
 // A child process with a pipe to its stdin and one from its stdout or stderr.
 class PipedProcess {
@@ -55,6 +55,6 @@ class ExporterProcess {
   int port_ = 0;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::e2e
 
 #endif  // AGENT_EXPORTER_TESTS_E2E_EXPORTER_PROCESS_H_

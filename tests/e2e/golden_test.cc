@@ -18,11 +18,11 @@
 
 #include "collectors/collector.h"
 #include "exporter/config.h"
-#include "exporter/formats.h"
-#include "exporter/scrape.h"
-#include "exporter/watch.h"
+#include "formats/formats.h"
+#include "serve/scrape.h"
+#include "serve/watch.h"
 
-namespace agent_exporter {
+namespace agent_exporter::e2e {
 namespace {
 
 const std::string kTestdata = AGENT_EXPORTER_TESTDATA;
@@ -46,37 +46,39 @@ class GoldenTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (sysconf(_SC_CLK_TCK) != 100) GTEST_SKIP() << "the tree was captured with 100 clock ticks a second";
-    absl::StatusOr<Config> config = ParseConfig(
+    absl::StatusOr<exporter::Config> config = exporter::ParseConfig(
         "builtin_profiles: true\nagents:\n  - {name: ci, kind: worker, slot: \"7\", match: {comm: nosuch}}\n",
         "a.yaml");
     ASSERT_TRUE(config.ok()) << config.status();
     double uptime = kStart;
-    const WatchOptions options{
+    const serve::WatchOptions options{
         .procfs = kTestdata + "/tree/proc",
         .sysfs = kTestdata + "/tree/sys",
         .fields = {.memory_parts = true, .open_fds = true, .io = true, .context_switches = true},
         .clock = [&uptime] {
-          return ClockReading{.wall = 1700000000 + uptime, .monotonic = uptime, .boottime = uptime};
+          return base::ClockReading{.wall = 1700000000 + uptime, .monotonic = uptime, .boottime = uptime};
         }};
-    absl::StatusOr<std::unique_ptr<Watch>> watch = Watch::Make(options, *std::move(config));
+    absl::StatusOr<std::unique_ptr<serve::Watch>> watch =
+        serve::Watch::Make(options, std::move(config->rules));
     ASSERT_TRUE(watch.ok()) << watch.status();
     uptime = kLook;
-    absl::StatusOr<std::shared_ptr<const Observation>> observation = (*watch)->observer().Observe(true);
+    absl::StatusOr<std::shared_ptr<const agents::Observation>> observation =
+        (*watch)->observer().Observe(true);
     ASSERT_TRUE(observation.ok()) << observation.status();
 
-    Scraper scraper([&] { return *observation; }, std::chrono::seconds(60));
-    for (const CollectorRow& row : CollectorTable()) scraper.Add(row);
-    absl::StatusOr<Families> families = scraper.Run({}, {});
+    serve::Scraper scraper([&] { return *observation; }, std::chrono::seconds(60));
+    for (const collectors::CollectorRow& row : collectors::CollectorTable()) scraper.Add(row);
+    absl::StatusOr<collectors::Families> families = scraper.Run({}, {});
     ASSERT_TRUE(families.ok()) << families.status();
     for (prometheus::MetricFamily& family : *families) {
       if (!IsVolatile(family)) families_.push_back(std::move(family));
     }
   }
 
-  void Compare(Format format, const std::string& name) const {
+  void Compare(formats::Format format, const std::string& name) const {
     std::vector<std::string> dropped;
     std::string text;
-    Serialize(format, families_, &text, &dropped);
+    formats::Serialize(format, families_, &text, &dropped);
     EXPECT_TRUE(dropped.empty()) << dropped[0];
     const std::string path = kTestdata + "/" + name;
     if (std::getenv("UPDATE_GOLDEN") != nullptr) {
@@ -88,11 +90,11 @@ class GoldenTest : public ::testing::Test {
     EXPECT_EQ(text, golden);
   }
 
-  Families families_;
+  collectors::Families families_;
 };
 
-TEST_F(GoldenTest, Text) { Compare(Format::kText, "golden.txt"); }
-TEST_F(GoldenTest, OpenMetrics) { Compare(Format::kOpenMetrics, "golden.openmetrics"); }
+TEST_F(GoldenTest, Text) { Compare(formats::Format::kText, "golden.txt"); }
+TEST_F(GoldenTest, OpenMetrics) { Compare(formats::Format::kOpenMetrics, "golden.openmetrics"); }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::e2e

@@ -16,10 +16,10 @@
 #include <string>
 
 #include "exporter/config.h"
-#include "exporter/leak_state.h"
-#include "exporter/watch.h"
+#include "serve/leak_state.h"
+#include "serve/watch.h"
 
-namespace agent_exporter {
+namespace agent_exporter::e2e {
 namespace {
 
 constexpr rlim_t kLimit = 512;
@@ -84,26 +84,26 @@ class LeakTest : public testing::Test {
 
   // The exporter starts: what it had saved is taken up.
   void Start() {
-    absl::StatusOr<Config> config =
-        ParseConfig("builtin_profiles: false\nagents:\n  - {name: " + leaker_.name() +
-                        ", match: {comm: " + leaker_.name() + "}}\n",
-                    "a.yaml");
+    absl::StatusOr<exporter::Config> config =
+        exporter::ParseConfig("builtin_profiles: false\nagents:\n  - {name: " + leaker_.name() +
+                                  ", match: {comm: " + leaker_.name() + "}}\n",
+                              "a.yaml");
     ASSERT_TRUE(config.ok()) << config.status();
-    auto watch = Watch::Make({.procfs = "/proc",
-                              .sysfs = "/sys",
-                              .fields = {.open_fds = true},
-                              .clock =
-                                  [this] {
-                                    ClockReading now = SystemClock();
-                                    for (double* time : {&now.wall, &now.monotonic, &now.boottime})
-                                      *time += ahead_;
-                                    return now;
-                                  }},
-                             *std::move(config));
+    auto watch = serve::Watch::Make({.procfs = "/proc",
+                                     .sysfs = "/sys",
+                                     .fields = {.open_fds = true},
+                                     .clock =
+                                         [this] {
+                                           base::ClockReading now = base::SystemClock();
+                                           for (double* time : {&now.wall, &now.monotonic, &now.boottime})
+                                             *time += ahead_;
+                                           return now;
+                                         }},
+                                    std::move(config->rules));
     ASSERT_TRUE(watch.ok()) << watch.status();
     watch_ = *std::move(watch);
-    state_ = std::make_unique<LeakState>(directory_, watch_->observer().leaks(),
-                                         watch_->observer().boot_time_seconds());
+    state_ = std::make_unique<serve::LeakState>(directory_, watch_->observer().leaks(),
+                                                watch_->observer().boot_time_seconds());
     state_->Load();
   }
   void Stop() {
@@ -113,15 +113,15 @@ class LeakTest : public testing::Test {
   }
 
   // Half a minute in which the child opens `count`; returns the evidence of that scope about descriptors.
-  LeakEvidence Step(int count, ResourceUse::Scope scope = ResourceUse::Scope::kTree) {
+  agents::LeakEvidence Step(int count, agents::ResourceUse::Scope scope = agents::ResourceUse::Scope::kTree) {
     for (int i = 0; i < count && !full_; ++i) full_ = !leaker_.Open();
     ahead_ += kStep;
     const auto observation = watch_->observer().Observe(true);
     EXPECT_TRUE(observation.ok()) << observation.status();
-    for (const AgentSample& agent : (*observation)->agents) {
+    for (const agents::AgentSample& agent : (*observation)->agents) {
       if (agent.name != leaker_.name()) continue;
-      for (const LeakEvidence& leak : agent.leaks) {
-        if (leak.scope == scope && leak.resource == ResourceUse::Resource::kFds) return leak;
+      for (const agents::LeakEvidence& leak : agent.leaks) {
+        if (leak.scope == scope && leak.resource == agents::ResourceUse::Resource::kFds) return leak;
       }
     }
     ADD_FAILURE() << "no evidence shown for " << leaker_.name();
@@ -132,8 +132,8 @@ class LeakTest : public testing::Test {
   std::string directory_;
   double ahead_ = 0;
   bool full_ = false;
-  std::unique_ptr<Watch> watch_;
-  std::unique_ptr<LeakState> state_;
+  std::unique_ptr<serve::Watch> watch_;
+  std::unique_ptr<serve::LeakState> state_;
 };
 
 TEST_F(LeakTest, ALeakInAChildIsSeenBeforeItsLimitAlsoOverARestart) {
@@ -144,7 +144,7 @@ TEST_F(LeakTest, ALeakInAChildIsSeenBeforeItsLimitAlsoOverARestart) {
   Stop();
   Start();
   int steps = 40;
-  LeakEvidence leak;
+  agents::LeakEvidence leak;
   while (!full_ && std::isinf(leak.seconds_to_limit)) {
     leak = Step(4);
     ++steps;
@@ -155,7 +155,7 @@ TEST_F(LeakTest, ALeakInAChildIsSeenBeforeItsLimitAlsoOverARestart) {
   EXPECT_NEAR(leak.seconds_to_limit, left, left / 3);
   EXPECT_LT(steps, 0.7 * kLimit / 4.0) << "less than a third of the way left";
   // The agent itself leaks none.
-  EXPECT_TRUE(std::isinf(Step(4, ResourceUse::Scope::kSelf).seconds_to_limit));
+  EXPECT_TRUE(std::isinf(Step(4, agents::ResourceUse::Scope::kSelf).seconds_to_limit));
   Stop();
 }
 
@@ -167,4 +167,4 @@ TEST_F(LeakTest, WithoutALeakThereIsNoEvidence) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::e2e

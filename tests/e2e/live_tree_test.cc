@@ -22,7 +22,7 @@
 #include "tests/e2e/exporter_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::e2e {
 namespace {
 
 constexpr double kTick = 0.01;
@@ -124,7 +124,7 @@ class LiveTreeTest : public ::testing::Test {
   // Unlike any other comm of this host; at most 15 bytes.
   const std::string name_ = absl::StrCat("aelive", getpid());
   const std::string other_ = absl::StrCat("aeother", getpid());
-  FakeTree directory_;
+  kernel::FakeTree directory_;
   std::unique_ptr<ExporterProcess> exporter_;
   ExporterProcess::Samples before_;
   double started_after_ = 0, started_before_ = 0;  // CLOCK_BOOTTIME around the root's start
@@ -253,4 +253,4 @@ TEST_F(LiveTreeTest, SeriesOfTheTreeGoWithIt) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::e2e

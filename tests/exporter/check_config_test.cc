@@ -7,7 +7,7 @@
 #include "exporter/commands.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::AllOf;
@@ -21,7 +21,7 @@ class CheckConfigTest : public testing::Test {
     options.check_file = tree_.root() + "/agents.yaml";
     return RunCheckConfig(options, out_, err_);
   }
-  FakeTree tree_;
+  kernel::FakeTree tree_;
   std::ostringstream out_, err_;
 };
 
@@ -46,4 +46,4 @@ TEST_F(CheckConfigTest, AMissingOneIsExitCodeOne) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

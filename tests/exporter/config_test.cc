@@ -7,10 +7,11 @@
 
 #include <string>
 
+#include "base/yaml.h"
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using std::chrono::milliseconds;
@@ -45,7 +46,7 @@ TEST(Config, EveryKey) {
 TEST(Config, OnesOwnRulesComeBeforeTheBuiltIn) {
   const auto config = ParseConfig("agents:\n  - match: {comm: my-agent}\n", "agents.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->rules.rules().size(), BuiltInRules().size() + 1);
+  EXPECT_EQ(config->rules.rules().size(), agents::BuiltInRules().size() + 1);
   EXPECT_FALSE(config->rules.rules().front().built_in);
   EXPECT_TRUE(config->rules.rules().back().built_in);
 }
@@ -59,7 +60,7 @@ TEST_P(EmptyConfig, IsTheDefault) {
   const auto expected = DefaultConfig();
   ASSERT_TRUE(config.ok()) << config.status();
   ASSERT_TRUE(expected.ok());
-  EXPECT_EQ(config->rules.rules().size(), BuiltInRules().size());
+  EXPECT_EQ(config->rules.rules().size(), agents::BuiltInRules().size());
   EXPECT_EQ(config->sample_interval, expected->sample_interval);
   EXPECT_EQ(config->max_agents, 200u);
 }
@@ -139,7 +140,7 @@ TEST(Config, BadPatternsNameTheirRule) {
 }
 
 TEST(LoadConfig, ReadsAFile) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   tree.Write("agents.yaml", "max_agents: 5\n");
   const auto config = LoadConfig(tree.root() + "/agents.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -147,52 +148,52 @@ TEST(LoadConfig, ReadsAFile) {
 }
 
 TEST(LoadConfig, NoPathIsTheDefaultAndAnEmptyFileToo) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   tree.Write("empty.yaml", "");
   EXPECT_TRUE(LoadConfig("").ok());
   EXPECT_TRUE(LoadConfig(tree.root() + "/empty.yaml").ok());
 }
 
 TEST(LoadConfig, AFileThatIsNotThereIsNamed) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   const auto config = LoadConfig(tree.root() + "/missing.yaml");
   EXPECT_TRUE(absl::IsNotFound(config.status())) << config.status();
   EXPECT_THAT(std::string(config.status().message()), HasSubstr("missing.yaml: No such file"));
 }
 
 TEST(LoadConfig, ADirectoryIsNoFile) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   const auto config = LoadConfig(tree.root());
   EXPECT_TRUE(absl::IsFailedPrecondition(config.status())) << config.status();
   EXPECT_THAT(std::string(config.status().message()), HasSubstr("Is a directory"));
 }
 
 TEST(LoadConfig, AFileOneMayNotReadIsPermissionDenied) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   tree.Write("agents.yaml", "");
   ASSERT_EQ(::chmod((tree.root() + "/agents.yaml").c_str(), 0), 0);
   ASSERT_EQ(::chmod(tree.root().c_str(), 0755), 0);
   const auto denied = [&] {
     return absl::IsPermissionDenied(LoadConfig(tree.root() + "/agents.yaml").status()) ? 0 : 1;
   };
-  EXPECT_EQ(::getuid() == 0 ? RunAs(65534, denied) : denied(), 0);
+  EXPECT_EQ(::getuid() == 0 ? kernel::RunAs(65534, denied) : denied(), 0);
 }
 
 TEST(Duration, UnitsAreExplicit) {
-  EXPECT_EQ(*ParseDuration("500ms"), milliseconds(500));
-  EXPECT_EQ(*ParseDuration("5s"), milliseconds(5000));
-  EXPECT_EQ(*ParseDuration("2m"), milliseconds(120'000));
-  EXPECT_EQ(*ParseDuration("1h"), milliseconds(3'600'000));
-  EXPECT_EQ(*ParseDuration("7d"), milliseconds(604'800'000));
-  EXPECT_EQ(*ParseDuration("3650d"), std::chrono::hours(24 * 3650));
+  EXPECT_EQ(*base::ParseDuration("500ms"), milliseconds(500));
+  EXPECT_EQ(*base::ParseDuration("5s"), milliseconds(5000));
+  EXPECT_EQ(*base::ParseDuration("2m"), milliseconds(120'000));
+  EXPECT_EQ(*base::ParseDuration("1h"), milliseconds(3'600'000));
+  EXPECT_EQ(*base::ParseDuration("7d"), milliseconds(604'800'000));
+  EXPECT_EQ(*base::ParseDuration("3650d"), std::chrono::hours(24 * 3650));
 }
 
 TEST(Duration, AnythingElseIsRefused) {
   for (const char* text : {"", "5", "s", "5 s", " 5s", "-5s", "+5s", "1.5s", "5S", "5s ", "1h30m", "0x5s",
                            "5us", "99999999999s", "3651d", "\xff"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseDuration(text).status())) << text;
+    EXPECT_TRUE(absl::IsInvalidArgument(base::ParseDuration(text).status())) << text;
   }
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::AllOf;
@@ -223,4 +223,4 @@ TEST(ProcMountOptions, OfTheTopmostMountThere) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -11,9 +11,9 @@
 #include <string>
 
 #include "exporter/commands.h"
-#include "tests/exporter/fake_procfs.h"
+#include "tests/serve/fake_procfs.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::HasSubstr;
@@ -94,8 +94,8 @@ TEST(RunDoctor, WithoutRightsSaysWhatToAskForAndCanServe) {
 }
 
 TEST(ReadDoctorFacts, LooksBelowTheGivenRootsOnly) {
-  const FakeProcfs proc;
-  const FakeTree sys;
+  const serve::FakeProcfs proc;
+  const kernel::FakeTree sys;
   sys.Write("fs/cgroup/unified/cgroup.controllers", "pids\n");
   sys.MakeDirectory("fs/cgroup/memory");
   sys.Write("kernel/btf/vmlinux", "");
@@ -115,4 +115,4 @@ TEST(ReadDoctorFacts, LooksBelowTheGivenRootsOnly) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "exporter/commands.h"
-#include "tests/exporter/fake_procfs.h"
 #include "tests/kernel/fake_tree.h"
+#include "tests/serve/fake_procfs.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::AllOf;
@@ -30,8 +30,8 @@ class ExplainTest : public testing::Test {
     options.pid = pid;
     return RunExplain(options, out_, err_);
   }
-  FakeTree files_;
-  FakeProcfs proc_;
+  kernel::FakeTree files_;
+  serve::FakeProcfs proc_;
   std::ostringstream out_, err_;
 };
 
@@ -64,4 +64,4 @@ TEST_F(ExplainTest, NoSuchProcess) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

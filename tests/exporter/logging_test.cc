@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 // The tests' own logger comes back however one ends.
@@ -60,4 +60,4 @@ TEST_F(LoggingTest, BelowTheLevelNothingIsWritten) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

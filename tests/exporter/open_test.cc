@@ -9,7 +9,7 @@
 
 #include "exporter/commands.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::AllOf;
@@ -67,4 +67,4 @@ TEST(RunOpen, MakesNoTokenAndSaysWhereOneComesFrom) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "base/build_info.h"
 #include "collectors/collector.h"
 #include "exporter/commands.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::AllOf;
@@ -213,7 +214,7 @@ TEST(Options, ABadValueInTheEnvironmentIsAMistakeToo) {
 
 TEST(Options, EnabledCollectorsFollowDefaultsAndFlags) {
   std::set<std::string> defaults;
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     if (row.enabled_by_default) defaults.emplace(row.name);
   }
   EXPECT_EQ(EnabledCollectors(Parsed({})), defaults);
@@ -248,8 +249,8 @@ TEST_P(BadCommandLine, IsOneLineAndExitCodeTwo) {
 TEST(Version, IsPrinted) {
   const EarlyExit exit = Exited({"--version"});
   EXPECT_EQ(exit.code, 0);
-  EXPECT_EQ(exit.out, VersionLine() + "\n");
-  EXPECT_THAT(VersionLine(), testing::MatchesRegex("agent_exporter [0-9.]+ \\(revision .+, .+\\)"));
+  EXPECT_EQ(exit.out, base::VersionLine() + "\n");
+  EXPECT_THAT(base::VersionLine(), testing::MatchesRegex("agent_exporter [0-9.]+ \\(revision .+, .+\\)"));
 }
 
 class Help : public testing::TestWithParam<std::vector<const char*>> {
@@ -313,7 +314,7 @@ TEST(HelpText, TheProgramsNamesAllThereIs) {
                            "AGENT_EXPORTER_WEB_LISTEN_ADDRESS"}) {
     EXPECT_THAT(text, HasSubstr(word));
   }
-  for (const CollectorRow& row : CollectorTable()) {
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     EXPECT_THAT(text, testing::ContainsRegex("\n  " + std::string(row.name) + " +" +
                                              std::string(row.help.substr(0, row.help.find_first_of("(*")))));
   }
@@ -337,4 +338,4 @@ TEST(HelpText, ACommandsOwn) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -23,7 +23,7 @@
 #include "kernel/unreadable.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 constexpr uint64_t kReading = uint64_t{1} << CAP_SYS_PTRACE | uint64_t{1} << CAP_DAC_READ_SEARCH;
@@ -135,14 +135,14 @@ TEST(DropPrivileges, FiguresOfOtherUsersCanStillBeRead) {
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
   EXPECT_EQ(InChild([other]() -> std::string {
               if (!DropPrivileges({}).ok()) return "status";
-              const RootedReader proc("/proc");
-              Unreadable unreadable;
-              ProcfsSource source(proc, unreadable, kTicks, 0);
+              const kernel::RootedReader proc("/proc");
+              kernel::Unreadable unreadable;
+              kernel::ProcfsSource source(proc, unreadable, kTicks, 0);
               const std::string dir = std::to_string(other);
               if (!proc.ReadLink(dir + "/exe").ok()) return "exe";
-              std::vector<ProcessStat> rows;
+              std::vector<kernel::ProcessStat> rows;
               if (!source.ReadAll(&rows).ok()) return "all";
-              for (const ProcessStat& one : rows) {
+              for (const kernel::ProcessStat& one : rows) {
                 if (one.key.pid != other) continue;
                 const auto usage = source.ReadUsage(one.key, {.io = true});
                 if (!usage.ok()) return std::string(usage.status().message());
@@ -163,15 +163,16 @@ TEST(DropPrivileges, BpfGoesOn) {
   int code = 0;
   const std::string wrong = InChild(
       []() -> std::string {
-        const RootedReader proc("/proc");
-        Unreadable unreadable;
-        auto source = MakeBpfSource(std::make_unique<ProcfsSource>(proc, unreadable, kTicks, 0), kTicks);
-        auto events = MakeBpfEvents(kTicks);
+        const kernel::RootedReader proc("/proc");
+        kernel::Unreadable unreadable;
+        auto source = kernel::MakeBpfSource(
+            std::make_unique<kernel::ProcfsSource>(proc, unreadable, kTicks, 0), kTicks);
+        auto events = kernel::MakeBpfEvents(kTicks);
         if (!source.ok() || !events.ok()) return "skip";
         if (!DropPrivileges({}).ok()) return "status";
-        std::vector<ProcessStat> rows;
+        std::vector<kernel::ProcessStat> rows;
         if (const absl::Status status = (*source)->ReadAll(&rows); !status.ok()) return status.ToString();
-        for (const ProcessStat& row : rows) {
+        for (const kernel::ProcessStat& row : rows) {
           if (row.key.pid != getpid()) continue;
           if (const absl::Status status = (*events)->Track({{row.key}}); !status.ok())
             return status.ToString();
@@ -179,10 +180,10 @@ TEST(DropPrivileges, BpfGoesOn) {
         const pid_t pid = fork();
         if (pid == 0) _exit(0);
         waitpid(pid, nullptr, 0);
-        std::vector<ProcessEvent> seen;
+        std::vector<kernel::ProcessEvent> seen;
         if (const absl::Status status = (*events)->Drain(&seen); !status.ok()) return status.ToString();
-        for (const ProcessEvent& event : seen) {
-          if (event.kind == ProcessEvent::Kind::kFork && event.key.pid == pid) return "";
+        for (const kernel::ProcessEvent& event : seen) {
+          if (event.kind == kernel::ProcessEvent::Kind::kFork && event.key.pid == pid) return "";
         }
         return "the fork was not told";
       },
@@ -195,18 +196,18 @@ TEST(DropPrivileges, TheProcConnectorGoesOn) {
   int code = 0;
   const std::string wrong = InChild(
       []() -> std::string {
-        const RootedReader proc("/proc");
-        auto events = MakeNetlinkEvents(proc);
+        const kernel::RootedReader proc("/proc");
+        auto events = kernel::MakeNetlinkEvents(proc);
         if (!events.ok()) return "skip";
         if (!DropPrivileges({}).ok()) return "status";
-        if (!(*events)->Track({{ProcessKey{getpid(), 0}}}).ok()) return "track";
+        if (!(*events)->Track({{kernel::ProcessKey{getpid(), 0}}}).ok()) return "track";
         const pid_t pid = fork();
         if (pid == 0) _exit(0);
         waitpid(pid, nullptr, 0);
-        std::vector<ProcessEvent> seen;
+        std::vector<kernel::ProcessEvent> seen;
         if (!(*events)->Drain(&seen).ok()) return "drain";
-        for (const ProcessEvent& event : seen) {
-          if (event.kind == ProcessEvent::Kind::kFork && event.key.pid == pid) return "";
+        for (const kernel::ProcessEvent& event : seen) {
+          if (event.kind == kernel::ProcessEvent::Kind::kFork && event.key.pid == pid) return "";
         }
         return "the fork was not told";
       },
@@ -226,17 +227,17 @@ TEST(BpfMustStay, OnlyOnKernelsThatRefuseEveryCall) {
 }
 
 TEST(PrivilegesToKeep, GoByTheKernelAndThePorts) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   tree.Write("sys/kernel/osrelease", "5.10.0-28-amd64\n");
   tree.Write("sys/kernel/unprivileged_bpf_disabled", "2\n");
-  const RootedReader proc(tree.root());
+  const kernel::RootedReader proc(tree.root());
   EXPECT_TRUE(PrivilegesToKeep(proc, {":10058"}).bpf);
   EXPECT_FALSE(PrivilegesToKeep(proc, {":10058", "[::1]:0", "localhost", "host:99999999999"}).bind_low_ports);
   EXPECT_TRUE(PrivilegesToKeep(proc, {":10058", "[::1]:443"}).bind_low_ports);
   tree.Write("sys/kernel/unprivileged_bpf_disabled", "0\n");
   EXPECT_FALSE(PrivilegesToKeep(proc, {":443"}).bpf);
-  EXPECT_FALSE(PrivilegesToKeep(RootedReader(tree.root() + "/none"), {}).bpf);
+  EXPECT_FALSE(PrivilegesToKeep(kernel::RootedReader(tree.root() + "/none"), {}).bpf);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -1,4 +1,4 @@
-#include "exporter/snapshot_config.h"
+#include "snapshot/snapshot_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "exporter/config.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::ElementsAre;
@@ -17,10 +17,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-SnapshotOptions Parse(const std::string& text) {
+snapshot::SnapshotOptions Parse(const std::string& text) {
   const auto config = ParseConfig(text, "agents.yaml");
   EXPECT_TRUE(config.ok()) << config.status();
-  return config.ok() && config->snapshot ? config->snapshot->options : SnapshotOptions();
+  return config.ok() && config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
 }
 
 std::string Error(const std::string& text) {
@@ -30,7 +30,7 @@ std::string Error(const std::string& text) {
 }
 
 TEST(SnapshotConfig, EveryKey) {
-  const SnapshotOptions options = Parse(
+  const snapshot::SnapshotOptions options = Parse(
       "snapshot:\n"
       "  dir: ~/x\n"
       "  interval: 5m\n"
@@ -116,10 +116,10 @@ TEST(SnapshotConfig, MistakesOfSidecars) {
 
 TEST(SnapshotDir, FlagThenFileThenDefault) {
   ::setenv("HOME", "/home/someone", 1);
-  EXPECT_EQ(SnapshotDir("~/flag", "/file"), "/home/someone/flag");
-  EXPECT_EQ(SnapshotDir("", "~/file"), "/home/someone/file");
-  EXPECT_EQ(SnapshotDir("", ""), DefaultSnapshotDir());
+  EXPECT_EQ(snapshot::SnapshotDir("~/flag", "/file"), "/home/someone/flag");
+  EXPECT_EQ(snapshot::SnapshotDir("", "~/file"), "/home/someone/file");
+  EXPECT_EQ(snapshot::SnapshotDir("", ""), snapshot::DefaultSnapshotDir());
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -10,9 +10,9 @@
 #include "absl/strings/str_split.h"
 #include "exporter/commands.h"
 #include "tests/collectors/observation_builder.h"
-#include "tests/exporter/fake_procfs.h"
+#include "tests/serve/fake_procfs.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using testing::ElementsAre;
@@ -31,21 +31,24 @@ std::vector<std::vector<std::string>> Cells(const std::string& table) {
   return lines;
 }
 
-AgentSample Busy() {
-  AgentSample agent = MakeAgent("codex", {MakeReadable(50, Role::kRoot), MakeReadable(60, Role::kDescendant),
-                                          MakeProcess(70, Role::kDescendant, 'Z')});
+agents::AgentSample Busy() {
+  agents::AgentSample agent =
+      collectors::MakeAgent("codex", {collectors::MakeReadable(50, agents::Role::kRoot),
+                                      collectors::MakeReadable(60, agents::Role::kDescendant),
+                                      collectors::MakeProcess(70, agents::Role::kDescendant, 'Z')});
   agent.processes[0].age_seconds = 3 * 3600 + 62;
   agent.processes[1].orphan = true;
   agent.processes[1].direct_child = false;
-  agent.resources = {
-      {ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit, 50, 1024},
-      {ResourceUse::Scope::kTree, ResourceUse::Resource::kMemory, ResourceUse::Source::kCgroup, 3, 4}};
+  agent.resources = {{agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
+                      agents::ResourceUse::Source::kRlimit, 50, 1024},
+                     {agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kMemory,
+                      agents::ResourceUse::Source::kCgroup, 3, 4}};
   return agent;
 }
 
 TEST(StatusTable, OneRowAnAgent) {
   EXPECT_THAT(
-      Cells(StatusTable(MakeObservation({Busy()}))),
+      Cells(StatusTable(collectors::MakeObservation({Busy()}))),
       ElementsAre(ElementsAre("AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE", "FDS/MAX", "TREE FDS",
                               "CHILDREN", "ORPHANS", "ZOMBIES", "UPTIME", "NEAREST LIMIT"),
                   ElementsAre("codex", "up", "3", "110%", "49 KiB", "107 KiB", "50/1024", "110", "0", "1",
@@ -53,37 +56,41 @@ TEST(StatusTable, OneRowAnAgent) {
 }
 
 TEST(StatusTable, AZombieIsNoChild) {
-  const auto cells = Cells(StatusTable(MakeObservation(
-      {MakeAgent("codex", {MakeProcess(7, Role::kRoot), MakeProcess(8, Role::kDescendant, 'Z'),
-                           MakeProcess(9, Role::kDescendant)})})));
+  const auto cells = Cells(StatusTable(collectors::MakeObservation(
+      {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot),
+                                       collectors::MakeProcess(8, agents::Role::kDescendant, 'Z'),
+                                       collectors::MakeProcess(9, agents::Role::kDescendant)})})));
   EXPECT_EQ(cells.at(1).at(8), "1");
   EXPECT_EQ(cells.at(1).at(10), "1");
 }
 
 TEST(StatusTable, WhatCouldNotBeReadIsADash) {
-  EXPECT_THAT(Cells(StatusTable(MakeObservation({MakeAgent("codex", {MakeProcess(7, Role::kRoot)})}))).at(1),
+  EXPECT_THAT(Cells(StatusTable(collectors::MakeObservation(
+                        {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot)})})))
+                  .at(1),
               ElementsAre("codex", "up", "1", "0%", "-", "-", "-/-", "-", "0", "0", "0", "0s", "-"));
 }
 
 TEST(StatusTable, AnAgentThatIsDownHasNoFigures) {
-  EXPECT_THAT(Cells(StatusTable(MakeObservation({MakeAgent("codex")}))).at(1),
+  EXPECT_THAT(Cells(StatusTable(collectors::MakeObservation({collectors::MakeAgent("codex")}))).at(1),
               ElementsAre("codex", "down", "0", "0%", "-", "-", "-/-", "-", "0", "0", "0", "-", "-"));
 }
 
 TEST(StatusTable, KindlyEmpty) {
-  EXPECT_THAT(StatusTable(MakeObservation()), HasSubstr("No agent runs now."));
+  EXPECT_THAT(StatusTable(collectors::MakeObservation()), HasSubstr("No agent runs now."));
 }
 
 TEST(StatusTable, SlotsStandBehindTheName) {
-  AgentSample agent = MakeAgent("worker", {MakeReadable(7, Role::kRoot)});
+  agents::AgentSample agent =
+      collectors::MakeAgent("worker", {collectors::MakeReadable(7, agents::Role::kRoot)});
   agent.slot = "3";
-  EXPECT_EQ(Cells(StatusTable(MakeObservation({agent}))).at(1).at(0), "worker/3");
+  EXPECT_EQ(Cells(StatusTable(collectors::MakeObservation({agent}))).at(1).at(0), "worker/3");
 }
 
 TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
-  const std::string table =
-      StatusTable(MakeObservation({MakeAgent("\x1b[31mred\n", {MakeReadable(7, Role::kRoot)}),
-                                   MakeAgent("caf\xC3\xA9", {MakeReadable(7, Role::kRoot)}), Busy()}));
+  const std::string table = StatusTable(collectors::MakeObservation(
+      {collectors::MakeAgent("\x1b[31mred\n", {collectors::MakeReadable(7, agents::Role::kRoot)}),
+       collectors::MakeAgent("caf\xC3\xA9", {collectors::MakeReadable(7, agents::Role::kRoot)}), Busy()}));
   EXPECT_EQ(table.find('\x1b'), std::string::npos);
   EXPECT_THAT(table, HasSubstr("?[31mred?"));
   std::vector<size_t> widths;
@@ -95,11 +102,11 @@ TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
 }
 
 TEST(StatusJson, HasTheFiguresAndTheTree) {
-  AgentSample agent = Busy();
+  agents::AgentSample agent = Busy();
   agent.kind = "coder";
   agent.slot = "1";
   agent.configured = true;
-  const auto json = nlohmann::json::parse(StatusJson(MakeObservation({agent})));
+  const auto json = nlohmann::json::parse(StatusJson(collectors::MakeObservation({agent})));
   const auto& entry = json.at("agents").at(0);
   EXPECT_EQ(entry.at("agent"), "codex");
   EXPECT_EQ(entry.at("up"), true);
@@ -122,8 +129,9 @@ TEST(StatusJson, HasTheFiguresAndTheTree) {
 }
 
 TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
-  const auto json = nlohmann::json::parse(
-      StatusJson(MakeObservation({MakeAgent("codex", {MakeProcess(7, Role::kRoot)}), MakeAgent("down")})));
+  const auto json = nlohmann::json::parse(StatusJson(collectors::MakeObservation(
+      {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot)}),
+       collectors::MakeAgent("down")})));
   for (const auto& entry : json.at("agents")) {
     for (const char* key : {"self_resident_memory_bytes", "tree_resident_memory_bytes", "self_open_fds",
                             "self_max_fds", "tree_open_fds", "kind", "slot"}) {
@@ -134,19 +142,20 @@ TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
 }
 
 TEST(StatusJson, HostileNamesStayValid) {
-  AgentSample agent = MakeAgent("\xff<script>\"", {MakeProcess(7, Role::kRoot)});
+  agents::AgentSample agent =
+      collectors::MakeAgent("\xff<script>\"", {collectors::MakeProcess(7, agents::Role::kRoot)});
   agent.processes[0].comm = "\xfe\n";
-  const auto json = nlohmann::json::parse(StatusJson(MakeObservation({agent})));
+  const auto json = nlohmann::json::parse(StatusJson(collectors::MakeObservation({agent})));
   EXPECT_EQ(json.at("agents").at(0).at("agent"), "\xEF\xBF\xBD<script>\"");
 }
 
 TEST(StatusJson, NoAgentsIsAnEmptyList) {
-  EXPECT_EQ(nlohmann::json::parse(StatusJson(MakeObservation())),
+  EXPECT_EQ(nlohmann::json::parse(StatusJson(collectors::MakeObservation())),
             nlohmann::json({{"agents", nlohmann::json::array()}}));
 }
 
 TEST(RunStatus, LooksForItself) {
-  const FakeProcfs proc;
+  const serve::FakeProcfs proc;
   proc.AddProcess(7, 1, "codex");
   Options options;
   options.procfs = options.sysfs = proc.root();
@@ -165,4 +174,4 @@ TEST(RunStatus, WithoutProcfsItIsOneLineAndExitCodeOne) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

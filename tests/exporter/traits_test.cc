@@ -7,18 +7,20 @@
 
 #include "exporter/commands.h"
 #include "tests/collectors/observation_builder.h"
-#include "tests/exporter/fake_procfs.h"
+#include "tests/serve/fake_procfs.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
 
 TEST(TraitsJson, TheFieldsUnderTheirPaths) {
-  AgentSample agent =
-      MakeAgent("codex", {MakeReadable(7, Role::kRoot), MakeReadable(20, Role::kDescendant),
-                          MakeReadable(40, Role::kDescendant), MakeProcess(80, Role::kDescendant, 'Z')});
+  agents::AgentSample agent =
+      collectors::MakeAgent("codex", {collectors::MakeReadable(7, agents::Role::kRoot),
+                                      collectors::MakeReadable(20, agents::Role::kDescendant),
+                                      collectors::MakeReadable(40, agents::Role::kDescendant),
+                                      collectors::MakeProcess(80, agents::Role::kDescendant, 'Z')});
   agent.processes[0].threads = 3;
   agent.processes[2].direct_child = false;
   EXPECT_EQ(json::parse(TraitsJson(agent)), json({{"agent", "codex"},
@@ -34,7 +36,8 @@ TEST(TraitsJson, TheFieldsUnderTheirPaths) {
 
 TEST(TraitsJson, WhatCouldNotBeReadIsLeftOut) {
   const json self = json::parse(TraitsJson(
-      MakeAgent("codex", {MakeProcess(7, Role::kRoot), MakeProcess(8, Role::kDescendant)})))["agent_self"];
+      collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot),
+                                      collectors::MakeProcess(8, agents::Role::kDescendant)})))["agent_self"];
   EXPECT_FALSE(self.contains("rss_bytes"));
   EXPECT_FALSE(self.contains("vsz_bytes"));
   EXPECT_FALSE(self.contains("open_fds"));
@@ -43,7 +46,9 @@ TEST(TraitsJson, WhatCouldNotBeReadIsLeftOut) {
 }
 
 TEST(TraitsJson, HostileNamesStayValid) {
-  EXPECT_EQ(json::parse(TraitsJson(MakeAgent("\xff\"", {MakeProcess(7, Role::kRoot)}))).at("agent"),
+  EXPECT_EQ(json::parse(TraitsJson(collectors::MakeAgent("\xff\"",
+                                                         {collectors::MakeProcess(7, agents::Role::kRoot)})))
+                .at("agent"),
             "\xEF\xBF\xBD\"");
 }
 
@@ -57,7 +62,7 @@ class RunTraitsTest : public testing::Test {
     err_.str("");
     return RunTraits(options, out_, err_);
   }
-  FakeProcfs proc_;
+  serve::FakeProcfs proc_;
   std::ostringstream out_, err_;
 };
 
@@ -88,4 +93,4 @@ TEST_F(RunTraitsTest, NoneIsAnError) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

@@ -1,4 +1,4 @@
-#include "exporter/user_file.h"
+#include "base/user_file.h"
 
 #include <gtest/gtest.h>
 
@@ -9,21 +9,21 @@
 #include "exporter/commands.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 TEST(UserFile, IsReadWhole) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   const std::string text = std::string(10'000, 'x') + '\0' + "end";
   tree.Write("file", text);
-  const auto read = ReadUserFile("it", tree.root() + "/file");
+  const auto read = base::ReadUserFile("it", tree.root() + "/file");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_TRUE(*read == text);
 }
 
 // What LoadConfig says of a file that cannot be read is config_test.cc's.
 TEST(UserFile, ThatCannotBeReadIsNamedWithTheFlagAndWhy) {
-  const FakeTree tree;
+  const kernel::FakeTree tree;
   Options options;
   options.diagnose.code = 1;
   for (const auto& [path, why] :
@@ -36,4 +36,4 @@ TEST(UserFile, ThatCannotBeReadIsNamedWithTheFlagAndWhy) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

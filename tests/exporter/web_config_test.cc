@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::exporter {
 namespace {
 
 using ::testing::ElementsAre;
@@ -26,7 +26,7 @@ TEST(WebConfigTest, ReadsWhatExporterToolkitWrites) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->tls->cert_file, "/etc/server.crt");
   EXPECT_EQ(config->tls->key_file, "/keys/server.key");
-  EXPECT_EQ(config->tls->client_certificate, ClientCertificate::kVerified);
+  EXPECT_EQ(config->tls->client_certificate, http::ClientCertificate::kVerified);
   EXPECT_EQ(config->tls->client_ca_file, "/etc/ca.crt");
   EXPECT_EQ(config->tls->min_version, TLS1_3_VERSION);
   EXPECT_THAT(config->users, ElementsAre(Pair("ann", kHash)));
@@ -44,12 +44,12 @@ TEST(WebConfigTest, NothingIsPlainHttpForEverybody) {
 }
 
 TEST(WebConfigTest, EveryClientAuthTypeIsKnown) {
-  const std::pair<const char*, ClientCertificate> types[] = {
-      {"NoClientCert", ClientCertificate::kNone},
-      {"RequestClientCert", ClientCertificate::kRequested},
-      {"RequireAnyClientCert", ClientCertificate::kRequired},
-      {"VerifyClientCertIfGiven, client_ca_file: /c", ClientCertificate::kVerifiedIfGiven},
-      {"RequireAndVerifyClientCert, client_ca_file: /c", ClientCertificate::kVerified}};
+  const std::pair<const char*, http::ClientCertificate> types[] = {
+      {"NoClientCert", http::ClientCertificate::kNone},
+      {"RequestClientCert", http::ClientCertificate::kRequested},
+      {"RequireAnyClientCert", http::ClientCertificate::kRequired},
+      {"VerifyClientCertIfGiven, client_ca_file: /c", http::ClientCertificate::kVerifiedIfGiven},
+      {"RequireAndVerifyClientCert, client_ca_file: /c", http::ClientCertificate::kVerified}};
   for (const auto& [text, type] : types) {
     const auto config =
         Parse("tls_server_config: {cert_file: c, key_file: k, client_auth_type: " + std::string(text) + "}");
@@ -96,4 +96,4 @@ TEST(WebConfigTest, MistakesAreNamed) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::exporter

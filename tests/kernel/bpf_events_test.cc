@@ -13,7 +13,7 @@
 
 #include "tests/kernel/bpf_fixture.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 class BpfEventsTest : public BpfTest {
@@ -232,4 +232,4 @@ TEST(BpfWithoutRights, IsRefusedInOneLine) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -26,7 +26,7 @@
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 inline const long kTicks = sysconf(_SC_CLK_TCK);
 
@@ -112,6 +112,6 @@ class BpfTest : public ::testing::Test {
   std::unique_ptr<ProcessSource> bpf_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_TESTS_KERNEL_BPF_FIXTURE_H_

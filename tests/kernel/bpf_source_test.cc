@@ -15,7 +15,7 @@
 
 #include "tests/kernel/bpf_fixture.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 void ExpectSame(const ProcessStat& bpf, const ProcessStat& procfs) {
@@ -199,4 +199,4 @@ TEST_F(BpfTest, UsageOfAReusedPidIsGone) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -16,7 +16,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 using testing::ElementsAre;
@@ -203,4 +203,4 @@ TEST(CgroupOomKillsTest, AGroupThatDoesNotTellIsUnknown) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

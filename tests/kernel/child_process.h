@@ -13,7 +13,7 @@
 #include <functional>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // A child that has run `setup` and then waits to be killed; it dies with the test. Killed and reaped on
 // destruction.
@@ -68,6 +68,6 @@ inline int RunAs(uid_t user, const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_TESTS_KERNEL_CHILD_PROCESS_H_

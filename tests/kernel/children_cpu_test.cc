@@ -9,7 +9,7 @@
 #include <random>
 #include <set>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr int64_t kTick = 10'000'000;
@@ -276,4 +276,4 @@ TEST_F(ChildrenCpuTest, OfAThousandZombiesTheNewestAreRemembered) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

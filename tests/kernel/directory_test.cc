@@ -6,10 +6,10 @@
 #include <set>
 #include <string>
 
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST(DirectoryTest, VisitsEveryEntryOnceThoughTheBufferIsSmall) {
@@ -19,7 +19,7 @@ TEST(DirectoryTest, VisitsEveryEntryOnceThoughTheBufferIsSmall) {
     tree.Write(std::to_string(i), "");
     expected.insert(std::to_string(i));
   }
-  const Descriptor dir(::open(tree.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const base::Descriptor dir(::open(tree.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   std::string buffer(512, '\0');
   std::multiset<std::string> seen;
   EXPECT_EQ(ForEachEntry(dir.get(), &buffer, [&](const char* name) { seen.insert(name); }), 0);
@@ -27,10 +27,10 @@ TEST(DirectoryTest, VisitsEveryEntryOnceThoughTheBufferIsSmall) {
 }
 
 TEST(DirectoryTest, ReturnsTheErrno) {
-  const Descriptor file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const base::Descriptor file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   std::string buffer(512, '\0');
   EXPECT_EQ(ForEachEntry(file.get(), &buffer, [](const char*) {}), ENOTDIR);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 class FakeTree {
  public:
@@ -45,6 +45,6 @@ class FakeTree {
   std::string root_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_TESTS_KERNEL_FAKE_TREE_H_

@@ -10,7 +10,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 using testing::IsEmpty;
@@ -79,4 +79,4 @@ TEST(ReadBootTimeTest, FailsWithoutBtime) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -18,7 +18,7 @@
 
 #include "tests/kernel/netlink_fixture.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST_F(NetlinkEventsTest, FiveThousandShortLivedChildrenAreAllSeen) {
@@ -250,4 +250,4 @@ TEST(NetlinkEventsElsewhere, IsRefusedInOneLine) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

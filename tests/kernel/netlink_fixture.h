@@ -15,7 +15,7 @@
 
 #include "kernel/netlink_events.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 
 // Runs `body` in a child and returns the child's pid once it was waited for; *status as wait(2) gives it.
 inline pid_t RunChild(const std::function<void()>& body, int* status = nullptr) {
@@ -71,6 +71,6 @@ class NetlinkEventsTest : public testing::Test {
   std::vector<ProcessEvent> seen_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_TESTS_KERNEL_NETLINK_FIXTURE_H_

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST(ParseMeminfoTest, PrefersMemAvailable) {
@@ -102,4 +102,4 @@ TEST(ParseKeyedNumberTest, TakesTheKeysOwnLine) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -10,7 +10,7 @@
 
 #include "kernel/rooted_reader.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr char kAfterName[] =
@@ -308,4 +308,4 @@ TEST(ParseStatTest, NoCutOfARealTextGivesAnotherFigure) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -12,7 +12,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 using testing::ElementsAre;
@@ -122,4 +122,4 @@ TEST(ProcessFilesTest, AnotherUsersProgramIsPermissionDenied) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

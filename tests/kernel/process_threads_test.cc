@@ -10,7 +10,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST(FindThreadTest, FindsAThreadOfARealProcessByName) {
@@ -50,4 +50,4 @@ TEST(FindThreadTest, GoneIsNotFound) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -17,7 +17,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 using testing::IsEmpty;
@@ -250,4 +250,4 @@ TEST(ProcfsSourceRootTest, NoProcIsAnError) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

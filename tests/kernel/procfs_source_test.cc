@@ -21,7 +21,7 @@
 
 #include "tests/kernel/child_process.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 constexpr UsageFields kEverything{
@@ -363,4 +363,4 @@ TEST(ProcfsSourceHoldingTest, StaysWithinItsBoundAndForgets) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

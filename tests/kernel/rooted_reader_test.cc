@@ -5,10 +5,11 @@
 #include <cerrno>
 #include <string>
 
+#include "base/errno_status.h"
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST(RootedReaderTest, ReadsWholeFilesOfAnySize) {
@@ -83,13 +84,13 @@ TEST(RootedReaderTest, AnotherUsersFileIsPermissionDenied) {
 }
 
 TEST(ErrnoStatusTest, MapsErrnos) {
-  EXPECT_TRUE(absl::IsNotFound(ErrnoStatus(ENOENT, "p")));
-  EXPECT_TRUE(absl::IsNotFound(ErrnoStatus(ESRCH, "p")));
-  EXPECT_TRUE(absl::IsPermissionDenied(ErrnoStatus(EACCES, "p")));
-  EXPECT_TRUE(absl::IsPermissionDenied(ErrnoStatus(EPERM, "p")));
-  EXPECT_TRUE(absl::IsUnimplemented(ErrnoStatus(EOPNOTSUPP, "p")));
-  EXPECT_TRUE(absl::IsInternal(ErrnoStatus(EMFILE, "p")));
+  EXPECT_TRUE(absl::IsNotFound(base::ErrnoStatus(ENOENT, "p")));
+  EXPECT_TRUE(absl::IsNotFound(base::ErrnoStatus(ESRCH, "p")));
+  EXPECT_TRUE(absl::IsPermissionDenied(base::ErrnoStatus(EACCES, "p")));
+  EXPECT_TRUE(absl::IsPermissionDenied(base::ErrnoStatus(EPERM, "p")));
+  EXPECT_TRUE(absl::IsUnimplemented(base::ErrnoStatus(EOPNOTSUPP, "p")));
+  EXPECT_TRUE(absl::IsInternal(base::ErrnoStatus(EMFILE, "p")));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -18,7 +18,7 @@
 #include "tests/kernel/fake_tree.h"
 #include "tests/kernel/netlink_fixture.h"
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 class TaskEndsTest : public NetlinkEventsTest {
@@ -257,4 +257,4 @@ TEST_F(ChildrenCpuOfProcTest, FollowReadsTheTicks) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 std::string Attribute(int type, const std::string& payload) {
@@ -154,4 +154,4 @@ TEST(ParseTaskEnd, RefusesMovedFieldsAndWhatIsCut) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 TEST(TextScannerTest, NumbersReachTheLastBitAndNotBeyond) {
@@ -51,4 +51,4 @@ TEST(TextScannerTest, KilobytesAreStrict) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::kernel {
 namespace {
 
 using testing::IsEmpty;
@@ -30,4 +30,4 @@ TEST(UnreadableTest, TakeStartsAnew) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::kernel

@@ -9,7 +9,7 @@
 
 #include "tests/ledger/temporary_ledger.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using std::chrono::hours;
@@ -41,35 +41,35 @@ class KeeperTest : public TemporaryLedger {
     keeper.Observe(Look());
     keeper.Attend(wall_);
   }
-  Observation Look() const {
-    Observation observation;
+  agents::Observation Look() const {
+    agents::Observation observation;
     observation.wall_seconds = wall_;
     observation.monotonic_seconds = monotonic_;
-    AgentSample& agent = observation.agents.emplace_back();
+    agents::AgentSample& agent = observation.agents.emplace_back();
     agent.name = "codex";
-    ProcessSample root;
+    agents::ProcessSample root;
     root.key = {10, 1};
-    root.role = Role::kRoot;
+    root.role = agents::Role::kRoot;
     root.comm = "codex";
     root.session = 10;
     root.age_seconds = 1000;
     agent.processes.push_back(root);
     if (session_) {
-      ProcessSample& leader = agent.processes.emplace_back();
+      agents::ProcessSample& leader = agent.processes.emplace_back();
       leader.key = {20, 2};
       leader.ppid = 10;
       leader.session = 20;
       leader.age_seconds = 1000;
     }
     if (tmux_) {
-      ProcessSample& server = agent.processes.emplace_back(root);
+      agents::ProcessSample& server = agent.processes.emplace_back(root);
       server.key = {30, 3};
-      server.role = Role::kDescendant;
+      server.role = agents::Role::kDescendant;
       server.comm = "tmux: server";
-      ProcessSample& pane = agent.processes.emplace_back(root);
+      agents::ProcessSample& pane = agent.processes.emplace_back(root);
       pane.key = {31, 4};
       pane.ppid = 30;
-      pane.role = Role::kDescendant;
+      pane.role = agents::Role::kDescendant;
       pane.session = 31;
     }
     return observation;
@@ -342,4 +342,4 @@ TEST_F(KeeperTest, ABadPatternIsRefused) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

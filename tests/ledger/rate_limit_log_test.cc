@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using testing::ElementsAre;
@@ -126,4 +126,4 @@ TEST_F(LogFollowerTest, WhatIsNoFileIsPassedOver) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

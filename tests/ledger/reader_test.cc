@@ -9,7 +9,7 @@
 
 #include "tests/ledger/temporary_ledger.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using testing::ElementsAre;
@@ -193,4 +193,4 @@ TEST_F(ReaderTest, AnEmptyLedgerIsNoError) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

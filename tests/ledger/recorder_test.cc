@@ -12,23 +12,23 @@
 
 #include "tests/ledger/temporary_ledger.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using testing::ElementsAre;
 
 class RecorderTest : public TemporaryLedger {
  protected:
-  static std::shared_ptr<const Observation> Look(int second) {
-    auto observation = std::make_shared<Observation>();
+  static std::shared_ptr<const agents::Observation> Look(int second) {
+    auto observation = std::make_shared<agents::Observation>();
     observation->wall_seconds = 1'700'000'000 + 60.0 * second;
     observation->monotonic_seconds = 1000 + 60.0 * second;
-    AgentSample& agent = observation->agents.emplace_back();
+    agents::AgentSample& agent = observation->agents.emplace_back();
     agent.name = "codex";
-    ProcessSample& root = agent.processes.emplace_back();
+    agents::ProcessSample& root = agent.processes.emplace_back();
     root.key = {10, 1};
-    root.role = Role::kRoot;
-    ProcessSample& leader = agent.processes.emplace_back();
+    root.role = agents::Role::kRoot;
+    agents::ProcessSample& leader = agent.processes.emplace_back();
     leader.key = {20, 2};
     leader.ppid = 10;
     leader.session = 20;
@@ -114,4 +114,4 @@ TEST_F(RecorderTest, KilledAtAnyMomentTheFileOpensAndHoldsWholeTicks) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -8,7 +8,7 @@
 
 #include "tests/ledger/temporary_ledger.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using std::chrono::milliseconds;
@@ -80,4 +80,4 @@ TEST_F(SchemaTest, SetAsideKeepsWhatWasThere) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 using testing::ElementsAre;
@@ -21,9 +21,9 @@ constexpr int64_t kSecond = 1'000'000'000;
 // Processes of literals. Each was started one clock tick after the one before.
 class Host {
  public:
-  ProcessSample& Add(pid_t pid, pid_t ppid, Role role = Role::kDescendant,
-                     const std::string& agent = "codex") {
-    ProcessSample& process = agents_[agent][pid];
+  agents::ProcessSample& Add(pid_t pid, pid_t ppid, agents::Role role = agents::Role::kDescendant,
+                             const std::string& agent = "codex") {
+    agents::ProcessSample& process = agents_[agent][pid];
     process.key = {pid, ++starts_};
     process.ppid = ppid;
     process.session = 1;
@@ -34,10 +34,10 @@ class Host {
     process.usage.resident_bytes = 100;
     return process;
   }
-  ProcessSample& Root(pid_t pid, const std::string& agent = "codex") {
-    return Add(pid, 1, Role::kRoot, agent);
+  agents::ProcessSample& Root(pid_t pid, const std::string& agent = "codex") {
+    return Add(pid, 1, agents::Role::kRoot, agent);
   }
-  ProcessSample& At(pid_t pid, const std::string& agent = "codex") { return agents_[agent].at(pid); }
+  agents::ProcessSample& At(pid_t pid, const std::string& agent = "codex") { return agents_[agent].at(pid); }
   void Remove(pid_t pid, const std::string& agent = "codex") { agents_[agent].erase(pid); }
   // Uses CPU, as a process that is there.
   void Use(pid_t pid, double seconds, const std::string& agent = "codex") {
@@ -45,7 +45,7 @@ class Host {
   }
   // Ends it; whoever is its parent waits for it.
   void Reap(pid_t pid, const std::string& agent = "codex") {
-    const ProcessSample gone = At(pid, agent);
+    const agents::ProcessSample gone = At(pid, agent);
     Remove(pid, agent);
     for (auto& [name, processes] : agents_) {
       if (const auto parent = processes.find(gone.ppid); parent != processes.end()) {
@@ -53,13 +53,13 @@ class Host {
       }
     }
   }
-  Observation Look(double seconds) {
+  agents::Observation Look(double seconds) {
     now_ += seconds;
-    Observation observation;
+    agents::Observation observation;
     observation.monotonic_seconds = now_;
     observation.wall_seconds = 1e9 + now_;
     for (auto& [name, processes] : agents_) {
-      AgentSample& agent = observation.agents.emplace_back();
+      agents::AgentSample& agent = observation.agents.emplace_back();
       agent.name = name;
       for (auto& [pid, process] : processes) {
         agent.processes.push_back(process);
@@ -72,7 +72,7 @@ class Host {
   }
 
  private:
-  std::map<std::string, std::map<pid_t, ProcessSample>> agents_;
+  std::map<std::string, std::map<pid_t, agents::ProcessSample>> agents_;
   uint64_t starts_ = 0;
   double now_ = 5000;
 };
@@ -132,7 +132,7 @@ TEST_F(SourceMeterTest, SessionLeadersAndAllBelowThemAreSessions) {
 
 TEST_F(SourceMeterTest, PanesAreSessionsByTheirName) {
   host_.Root(10);
-  ProcessSample& server = host_.Add(20, 1);  // tmux' server makes itself a daemon
+  agents::ProcessSample& server = host_.Add(20, 1);  // tmux' server makes itself a daemon
   server.comm = "tmux: server";
   server.session = 20;
   server.orphan = true;
@@ -151,7 +151,7 @@ TEST_F(SourceMeterTest, PanesAreSessionsByTheirName) {
 
 TEST_F(SourceMeterTest, WithoutPanesTheLeadersBelowTheTmuxServerCount) {
   host_.Root(10);
-  ProcessSample& server = host_.Add(20, 1);
+  agents::ProcessSample& server = host_.Add(20, 1);
   server.comm = "tmux: server";
   server.session = 20;
   server.orphan = true;
@@ -165,9 +165,9 @@ TEST_F(SourceMeterTest, WithoutPanesTheLeadersBelowTheTmuxServerCount) {
 TEST_F(SourceMeterTest, AnAgentInAnothersSessionIsInBoth) {
   host_.Root(10);
   host_.Add(20, 10).session = 20;
-  host_.Add(30, 20, Role::kRoot, "claude").session = 20;
-  host_.Add(31, 30, Role::kDescendant, "claude").session = 20;
-  host_.Add(40, 10, Role::kRoot, "other");  // outside any session: not codex's
+  host_.Add(30, 20, agents::Role::kRoot, "claude").session = 20;
+  host_.Add(31, 30, agents::Role::kDescendant, "claude").session = 20;
+  host_.Add(40, 10, agents::Role::kRoot, "other");  // outside any session: not codex's
   Tick(0);
   host_.Use(31, 6, "claude");
   host_.Use(40, 6, "other");
@@ -287,11 +287,11 @@ TEST_F(SourceMeterTest, TheClockOfTheWallDoesNotMatter) {
   host_.Root(10);
   Tick(0);
   host_.Use(10, 6);
-  Observation observation = host_.Look(60);
+  agents::Observation observation = host_.Look(60);
   observation.wall_seconds -= 86400;
   meter_.Observe(observation, panes_);
   EXPECT_DOUBLE_EQ(meter_.TakeTick()[0].cpu_percent, 10);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

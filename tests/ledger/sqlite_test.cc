@@ -6,7 +6,7 @@
 
 #include "tests/ledger/temporary_ledger.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 namespace {
 
 class SqliteTest : public TemporaryLedger {
@@ -77,4 +77,4 @@ TEST_F(SqliteTest, NoticesThatItsFileMoved) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger

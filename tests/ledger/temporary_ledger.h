@@ -15,7 +15,7 @@
 #include "ledger/sqlite.h"
 #include "ledger/writer.h"
 
-namespace agent_exporter {
+namespace agent_exporter::ledger {
 
 class TemporaryLedger : public testing::Test {
  protected:
@@ -62,6 +62,6 @@ class TemporaryLedger : public testing::Test {
   std::string path_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::ledger
 
 #endif  // AGENT_EXPORTER_TESTS_LEDGER_TEMPORARY_LEDGER_H_

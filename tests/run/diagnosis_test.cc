@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using testing::AllOf;
@@ -54,9 +54,9 @@ TEST(OperatorText, OomHostHasTheExternalLinesFirstAndOomHeapTheHeapLine) {
 TEST(OperatorText, SaysWhatTheKernelSaysOfAKill) {
   Diagnosis diagnosis = Of(SIGKILL);
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("not confirmed"));
-  diagnosis.oom = {OomVerdict::kConfirmed, "oom_kill rose"};
+  diagnosis.oom = {agents::OomVerdict::kConfirmed, "oom_kill rose"};
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("The kernel confirms an OOM kill: oom_kill rose."));
-  diagnosis.oom = {OomVerdict::kDenied, "none counted"};
+  diagnosis.oom = {agents::OomVerdict::kDenied, "none counted"};
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("It was no OOM kill: none counted; somebody sent SIGKILL."));
 }
 
@@ -92,7 +92,7 @@ TEST(EndUserText, ExistsInBothLanguagesForEveryCategory) {
 TEST(EndUserText, DoesNotBlameMemoryForAKillByHand) {
   Diagnosis diagnosis = Of(SIGKILL);
   EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("memory"));
-  diagnosis.oom.verdict = OomVerdict::kDenied;
+  diagnosis.oom.verdict = agents::OomVerdict::kDenied;
   EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), Not(HasSubstr("memory")));
   EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), Not(HasSubstr("mémoire")));
 }
@@ -105,8 +105,8 @@ FlightRecord Leak() {
                              .open_fds = 10 + i * 8,
                              .cpu_ratio = 0.25});
   }
-  record.resources = {
-      {ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit, 256, 256}};
+  record.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
+                       agents::ResourceUse::Source::kRlimit, 256, 256}};
   return record;
 }
 
@@ -124,7 +124,7 @@ TEST(Report, NamesTheLimitTheGrowthAndTheTail) {
 
 TEST(DiagnosisToJson, HoldsTheFactsAndLeavesOutWhatIsNotKnown) {
   Diagnosis diagnosis{.status = SIGKILL, .record = Leak(), .agent = "codex"};
-  diagnosis.oom = {OomVerdict::kConfirmed, "e"};
+  diagnosis.oom = {agents::OomVerdict::kConfirmed, "e"};
   Complete(&diagnosis);
   const nlohmann::json json = DiagnosisToJson(diagnosis);
   EXPECT_EQ(json["category"], "oom-host");
@@ -139,4 +139,4 @@ TEST(DiagnosisToJson, HoldsTheFactsAndLeavesOutWhatIsNotKnown) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

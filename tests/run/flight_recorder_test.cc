@@ -7,7 +7,7 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using testing::ElementsAre;
@@ -17,18 +17,20 @@ const FlightFigure& FdsFigure() { return FlightFigures()[2]; }
 
 class FlightRecorderTest : public testing::Test {
  protected:
-  FlightRecorderTest() { agent_ = MakeAgent("codex", {MakeReadable(10, Role::kRoot)}); }
+  FlightRecorderTest() {
+    agent_ = collectors::MakeAgent("codex", {collectors::MakeReadable(10, agents::Role::kRoot)});
+  }
 
   void Tick(double seconds) {
     now_ += seconds;
-    Observation observation = MakeObservation({agent_});
+    agents::Observation observation = collectors::MakeObservation({agent_});
     observation.monotonic_seconds = now_;
     recorder_.Add(observation);
   }
-  ProcessSample& root() { return agent_.processes[0]; }
+  agents::ProcessSample& root() { return agent_.processes[0]; }
 
   double now_ = 1000;
-  AgentSample agent_;
+  agents::AgentSample agent_;
   FlightRecorder recorder_;
 };
 
@@ -63,12 +65,12 @@ TEST_F(FlightRecorderTest, StaysBoundedHoweverFastTheTicksAndCoversTenMinutes) {
 }
 
 TEST_F(FlightRecorderTest, SumsTheTreeAndAnUnreadablePartMakesItUnknown) {
-  agent_.processes.push_back(MakeReadable(20, Role::kDescendant));
-  agent_.processes.push_back(MakeProcess(21, Role::kDescendant, 'Z'));
+  agent_.processes.push_back(collectors::MakeReadable(20, agents::Role::kDescendant));
+  agent_.processes.push_back(collectors::MakeProcess(21, agents::Role::kDescendant, 'Z'));
   Tick(1);
   EXPECT_EQ(recorder_.Record(root().key, now_)->points[0].tree_open_fds, 30u);
   EXPECT_EQ(recorder_.Record(root().key, now_)->points[0].descendants, 2u);
-  agent_.processes.push_back(MakeProcess(22, Role::kDescendant));
+  agent_.processes.push_back(collectors::MakeProcess(22, agents::Role::kDescendant));
   Tick(1);
   EXPECT_EQ(recorder_.Record(root().key, now_)->points[1].tree_open_fds, std::nullopt);
   EXPECT_EQ(recorder_.Record(root().key, now_)->points[1].open_fds, 10u);
@@ -93,8 +95,8 @@ TEST_F(FlightRecorderTest, PeaksAreOfTheWholeLife) {
 
 TEST_F(FlightRecorderTest, ALimitIsAsFullAsBeforeTheRootGaveEverythingBack) {
   const auto fds = [this](uint64_t used) {
-    agent_.resources = {
-        {ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit, used, 256}};
+    agent_.resources = {{agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
+                         agents::ResourceUse::Source::kRlimit, used, 256}};
     Tick(1);
     return recorder_.Record(root().key, now_)->resources.at(0).used;
   };
@@ -106,7 +108,7 @@ TEST_F(FlightRecorderTest, ALimitIsAsFullAsBeforeTheRootGaveEverythingBack) {
 
 TEST_F(FlightRecorderTest, AnEndedRootIsForgottenAfterAMinute) {
   Tick(1);
-  const ProcessKey key = root().key;
+  const kernel::ProcessKey key = root().key;
   agent_.processes.clear();
   Tick(50);
   EXPECT_TRUE(recorder_.Record(key, now_));
@@ -116,7 +118,8 @@ TEST_F(FlightRecorderTest, AnEndedRootIsForgottenAfterAMinute) {
 
 TEST_F(FlightRecorderTest, ManyRootsMakeRoomForTheNewest) {
   agent_.processes.clear();
-  for (int i = 0; i < 600; ++i) agent_.processes.push_back(MakeReadable(100 + i, Role::kRoot));
+  for (int i = 0; i < 600; ++i)
+    agent_.processes.push_back(collectors::MakeReadable(100 + i, agents::Role::kRoot));
   Tick(1);
   EXPECT_EQ(recorder_.roots(), FlightRecorder::kMaxRoots);
   EXPECT_TRUE(recorder_.Record(agent_.processes.back().key, now_));
@@ -159,8 +162,8 @@ TEST(FlightTable, IsSmallAndEndsWithTheNewest) {
 TEST(FlightRecordJson, ComesBackAsItWas) {
   FlightRecord record{.points = {{.seconds = 2, .open_fds = 3, .descendants = 1},
                                  {.seconds = 1, .resident_bytes = 5, .cpu_ratio = 0.5}},
-                      .resources = {{ResourceUse::Scope::kTree, ResourceUse::Resource::kFds,
-                                     ResourceUse::Source::kRlimit, 255, 256}},
+                      .resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
+                                     agents::ResourceUse::Source::kRlimit, 255, 256}},
                       .peak_open_fds = 9,
                       .left_behind = {"sleep (12)"}};
   const auto back = FlightRecordFromJson(nlohmann::json::parse(FlightRecordToJson(record).dump()));
@@ -179,4 +182,4 @@ TEST(FlightRecordJson, AnythingElseIsRefused) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using testing::HasSubstr;
@@ -13,7 +13,7 @@ using testing::HasSubstr;
 TEST(SlotMessages, ComeBackAsTheyWere) {
   const auto request = ParseSlotRequest(SlotRequestLine({{12, 345}, 13, "co dex", "k", "é"}));
   ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_EQ(request->key, (ProcessKey{12, 345}));
+  EXPECT_EQ(request->key, (kernel::ProcessKey{12, 345}));
   EXPECT_EQ(request->helper, 13);
   EXPECT_EQ(request->name, "co dex");
   EXPECT_EQ(request->slot, "é");
@@ -27,11 +27,11 @@ TEST(SlotMessages, ComeBackAsTheyWere) {
 }
 
 TEST(SlotMessages, AReportSurvivesBytesThatAreNoUtf8) {
-  SlotReport report{{OomVerdict::kDenied, "none"},
+  SlotReport report{{agents::OomVerdict::kDenied, "none"},
                     FlightRecord{.points = {{.seconds = 1}}, .left_behind = {"\xff"}}};
   const auto back = ParseSlotReport(SlotReportLine(report));
   ASSERT_TRUE(back.ok()) << back.status();
-  EXPECT_EQ(back->oom.verdict, OomVerdict::kDenied);
+  EXPECT_EQ(back->oom.verdict, agents::OomVerdict::kDenied);
   EXPECT_EQ(back->record->points.size(), 1u);
 }
 
@@ -66,4 +66,4 @@ TEST(SlotMessages, AnAddressTakesAPathThatFits) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

@@ -14,7 +14,7 @@
 #include "run/slot_client.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using testing::HasSubstr;
@@ -25,26 +25,27 @@ class SlotServerTest : public testing::Test {
 
   void StartServer() {
     server_ = std::make_unique<SlotServer>(
-        path_,
-        SlotServer::Callbacks{
-            .watch =
-                [this](const SlotPeer& peer, const SlotRequest& request) {
-                  peer_ = peer;
-                  return request.name == "no" ? absl::PermissionDeniedError("not you") : absl::OkStatus();
-                },
-            .ended =
-                [](const SlotRequest& request, const SlotEnd& end) {
-                  return SlotReport{{OomVerdict::kConfirmed, request.name + std::to_string(end.status)}, {}};
-                },
-            .lost =
-                [this](const SlotRequest& request) {
-                  const std::lock_guard lock(mutex_);
-                  lost_ = request.name;
-                  changed_.notify_all();
-                }});
+        path_, SlotServer::Callbacks{
+                   .watch =
+                       [this](const SlotPeer& peer, const SlotRequest& request) {
+                         peer_ = peer;
+                         return request.name == "no" ? absl::PermissionDeniedError("not you")
+                                                     : absl::OkStatus();
+                       },
+                   .ended =
+                       [](const SlotRequest& request, const SlotEnd& end) {
+                         return SlotReport{
+                             {agents::OomVerdict::kConfirmed, request.name + std::to_string(end.status)}, {}};
+                       },
+                   .lost =
+                       [this](const SlotRequest& request) {
+                         const std::lock_guard lock(mutex_);
+                         lost_ = request.name;
+                         changed_.notify_all();
+                       }});
   }
 
-  FakeTree tree_;
+  kernel::FakeTree tree_;
   const std::string path_ = tree_.root() + "/sub/run.sock";
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -80,7 +81,7 @@ TEST_F(SlotServerTest, APeerThatVanishesIsLost) {
 TEST_F(SlotServerTest, NonsenseIsAnsweredAndHungUpOn) {
   ASSERT_TRUE(server_->Start().ok());
   for (const std::string& nonsense : {std::string("GET / HTTP/1.1\r\n"), std::string(20'000, 'x')}) {
-    const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     strcpy(address.sun_path, path_.c_str());
@@ -107,7 +108,7 @@ TEST_F(SlotServerTest, ASecondServerLeavesTheFirstAlone) {
 TEST_F(SlotServerTest, ASocketThatACrashLeftIsReplacedAndAFileIsNot) {
   {
     tree_.MakeDirectory("sub");
-    const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     strcpy(address.sun_path, path_.c_str());
@@ -125,4 +126,4 @@ TEST_F(SlotServerTest, ASocketThatACrashLeftIsReplacedAndAFileIsNot) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

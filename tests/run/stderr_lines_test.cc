@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::run {
 namespace {
 
 using testing::ElementsAre;
@@ -51,4 +51,4 @@ TEST(UsefulStderrLines, AnyBytesBecomeValidUtf8OfBoundedLength) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::run

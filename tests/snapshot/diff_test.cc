@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -79,4 +79,4 @@ TEST(DiffTest, WhatAlwaysMovesIsLeftOutByDefault) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

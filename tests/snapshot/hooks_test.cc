@@ -8,11 +8,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/base/wait_for.h"
 #include "tests/kernel/fake_tree.h"
 #include "tests/snapshot/http_sink.h"
-#include "tests/snapshot/wait_for.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 class HooksTest : public ::testing::Test {
  protected:
   std::string Path(const std::string& name) const { return tree_.root() + "/" + name; }
-  std::string Text(const std::string& name) const { return TextOfFile(Path(name)); }
+  std::string Text(const std::string& name) const { return base::TextOfFile(Path(name)); }
   HookOptions Command(const std::string& name, const std::string& script,
                       std::chrono::milliseconds limit = kHookCommandLimit * 6) const {
     return {.name = name,
@@ -48,16 +48,16 @@ class HooksTest : public ::testing::Test {
   // The pids that a hook wrote into "pids", once there are this many, have all ended.
   bool AllEnd(size_t count) const {
     std::vector<pid_t> pids;
-    EXPECT_TRUE(WaitFor([&] {
+    EXPECT_TRUE(base::WaitFor([&] {
       std::istringstream in(Text("pids"));
       pids.clear();
       for (pid_t pid = 0; in >> pid;) pids.push_back(pid);
       return pids.size() >= count;
     }));
-    return WaitFor([&] { return std::all_of(pids.begin(), pids.end(), &HasEnded); });
+    return base::WaitFor([&] { return std::all_of(pids.begin(), pids.end(), &base::HasEnded); });
   }
 
-  FakeTree tree_;
+  kernel::FakeTree tree_;
   std::mutex mutex_;
   std::vector<std::string> log_;
 };
@@ -68,7 +68,7 @@ TEST_F(HooksTest, ACommandIsToldInItsEnvironmentAndOnItsInput) {
                          "\"$AGENT_EXPORTER_TIMESTAMP\" \"$AGENT_EXPORTER_DIFF_FIELDS\" > env; cat > body")},
                 nullptr);
   pool.Notify("my agent", Diff("my agent"), {{"load1", 0.5}});
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
   EXPECT_EQ(Text("env"), "h|my agent|2026-01-02T03:04:05|load1,pids.tmux.pane");
   EXPECT_EQ(json::parse(Text("body")), json({{"agent", "my agent"},
                                              {"timestamp", "2026-01-02T03:04:05"},
@@ -80,7 +80,7 @@ TEST_F(HooksTest, NoShellLooksAtTheCommand) {
   HookPool pool({{.name = "h", .command = {"/usr/bin/touch", Path("a; touch " + Path("b"))}}}, nullptr);
   tree_.MakeDirectory("a; touch " + tree_.root());
   Notify(pool, "a");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
   EXPECT_TRUE(std::filesystem::exists(Path("a; touch " + Path("b"))));
   EXPECT_FALSE(std::filesystem::exists(Path("b")));
 }
@@ -89,7 +89,7 @@ TEST_F(HooksTest, AUrlIsTheSameTold) {
   const HttpSink sink("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   HookPool pool({{.name = "h", .url = sink.url(), .time_limit = 60s}}, nullptr);
   Notify(pool, "a", "t1");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
   const std::string request = sink.requests().at(0);
   EXPECT_EQ(json::parse(request.substr(request.find("\r\n\r\n"))),
             json({{"agent", "a"},
@@ -103,14 +103,14 @@ TEST_F(HooksTest, AHookThatHangsIsEndedWithAllItStarted) {
       {Command("h", "trap '' TERM; sleep 1000 & echo $! >> pids; echo $$ >> pids; wait; sleep 1000", 300ms)},
       Log());
   Notify(pool, "a");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
   EXPECT_TRUE(AllEnd(2));
 }
 
 TEST_F(HooksTest, AHookThatFloodsIsEnded) {
   HookPool pool({Command("h", "echo $$ > pids; exec yes")}, Log());
   Notify(pool, "a");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "failed") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "failed") == 1; }));
   EXPECT_TRUE(AllEnd(1));
 }
 
@@ -122,7 +122,7 @@ TEST_F(HooksTest, AHookThatForksIsEndedWithAllItForked) {
                1s)},
       Log());
   Notify(pool, "a");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
   EXPECT_TRUE(AllEnd(1));
 }
 
@@ -130,7 +130,7 @@ TEST_F(HooksTest, AUrlThatNeverAnswersTimesOut) {
   const HttpSink silent("");
   HookPool pool({{.name = "h", .url = silent.url(), .time_limit = 100ms}}, Log());
   Notify(pool, "a");
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "timeout") == 1; }));
   EXPECT_EQ(silent.requests().size(), 1u);
 }
 
@@ -138,7 +138,7 @@ TEST_F(HooksTest, AFailureIsCountedAndSaidOnce) {
   HookPool pool({Command("h", "test -e works && exit 0; echo first >&2; echo broken >&2; exit 3")}, Log());
   const auto run = [&](const char* result, uint64_t count) {
     Notify(pool, "a");
-    return WaitFor([&] { return Count(pool, "h", result) == count; });
+    return base::WaitFor([&] { return Count(pool, "h", result) == count; });
   };
   ASSERT_TRUE(run("failed", 1));
   ASSERT_TRUE(run("failed", 2));
@@ -147,7 +147,7 @@ TEST_F(HooksTest, AFailureIsCountedAndSaidOnce) {
   tree_.Remove("works");
   ASSERT_TRUE(run("failed", 3));
   const auto said = HasSubstr("hook \"h\" fails: exit code 3, said \"broken\"");
-  ASSERT_TRUE(WaitFor([&] {
+  ASSERT_TRUE(base::WaitFor([&] {
     const std::lock_guard<std::mutex> lock(mutex_);
     return log_.size() == 2;
   }));
@@ -157,7 +157,7 @@ TEST_F(HooksTest, AFailureIsCountedAndSaidOnce) {
 TEST_F(HooksTest, AMissingProgramIsAFailure) {
   HookPool pool({{.name = "h", .command = {"/nowhere/at-all"}}}, Log());
   Notify(pool, "a");
-  EXPECT_TRUE(WaitFor([&] { return Count(pool, "h", "failed") == 1; }));
+  EXPECT_TRUE(base::WaitFor([&] { return Count(pool, "h", "failed") == 1; }));
 }
 
 // Four agents change while a hook hangs for good: the other hook is told of all four, and so is nobody twice.
@@ -167,8 +167,8 @@ TEST_F(HooksTest, AHookThatHangsSilencesNoOtherAndDelaysNobody) {
                  Command("works", "echo $AGENT_EXPORTER_AGENT >> told")},
                 Log());
   for (const char* agent : {"a", "b", "c", "d"}) Notify(pool, agent);
-  EXPECT_TRUE(WaitFor([&] { return Count(pool, "works", "ok") == 4; }));
-  EXPECT_TRUE(WaitFor([&] { return Text("started") == "x\nx\nx\n"; }));  // one thread is always left
+  EXPECT_TRUE(base::WaitFor([&] { return Count(pool, "works", "ok") == 4; }));
+  EXPECT_TRUE(base::WaitFor([&] { return Text("started") == "x\nx\nx\n"; }));  // one thread is always left
   EXPECT_EQ(Count(pool, "hangs", "ok") + Count(pool, "hangs", "timeout"), 0u);
 }
 
@@ -178,12 +178,12 @@ TEST_F(HooksTest, AFullQueueDropsAndCounts) {
       {Command("h", "touch started; read line < fifo; echo $AGENT_EXPORTER_TIMESTAMP >> told", 10min)}, Log(),
       {.threads = 1, .queue = 3});
   Notify(pool, "a", "t0");
-  ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(Path("started")); }));
+  ASSERT_TRUE(base::WaitFor([&] { return std::filesystem::exists(Path("started")); }));
   for (int i = 1; i <= 10; ++i) Notify(pool, "a", "t" + std::to_string(i));
   EXPECT_EQ(Count(pool, "h", "dropped"), 7u);
   for (int i = 0; i < 4; ++i) {
     std::ofstream(Path("fifo")) << "go\n";
-    ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == static_cast<uint64_t>(i) + 1; }));
+    ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == static_cast<uint64_t>(i) + 1; }));
   }
   EXPECT_EQ(Text("told"), "t0\nt1\nt2\nt3\n");
 }
@@ -196,7 +196,7 @@ TEST_F(HooksTest, ChangesOfOneAgentComeInOrderOneAtATime) {
     Notify(pool, "a", std::to_string(i));
     expected += std::to_string(i) + "\n";
   }
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") + Count(pool, "h", "failed") == 20; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") + Count(pool, "h", "failed") == 20; }));
   EXPECT_EQ(Count(pool, "h", "failed"), 0u);
   EXPECT_EQ(Text("told"), expected);
 }
@@ -206,7 +206,7 @@ TEST_F(HooksTest, AgentsChooseWhatTheyAreToldOf) {
   hook.agents = {"worker-*", "codex"};
   HookPool pool({hook}, Log());
   for (const char* agent : {"claude", "worker-1", "codex-2", "codex"}) Notify(pool, agent);
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 2; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 2; }));
   EXPECT_THAT(Text("told"), testing::AnyOf("worker-1\ncodex\n", "codex\nworker-1\n"));
 }
 
@@ -217,7 +217,7 @@ TEST_F(HooksTest, EndsWhatRunsWhenItGoes) {
                    {.name = "url", .url = silent.url(), .time_limit = 10min}},
                   Log());
     Notify(pool, "a");
-    ASSERT_TRUE(WaitFor([&] { return !Text("pids").empty() && silent.requests().size() == 1; }));
+    ASSERT_TRUE(base::WaitFor([&] { return !Text("pids").empty() && silent.requests().size() == 1; }));
   }
   EXPECT_TRUE(AllEnd(1));
   EXPECT_THAT(log_, ElementsAre());
@@ -228,13 +228,13 @@ TEST_F(HooksTest, StrangeJsonAndLongListsAreSurvived) {
   json fields = json::array({1, nullptr});
   for (int i = 0; i < 10'000; ++i) fields.push_back("some.long.field.name." + std::to_string(i));
   pool.Notify("a", {{"timestamp", 5}, {"diff_fields", fields}}, {{"bad", "\xff"}});
-  ASSERT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
   EXPECT_LE(Text("fields").size(), 32u << 10);
   EXPECT_THAT(Text("fields"), testing::StartsWith("some.long.field.name.0,some.long.field.name.1,"));
   EXPECT_EQ(json::parse(Text("body")).at("diff_fields").size(), 10'002u);
   pool.Notify("a", json::array(), nullptr);
-  EXPECT_TRUE(WaitFor([&] { return Count(pool, "h", "ok") == 2; }));
+  EXPECT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 2; }));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

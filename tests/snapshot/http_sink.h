@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 
 class HttpSink {
  public:
@@ -89,6 +89,6 @@ class HttpSink {
   std::thread thread_;
 };
 
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_TESTS_SNAPSHOT_HTTP_SINK_H_

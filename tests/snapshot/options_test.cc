@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 TEST(ExpandHomeTest, TildeIsTheHome) {
@@ -35,4 +35,4 @@ TEST(DefaultSnapshotDirTest, SystemdThenXdgThenHome) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -7,10 +7,10 @@
 
 #include <thread>
 
+#include "tests/base/wait_for.h"
 #include "tests/snapshot/http_sink.h"
-#include "tests/snapshot/wait_for.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,7 +24,7 @@ TEST(PostJsonTest, Posts) {
   const HttpSink sink("HTTP/1.1 204 No Content\r\n\r\n");
   const std::string body(100'000, 'x');
   EXPECT_TRUE(PostJson(sink.url(), body, 60s, -1).ok());
-  ASSERT_TRUE(WaitFor([&] { return sink.requests().size() == 1; }));
+  ASSERT_TRUE(base::WaitFor([&] { return sink.requests().size() == 1; }));
   const std::string request = sink.requests()[0];
   EXPECT_THAT(request, StartsWith("POST /hook HTTP/1.1\r\n"));
   EXPECT_THAT(request, HasSubstr("Content-Type: application/json\r\n"));
@@ -53,7 +53,7 @@ TEST(PostJsonTest, EndsWhenCancelled) {
   const HttpSink silent("");
   const int cancel = ::eventfd(0, EFD_CLOEXEC);
   std::thread canceller([&] {
-    WaitFor([&] { return silent.requests().size() == 1; });
+    base::WaitFor([&] { return silent.requests().size() == 1; });
     ::eventfd_write(cancel, 1);
   });
   EXPECT_EQ(PostJson(silent.url(), "{}", 10min, cancel).code(), Code::kCancelled);
@@ -67,4 +67,4 @@ TEST(PostJsonTest, OnlyHttp) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

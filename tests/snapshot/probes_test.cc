@@ -1,4 +1,4 @@
-// With the real screen; tmux itself is tests/agents/tmux_test.cc.
+// With the real screen; tmux itself is tests/base/tmux_test.cc.
 
 #include "snapshot/probes.h"
 
@@ -17,10 +17,10 @@
 #include <thread>
 #include <vector>
 
-#include "kernel/bounded_command.h"
+#include "base/bounded_command.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using ::testing::ElementsAre;
@@ -64,7 +64,7 @@ class ProbesTest : public ::testing::Test {
     return tree_.root() + "/" + name;
   }
 
-  FakeTree tree_;
+  kernel::FakeTree tree_;
 };
 
 TEST_F(ProbesTest, NothingRunsIsZero) {
@@ -80,7 +80,8 @@ TEST_F(ProbesTest, RealScreenSessionsAreCounted) {
   std::vector<std::thread> screens;
   for (const char* name : {"one", "two.three"}) {
     screens.emplace_back([name] {
-      RunBounded({.argv = {"screen", "-DmS", name, "sleep", "1000"}, .time_limit = std::chrono::seconds(60)})
+      base::RunBounded(
+          {.argv = {"screen", "-DmS", name, "sleep", "1000"}, .time_limit = std::chrono::seconds(60)})
           .IgnoreError();
     });
   }
@@ -90,7 +91,7 @@ TEST_F(ProbesTest, RealScreenSessionsAreCounted) {
   }
   EXPECT_EQ(sessions, 2u);
   for (const char* name : {"one", "two.three"}) {
-    RunBounded({.argv = {"screen", "-S", name, "-X", "quit"}}).IgnoreError();
+    base::RunBounded({.argv = {"screen", "-S", name, "-X", "quit"}}).IgnoreError();
   }
   for (std::thread& screen : screens) screen.join();
 }
@@ -123,4 +124,4 @@ TEST_F(ProbesTest, ProgramThatAnswersStrangelyIsUnknownAndCounted) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

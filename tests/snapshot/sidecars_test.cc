@@ -12,7 +12,7 @@
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 // Fields that are compared.
@@ -33,14 +33,14 @@ class SidecarsTest : public ::testing::Test {
     return {sidecars[0].pid, sidecars[0].alive};
   }
 
-  FakeTree tree_;
-  RootedReader proc_{"/proc"};
-  Observation observation_;
-  std::vector<ProcessSample> processes_;
+  kernel::FakeTree tree_;
+  kernel::RootedReader proc_{"/proc"};
+  agents::Observation observation_;
+  std::vector<agents::ProcessSample> processes_;
 };
 
 TEST_F(SidecarsTest, ByPid) {
-  ChildProcess child;
+  kernel::ChildProcess child;
   const pid_t pid = child.pid();
   EXPECT_EQ(Look({.pid = pid}), (Seen{pid, true}));
   child.KillAndReap();
@@ -49,14 +49,14 @@ TEST_F(SidecarsTest, ByPid) {
 
 TEST_F(SidecarsTest, AnotherUsersProcessIsAlive) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to look as another user";
-  const ChildProcess child;
-  EXPECT_EQ(RunAs(65534, [&] { return IsAlive(child.pid()) ? 0 : 1; }), 0);
+  const kernel::ChildProcess child;
+  EXPECT_EQ(kernel::RunAs(65534, [&] { return IsAlive(child.pid()) ? 0 : 1; }), 0);
   EXPECT_FALSE(IsAlive(0));   // would be our own group
   EXPECT_FALSE(IsAlive(-1));  // would be everybody
 }
 
 TEST_F(SidecarsTest, ByPidfile) {
-  const ChildProcess child;
+  const kernel::ChildProcess child;
   const std::string path = tree_.root() + "/helper.pid";
   EXPECT_EQ(Look({.pidfile = path}), (Seen{std::nullopt, false}));
   for (const std::string& text :
@@ -72,40 +72,43 @@ TEST_F(SidecarsTest, ByPidfile) {
 }
 
 TEST_F(SidecarsTest, ByMatchRule) {
-  const ChildProcess child;
-  ProcessSample root = MakeProcess(child.pid(), Role::kRoot), below = MakeProcess(1, Role::kDescendant);
-  observation_ = MakeObservation({MakeAgent("proxy", {below, root})});
+  const kernel::ChildProcess child;
+  agents::ProcessSample root = collectors::MakeProcess(child.pid(), agents::Role::kRoot),
+                        below = collectors::MakeProcess(1, agents::Role::kDescendant);
+  observation_ = collectors::MakeObservation({collectors::MakeAgent("proxy", {below, root})});
   EXPECT_EQ(Look({.agent = "proxy"}), (Seen{child.pid(), true}));
   EXPECT_EQ(Look({.agent = "other"}), (Seen{std::nullopt, false}));
-  observation_ = MakeObservation({MakeAgent("proxy", {MakeProcess(child.pid(), Role::kRoot, 'Z')})});
+  observation_ = collectors::MakeObservation(
+      {collectors::MakeAgent("proxy", {collectors::MakeProcess(child.pid(), agents::Role::kRoot, 'Z')})});
   EXPECT_EQ(Look({.agent = "proxy"}), (Seen{std::nullopt, false}));
 }
 
 TEST_F(SidecarsTest, ByNameInTheAgentsTree) {
-  const ChildProcess older, newer;
-  processes_ = {MakeProcess(older.pid(), Role::kDescendant), MakeProcess(newer.pid(), Role::kDescendant)};
+  const kernel::ChildProcess older, newer;
+  processes_ = {collectors::MakeProcess(older.pid(), agents::Role::kDescendant),
+                collectors::MakeProcess(newer.pid(), agents::Role::kDescendant)};
   processes_[1].key.start_ticks += 5;
   EXPECT_EQ(Look({.comm = "git"}), (Seen{newer.pid(), true}));
   EXPECT_EQ(Look({.comm = "gi"}), (Seen{std::nullopt, false}));
 }
 
 TEST_F(SidecarsTest, ThreadByName) {
-  const ChildProcess child([] {
+  const kernel::ChildProcess child([] {
     std::thread([] {
       ::pthread_setname_np(::pthread_self(), "telemetry");
       while (true) ::pause();
     }).detach();
-    const RootedReader proc("/proc");
-    while (!FindThread(proc, ::getpid(), "telemetry").value_or(std::nullopt)) ::usleep(1000);
+    const kernel::RootedReader proc("/proc");
+    while (!kernel::FindThread(proc, ::getpid(), "telemetry").value_or(std::nullopt)) ::usleep(1000);
   });
-  const pid_t tid = *FindThread(proc_, child.pid(), "telemetry").value_or(-1);
+  const pid_t tid = *kernel::FindThread(proc_, child.pid(), "telemetry").value_or(-1);
   EXPECT_NE(tid, child.pid());
   EXPECT_EQ(Look({.pid = child.pid(), .thread = "telemetry"}), (Seen{tid, true}));
   EXPECT_EQ(Look({.pid = child.pid(), .thread = "nobody"}), (Seen{std::nullopt, false}));
   // Alone: of the agent's own root.
-  processes_ = {MakeProcess(child.pid(), Role::kRoot)};
+  processes_ = {collectors::MakeProcess(child.pid(), agents::Role::kRoot)};
   EXPECT_EQ(Look({.thread = "telemetry"}), (Seen{tid, true}));
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

@@ -8,29 +8,31 @@
 
 #include "tests/collectors/observation_builder.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Observation FullHost() {
-  Observation observation = MakeObservation();
-  observation.host.memory = HostMemory{.total = 1000, .available = 400, .used = 600};
-  observation.host.load = HostLoad{.average = {0.25, 1, 2}, .threads = 9};
+agents::Observation FullHost() {
+  agents::Observation observation = collectors::MakeObservation();
+  observation.host.memory = kernel::HostMemory{.total = 1000, .available = 400, .used = 600};
+  observation.host.load = kernel::HostLoad{.average = {0.25, 1, 2}, .threads = 9};
   observation.host.processes = 123;
   observation.host.pid_max = 32768;
   return observation;
 }
 
-ProcessSample Named(pid_t pid, const std::string& comm, Role role = Role::kDescendant, char state = 'S') {
-  ProcessSample process = MakeProcess(pid, role, state);
+agents::ProcessSample Named(pid_t pid, const std::string& comm, agents::Role role = agents::Role::kDescendant,
+                            char state = 'S') {
+  agents::ProcessSample process = collectors::MakeProcess(pid, role, state);
   process.comm = comm;
   return process;
 }
 
 class SnapshotJsonTest : public ::testing::Test {
  protected:
-  Json Make(std::optional<AgentMeta> meta = std::nullopt, std::vector<Sidecar> sidecars = {}) const {
+  Json Make(std::optional<sessions::AgentMeta> meta = std::nullopt,
+            std::vector<Sidecar> sidecars = {}) const {
     return MakeSnapshot({.observation = observation_,
                          .agent = agent_,
                          .session = session_,
@@ -42,8 +44,8 @@ class SnapshotJsonTest : public ::testing::Test {
                          .host = "box"});
   }
 
-  Observation observation_ = FullHost();
-  AgentSample agent_ = MakeAgent("claude");
+  agents::Observation observation_ = FullHost();
+  agents::AgentSample agent_ = collectors::MakeAgent("claude");
   std::string session_;
   ProbeResults probes_;
   std::vector<std::string> names_ = {"claude", "bun", "node"};
@@ -52,7 +54,7 @@ class SnapshotJsonTest : public ::testing::Test {
 TEST_F(SnapshotJsonTest, HasEveryFieldInOrder) {
   ::setenv("TZ", "UTC0", 1);
   ::tzset();
-  probes_.tmux = TmuxList{.panes = {{.session = "b", .session_id = "$0", .pid = 5, .server_pid = 4}}};
+  probes_.tmux = base::TmuxList{.panes = {{.session = "b", .session_id = "$0", .pid = 5, .server_pid = 4}}};
   probes_.screen_sessions = 0;
   const Json snapshot = Make();
   EXPECT_EQ(
@@ -65,7 +67,7 @@ TEST_F(SnapshotJsonTest, HasEveryFieldInOrder) {
 }
 
 TEST_F(SnapshotJsonTest, WhatIsUnknownIsNull) {
-  observation_ = MakeObservation();
+  observation_ = collectors::MakeObservation();
   const Json snapshot = Make();
   for (const char* key :
        {"tmux_count", "tmux_names", "screen_count", "load1", "mem_total_bytes", "mem_used_bytes",
@@ -81,8 +83,8 @@ TEST_F(SnapshotJsonTest, WhatIsUnknownIsNull) {
 }
 
 TEST_F(SnapshotJsonTest, CountsByExactNameInTheAgentsTree) {
-  agent_.processes = {Named(10, "claude", Role::kRoot), Named(11, "node"), Named(12, "node"),
-                      Named(13, "claude-wrapper"), Named(14, "node", Role::kDescendant, 'Z')};
+  agent_.processes = {Named(10, "claude", agents::Role::kRoot), Named(11, "node"), Named(12, "node"),
+                      Named(13, "claude-wrapper"), Named(14, "node", agents::Role::kDescendant, 'Z')};
   const Json snapshot = Make();
   EXPECT_EQ(snapshot["claude_procs"], 1);
   EXPECT_EQ(snapshot["node_procs"], 2);
@@ -96,7 +98,7 @@ TEST_F(SnapshotJsonTest, LongNamesAreComparedAsTheKernelKeepsThem) {
 }
 
 TEST_F(SnapshotJsonTest, ClaudeUnderAnotherNameIsItsAgentsRoot) {
-  agent_.processes = {Named(10, "node", Role::kRoot), Named(11, "bash")};
+  agent_.processes = {Named(10, "node", agents::Role::kRoot), Named(11, "bash")};
   EXPECT_EQ(Make()["claude_procs"], 1);
   EXPECT_EQ(Make()["pids"]["claude_code"], 10);
   agent_.name = "other";  // which mentions claude in its command line, say
@@ -105,19 +107,19 @@ TEST_F(SnapshotJsonTest, ClaudeUnderAnotherNameIsItsAgentsRoot) {
 }
 
 TEST_F(SnapshotJsonTest, NewestClaudeWins) {
-  agent_.processes = {Named(10, "claude", Role::kRoot), Named(11, "claude"), Named(12, "claude")};
+  agent_.processes = {Named(10, "claude", agents::Role::kRoot), Named(11, "claude"), Named(12, "claude")};
   agent_.processes[1].key.start_ticks += 100;
   EXPECT_EQ(Make()["pids"]["claude_code"], 11);
 }
 
 TEST_F(SnapshotJsonTest, PaneOfTheAgent) {
   const auto pane = [](const char* session, int window, pid_t pid, pid_t server) {
-    return TmuxPane{.session = session, .window = window, .pid = pid, .server_pid = server};
+    return base::TmuxPane{.session = session, .window = window, .pid = pid, .server_pid = server};
   };
-  probes_.tmux = TmuxList{
+  probes_.tmux = base::TmuxList{
       .panes = {pane("x", 0, 50, 1), pane("y", 1, 61, 2), pane("y", 0, 60, 2), pane("claude", 0, 70, 3)}};
   EXPECT_EQ(Make()["pids"]["tmux"], (Json{{"server", 3}, {"pane", 70}}));  // by its name
-  agent_.processes = {Named(500, "claude", Role::kRoot)};
+  agent_.processes = {Named(500, "claude", agents::Role::kRoot)};
   agent_.processes[0].ppid = 61;  // the shell in the pane
   EXPECT_EQ(Make()["pids"]["tmux"], (Json{{"server", 2}, {"pane", 61}}));
   agent_.processes[0].key.pid = 50;  // the pane's own program
@@ -139,7 +141,7 @@ TEST_F(SnapshotJsonTest, Sidecars) {
 }
 
 TEST_F(SnapshotJsonTest, MetaHoldsOnlyWhatIsPresent) {
-  AgentMeta meta;
+  sessions::AgentMeta meta;
   meta.alive = true;
   meta.context_pct = 42.5;
   meta.recent_actions = std::vector<std::string>{"Read", "Bash"};
@@ -147,7 +149,7 @@ TEST_F(SnapshotJsonTest, MetaHoldsOnlyWhatIsPresent) {
   EXPECT_EQ(snapshot["agent_meta"].dump(),
             R"({"alive":true,"context_pct":42.5,"recent_actions":["Read","Bash"]})");
   EXPECT_EQ(snapshot["context_percent"], 42.5);
-  meta = AgentMeta{.subagents = 2};
+  meta = sessions::AgentMeta{.subagents = 2};
   EXPECT_TRUE(Make(meta)["context_percent"].is_null());
   EXPECT_EQ(Make(meta)["agent_meta"].dump(), R"({"subagents":2})");
 }
@@ -164,15 +166,17 @@ TEST(LocalTimestampTest, SecondsAndOffsetOfTheLocalZone) {
 }
 
 TEST(MergedAgentTest, KindsAndSlotsOfOneNameAreOneAgent) {
-  AgentSample one = MakeAgent("worker", {MakeProcess(1, Role::kRoot)}), two = one;
+  agents::AgentSample one =
+                          collectors::MakeAgent("worker", {collectors::MakeProcess(1, agents::Role::kRoot)}),
+                      two = one;
   two.slot = "2";
-  two.processes = {MakeProcess(2, Role::kRoot)};
-  const Observation observation =
-      MakeObservation({one, MakeAgent("other", {MakeProcess(3, Role::kRoot)}), two});
+  two.processes = {collectors::MakeProcess(2, agents::Role::kRoot)};
+  const agents::Observation observation = collectors::MakeObservation(
+      {one, collectors::MakeAgent("other", {collectors::MakeProcess(3, agents::Role::kRoot)}), two});
   EXPECT_EQ(MergedAgent(observation, "worker").processes.size(), 2u);
   EXPECT_EQ(MergedAgent(observation, "nobody").processes.size(), 0u);
   EXPECT_EQ(MergedAgent(observation, "nobody").name, "nobody");
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

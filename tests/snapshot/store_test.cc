@@ -21,11 +21,11 @@
 #include <thread>
 #include <vector>
 
-#include "kernel/descriptor.h"
+#include "base/descriptor.h"
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -62,7 +62,7 @@ class StoreTest : public ::testing::Test {
     return names;
   }
 
-  FakeTree tree_;
+  kernel::FakeTree tree_;
 };
 
 TEST_F(StoreTest, FirstSnapshotHasNoDiff) {
@@ -189,7 +189,7 @@ TEST_F(StoreTest, ManyWritersAtOnce) {
     running = ::waitid(P_PID, static_cast<id_t>(writers.back()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
               info.si_pid == 0;
     for (const char* kind : {"latest", "prev"}) {
-      const Descriptor fd(::open(Path(kind).c_str(), O_RDONLY | O_CLOEXEC));
+      const base::Descriptor fd(::open(Path(kind).c_str(), O_RDONLY | O_CLOEXEC));
       if (!fd.ok() && std::string(kind) == "prev" && reads == 0) continue;  // the first roll is to come
       ASSERT_TRUE(fd.ok()) << kind << " is missing after " << reads << " reads: " << errno;
       const Json json = Json::parse(Contents("/proc/self/fd/" + std::to_string(fd.get())), nullptr, false);
@@ -210,14 +210,14 @@ TEST_F(StoreTest, ManyWritersAtOnce) {
 
 TEST_F(StoreTest, WaitsForAnotherWriterWithPatience) {
   ASSERT_TRUE(Write(Snapshot(1)).ok());
-  const Descriptor lock(::open((dir() + "/claude.lock").c_str(), O_RDWR | O_CLOEXEC));
+  const base::Descriptor lock(::open((dir() + "/claude.lock").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
   const SnapshotStore impatient({.dir = dir(), .patience = std::chrono::milliseconds(20)});
   const auto late = impatient.Write("claude", Snapshot(2), DiffOptions());
   EXPECT_TRUE(absl::IsDeadlineExceeded(late.status())) << late.status();
   EXPECT_THAT(std::string(late.status().message()), HasSubstr("claude.lock"));
 
-  const Descriptor cancel(::eventfd(1, EFD_CLOEXEC));
+  const base::Descriptor cancel(::eventfd(1, EFD_CLOEXEC));
   const SnapshotStore ending({.dir = dir(), .patience = std::chrono::hours(1), .cancel_fd = cancel.get()});
   EXPECT_TRUE(absl::IsCancelled(ending.Write("claude", Snapshot(2), DiffOptions()).status()));
   EXPECT_EQ(Read("latest")["value"], 1);
@@ -235,7 +235,7 @@ TEST_F(StoreTest, ReadOnlyDirectoryLeavesTheFilesAsTheyWere) {
     const auto stored = Write(Snapshot(3));
     return absl::IsPermissionDenied(stored.status()) ? 0 : 1;
   };
-  EXPECT_EQ(::geteuid() == 0 ? RunAs(65534, write) : write(), 0);
+  EXPECT_EQ(::geteuid() == 0 ? kernel::RunAs(65534, write) : write(), 0);
   EXPECT_EQ(Contents(Path("latest")), before);
   EXPECT_EQ(Contents(Path("prev")), prev);
   std::filesystem::permissions(dir(), std::filesystem::perms::owner_all);  // for the end of this test
@@ -284,7 +284,7 @@ TEST_F(StoreTest, RootsSnapshotInAUsersDirectoryIsThatUsers) {
   ASSERT_EQ(::chown(dir().c_str(), 65534, 65534), 0);
   std::filesystem::permissions(tree_.root(), std::filesystem::perms::all);
   ASSERT_TRUE(Write(Snapshot(1)).ok());
-  EXPECT_EQ(RunAs(65534, [&] { return Write(Snapshot(2)).ok() ? 0 : 1; }), 0);
+  EXPECT_EQ(kernel::RunAs(65534, [&] { return Write(Snapshot(2)).ok() ? 0 : 1; }), 0);
   EXPECT_EQ(Read("latest")["diff_fields"], Json::array({"value"}));
 }
 
@@ -305,4 +305,4 @@ TEST(SafeFileNameTest, LongNamesStayApart) {
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

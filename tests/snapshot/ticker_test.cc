@@ -14,7 +14,7 @@
 #include "tests/collectors/observation_builder.h"
 #include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter {
+namespace agent_exporter::snapshot {
 namespace {
 
 using ::testing::ElementsAre;
@@ -38,14 +38,14 @@ class TickerTest : public ::testing::Test {
     ::chmod((tree_.root() + "/" + name).c_str(), 0755);
     return tree_.root() + "/" + name;
   }
-  static std::shared_ptr<Observation> At(double seconds, std::vector<AgentSample> agents) {
-    auto observation = std::make_shared<Observation>(MakeObservation(std::move(agents)));
+  static std::shared_ptr<agents::Observation> At(double seconds, std::vector<agents::AgentSample> agents) {
+    auto observation = std::make_shared<agents::Observation>(collectors::MakeObservation(std::move(agents)));
     observation->monotonic_seconds = seconds;
     observation->wall_seconds += seconds;
     observation->self_pid = 77;
     return observation;
   }
-  static void Round(SnapshotTicker& ticker, std::shared_ptr<const Observation> observation) {
+  static void Round(SnapshotTicker& ticker, std::shared_ptr<const agents::Observation> observation) {
     const uint64_t before = ticker.rounds();
     ticker.Offer(std::move(observation));
     ticker.WaitForRound(before);
@@ -55,7 +55,7 @@ class TickerTest : public ::testing::Test {
     return log_;
   }
 
-  FakeTree tree_;
+  kernel::FakeTree tree_;
   std::mutex mutex_;
   std::vector<std::string> log_;
 };
@@ -63,7 +63,8 @@ class TickerTest : public ::testing::Test {
 TEST_F(TickerTest, SnapshotsOfEveryAgentButItself) {
   SnapshotTicker ticker(Options());
   ticker.Start();
-  Round(ticker, At(0, {MakeAgent("codex", {MakeProcess(5, Role::kRoot)}), MakeAgent("agent_exporter")}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex", {collectors::MakeProcess(5, agents::Role::kRoot)}),
+                       collectors::MakeAgent("agent_exporter")}));
   const auto text = ticker.Latest("codex");
   ASSERT_TRUE(text.ok()) << text.status();
   const auto json = nlohmann::json::parse(*text);
@@ -83,9 +84,9 @@ TEST_F(TickerTest, OnceAnInterval) {
   options.snapshot.interval = std::chrono::seconds(10);
   SnapshotTicker ticker(options);
   ticker.Start();
-  Round(ticker, At(0, {MakeAgent("codex")}));
-  ticker.Offer(At(9, {MakeAgent("codex")}));
-  Round(ticker, At(10, {MakeAgent("codex")}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex")}));
+  ticker.Offer(At(9, {collectors::MakeAgent("codex")}));
+  Round(ticker, At(10, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.rounds(), 2u);
   EXPECT_EQ(ticker.figures().agents.at("codex").timestamp, 1'700'000'110);
 }
@@ -95,7 +96,7 @@ TEST_F(TickerTest, OnlyTheAgentsThatWereNamed) {
   options.snapshot.agents = {{.name = "claude"}};
   SnapshotTicker ticker(options);
   ticker.Start();
-  Round(ticker, At(0, {MakeAgent("codex")}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   EXPECT_TRUE(ticker.Latest("claude").ok());  // also when none runs
   EXPECT_FALSE(ticker.Latest("codex").ok());
 }
@@ -110,27 +111,27 @@ TEST_F(TickerTest, ListenersHearOfChangesOnly) {
       });
   SnapshotTicker ticker(options);
   ticker.Start();
-  ProcessSample node = MakeProcess(5, Role::kRoot);
+  agents::ProcessSample node = collectors::MakeProcess(5, agents::Role::kRoot);
   node.comm = "node";
-  Round(ticker, At(0, {MakeAgent("codex")}));
-  Round(ticker, At(1, {MakeAgent("codex")}));
-  Round(ticker, At(2, {MakeAgent("codex", {node})}));
-  Round(ticker, At(3, {MakeAgent("codex", {node})}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex")}));
+  Round(ticker, At(1, {collectors::MakeAgent("codex")}));
+  Round(ticker, At(2, {collectors::MakeAgent("codex", {node})}));
+  Round(ticker, At(3, {collectors::MakeAgent("codex", {node})}));
   EXPECT_THAT(heard, ElementsAre("codex [\"node_procs\"] 1"));
   EXPECT_EQ(ticker.figures().agents.at("codex").diff_fields, 0u);
 }
 
 TEST_F(TickerTest, MetaGoesIntoTheSnapshot) {
   SnapshotTicker::Options options = Options();
-  options.meta = [](const AgentSample& agent) -> std::optional<AgentMeta> {
+  options.meta = [](const agents::AgentSample& agent) -> std::optional<sessions::AgentMeta> {
     if (agent.slot != "2") return std::nullopt;
-    return AgentMeta{.context_pct = 12.5};
+    return sessions::AgentMeta{.context_pct = 12.5};
   };
   SnapshotTicker ticker(options);
   ticker.Start();
-  AgentSample second = MakeAgent("codex");
+  agents::AgentSample second = collectors::MakeAgent("codex");
   second.slot = "2";
-  for (int i = 0; ticker.rounds() == 0; ++i) ticker.Offer(At(i, {MakeAgent("codex"), second}));
+  for (int i = 0; ticker.rounds() == 0; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex"), second}));
   EXPECT_EQ(nlohmann::json::parse(ticker.Latest("codex").value_or("{}"))["context_percent"], 12.5);
 }
 
@@ -140,12 +141,12 @@ TEST_F(TickerTest, DirectoryThatCannotBeWrittenIsCountedAndSaidOnce) {
   options.snapshot.interval = std::chrono::seconds(1);
   SnapshotTicker ticker(options);
   ticker.Start();
-  for (int i = 0; i < 3; ++i) Round(ticker, At(i, {MakeAgent("codex")}));
+  for (int i = 0; i < 3; ++i) Round(ticker, At(i, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.figures().agents.at("codex").failures, 3u);
   EXPECT_EQ(ticker.figures().agents.at("codex").timestamp, std::nullopt);
   EXPECT_THAT(Log(), ElementsAre(HasSubstr("the snapshot of codex failed")));
   tree_.Remove("snapshots");
-  Round(ticker, At(3, {MakeAgent("codex")}));
+  Round(ticker, At(3, {collectors::MakeAgent("codex")}));
   EXPECT_THAT(Log(), ElementsAre(HasSubstr("failed"), HasSubstr("well again")));
   EXPECT_TRUE(ticker.figures().agents.at("codex").timestamp.has_value());
 }
@@ -160,9 +161,9 @@ TEST_F(TickerTest, OffersGoOnWhileAProbeHangs) {
   options.probes.time_limit = std::chrono::minutes(5);
   SnapshotTicker ticker(options);
   ticker.Start();
-  ticker.Offer(At(0, {MakeAgent("codex")}));
+  ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
-  for (int i = 1; i <= 100; ++i) ticker.Offer(At(i, {MakeAgent("codex")}));
+  for (int i = 1; i <= 100; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.rounds(), 0u);
   // Ends this probe and, once it started, the next.
   std::filesystem::remove(started);
@@ -181,7 +182,7 @@ TEST_F(TickerTest, StopEndsAProbeThatHangs) {
   options.probes.time_limit = std::chrono::hours(1);
   SnapshotTicker ticker(options);
   ticker.Start();
-  ticker.Offer(At(0, {MakeAgent("codex")}));
+  ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
   ticker.Stop();
   EXPECT_FALSE(ticker.Latest("codex").ok());
@@ -194,8 +195,8 @@ TEST_F(TickerTest, FailingProbesAreCountedAndTheSnapshotIsTaken) {
   options.probes.screen = Program("screen", "echo nonsense");
   SnapshotTicker ticker(options);
   ticker.Start();
-  Round(ticker, At(0, {MakeAgent("codex")}));
-  Round(ticker, At(1, {MakeAgent("codex")}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex")}));
+  Round(ticker, At(1, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.figures().probe_failures, 2u);
   EXPECT_EQ(ticker.figures().screen_sessions, std::nullopt);
   EXPECT_TRUE(nlohmann::json::parse(ticker.Latest("codex").value_or("{}"))["screen_count"].is_null());
@@ -208,13 +209,15 @@ TEST_F(TickerTest, SidecarsAreLookedAtBetweenSnapshots) {
   options.snapshot.interval = std::chrono::hours(1);
   SnapshotTicker ticker(options);
   ticker.Start();
-  Round(ticker, At(0, {MakeAgent("codex")}));
+  Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   ASSERT_EQ(ticker.figures().agents.at("codex").sidecars.size(), 1u);
   EXPECT_FALSE(ticker.figures().agents.at("codex").sidecars[0].alive);
-  ticker.Offer(At(6, {MakeAgent("codex"), MakeAgent("proxy", {MakeProcess(::getpid(), Role::kRoot)})}));
+  ticker.Offer(
+      At(6, {collectors::MakeAgent("codex"),
+             collectors::MakeAgent("proxy", {collectors::MakeProcess(::getpid(), agents::Role::kRoot)})}));
   while (!ticker.figures().agents.at("codex").sidecars[0].alive) std::this_thread::yield();
   EXPECT_EQ(ticker.rounds(), 1u);
 }
 
 }  // namespace
-}  // namespace agent_exporter
+}  // namespace agent_exporter::snapshot

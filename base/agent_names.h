@@ -1,0 +1,21 @@
+// Agents as a configuration names them.
+//
+// Thread safety: pure functions.
+
+#ifndef AGENT_EXPORTER_BASE_AGENT_NAMES_H_
+#define AGENT_EXPORTER_BASE_AGENT_NAMES_H_
+
+#include <string_view>
+
+namespace agent_exporter::base {
+
+// Whether `pattern`, a name or the beginning of one with a * behind it, stands for `agent`.
+inline bool AgentNameMatches(std::string_view pattern, std::string_view agent) {
+  if (pattern.empty() || pattern.back() != '*') return pattern == agent;
+  pattern.remove_suffix(1);
+  return agent.substr(0, pattern.size()) == pattern;
+}
+
+}  // namespace agent_exporter::base
+
+#endif  // AGENT_EXPORTER_BASE_AGENT_NAMES_H_

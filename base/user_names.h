@@ -1,0 +1,32 @@
+// User names and ids by the system's user database (getpwnam_r(3)), remembered: a lookup may ask LDAP.
+//
+// Thread safety: safe to call at once; a mutex guards what is remembered.
+
+#ifndef AGENT_EXPORTER_BASE_USER_NAMES_H_
+#define AGENT_EXPORTER_BASE_USER_NAMES_H_
+
+#include <sys/types.h>
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace agent_exporter::base {
+
+// The id of the user called `name`, which may also be a number; empty where there is no such user.
+std::optional<uid_t> UserId(const std::string& name);
+
+class UserNames {
+ public:
+  // The name of user `uid`, or the number where nobody has it (a container's user, say).
+  std::string Name(uid_t uid);
+
+ private:
+  std::mutex mutex_;
+  std::map<uid_t, std::string> names_;
+};
+
+}  // namespace agent_exporter::base
+
+#endif  // AGENT_EXPORTER_BASE_USER_NAMES_H_

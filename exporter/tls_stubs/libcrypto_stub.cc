@@ -1,2 +1,0 @@
-// Stands for libcrypto.so (see LoadTlsStubs in exporter/tls.h): everything comes from libcrypto.so.3, which
-// it needs.

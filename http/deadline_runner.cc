@@ -1,0 +1,97 @@
+#include "http/deadline_runner.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace agent_exporter::http {
+namespace {
+
+// Beyond these a thread ends with its job: a burst of clients leaves none behind.
+constexpr size_t kMostIdle = 4;
+
+}  // namespace
+
+struct DeadlineRunner::Worker {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::function<void()> job;
+  bool busy = false;
+  bool abandoned = false;
+
+  void Loop() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [this] { return abandoned || job; });
+      if (!job) return;
+      std::function<void()> current = std::exchange(job, nullptr);
+      lock.unlock();
+      current();
+      current = nullptr;  // lets go of what the job holds before anybody is told
+      lock.lock();
+      busy = false;
+      changed.notify_all();
+      if (abandoned) return;
+    }
+  }
+
+  void Abandon() {
+    const std::lock_guard lock(mutex);
+    abandoned = true;
+    changed.notify_all();
+  }
+};
+
+DeadlineRunner::~DeadlineRunner() {
+  if (worker_ != nullptr) worker_->Abandon();
+}
+
+std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
+  if (worker_ == nullptr) {
+    worker_ = std::make_shared<Worker>();
+    // Detached on purpose: see the header. The thread shares ownership of its worker.
+    std::thread([worker = worker_] { worker->Loop(); }).detach();
+  }
+  std::unique_lock lock(worker_->mutex);
+  worker_->job = std::move(job);
+  worker_->busy = true;
+  worker_->changed.notify_all();
+  return lock;
+}
+
+bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time_until) {
+  std::unique_lock lock = Begin(std::move(job));
+  while (worker_->busy) {
+    const auto until = has_time_until();
+    if (!until) break;
+    worker_->changed.wait_until(lock, *until, [this] { return !worker_->busy; });
+  }
+  const bool done = !worker_->busy;
+  lock.unlock();
+  if (!done) {
+    worker_->Abandon();
+    worker_.reset();
+  }
+  return done;
+}
+
+void DeadlineRunner::Run(std::function<void()> job) {
+  std::unique_lock lock = Begin(std::move(job));
+  worker_->changed.wait(lock, [this] { return !worker_->busy; });
+}
+
+std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<DeadlineRunner>();
+  auto runner = std::move(idle_.back());
+  idle_.pop_back();
+  return runner;
+}
+
+void RunnerPool::GiveBack(std::unique_ptr<DeadlineRunner> runner) {
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kMostIdle) idle_.push_back(std::move(runner));
+}
+
+}  // namespace agent_exporter::http

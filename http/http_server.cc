@@ -1,0 +1,368 @@
+#include "http/http_server.h"
+
+#include <civetweb.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "http/deadline_runner.h"
+#include "http/listen_address.h"
+#include "http/url_decode.h"
+
+namespace agent_exporter::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// A slow reader is given this many request timeouts for a whole response.
+constexpr int kSendTimeouts = 5;
+constexpr std::size_t kSendPiece = 64 * 1024;
+// Bodies are not wanted; up to here they are read, since closing on unread bytes resets the connection and
+// the answer with it.
+constexpr long long kMaxDiscardedBody = 64 * 1024;
+constexpr auto kStopSweep = 50ms;
+constexpr rlim_t kMaxSweptFd = 65536;
+
+// No control characters: a line for a log, and a header a client cannot split.
+std::string OneLine(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); },
+      ' ');
+  return line;
+}
+
+HttpResponse PlainError(int status, std::string_view text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::string(text).append("\n");
+  return response;
+}
+
+std::string Render(mg_connection* connection, const HttpResponse& response, bool with_body) {
+  std::string text =
+      absl::StrCat("HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
+                   "\r\nContent-Type: ", OneLine(response.content_type),
+                   "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
+  // A 304 has the length of what it stands for, or none (RFC 9110 section 8.6).
+  if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", response.body.size(), "\r\n");
+  bool cache_control = false;
+  for (const auto& [name, value] : response.headers) {
+    cache_control = cache_control || mg_strcasecmp(name.c_str(), "Cache-Control") == 0;
+    absl::StrAppend(&text, OneLine(name), ": ", OneLine(value), "\r\n");
+  }
+  if (!cache_control) text.append("Cache-Control: no-store\r\n");
+  text.append("\r\n");
+  if (with_body) text.append(response.body);
+  return text;
+}
+
+// civetweb gives up on a client that takes nothing for one request timeout; one that takes a little now and
+// then would hold the thread for as long as it likes, hence the deadline.
+void Send(mg_connection* connection, std::string_view text, Clock::duration patience) {
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (!text.empty() && Clock::now() < deadline) {
+    const std::size_t piece = std::min(text.size(), kSendPiece);
+    if (mg_write(connection, text.data(), piece) != static_cast<int>(piece)) return;
+    text.remove_prefix(piece);
+  }
+}
+
+void DiscardBody(mg_connection* connection, const mg_request_info& info) {
+  if (info.content_length <= 0 || info.content_length > kMaxDiscardedBody) return;
+  char room[4096];
+  while (mg_read(connection, room, sizeof(room)) > 0) {
+  }
+}
+
+bool HasLocalPort(int fd, const std::vector<int>& ports) {
+  sockaddr_storage address = {};
+  socklen_t length = sizeof(address);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return false;
+  // The port lies at the same place for both families.
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return false;
+  const int port = ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+// Shuts down every socket of this process that sits on one of our ports: listeners and accepted connections.
+// civetweb looks for its stop flag only between waits of up to two seconds and does not tell its sockets;
+// this ends the waits.
+void ShutDownSockets(const std::vector<int>& ports) {
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const int end = static_cast<int>(std::min(limit.rlim_cur, kMaxSweptFd));
+  for (int fd = 0; fd < end; ++fd) {
+    if (!HasLocalPort(fd, ports)) continue;
+    // On a duplicate, looked at again: the number may by now belong to another file.
+    const int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (held < 0) continue;
+    if (HasLocalPort(held, ports)) shutdown(held, SHUT_RDWR);
+    close(held);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> HttpRequest::QueryValues(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : query) {
+    if (key == name) values.push_back(value);
+  }
+  return values;
+}
+
+struct HttpServer::Impl {
+  HttpOptions options;
+  std::map<std::string, HttpHandler> routes;
+  mg_context* context = nullptr;
+  std::vector<int> ports;
+  RunnerPool runners;
+  std::mutex log_mutex;
+  std::string start_log;  // what civetweb said while it started
+  Clock::time_point last_civetweb_line;
+  std::atomic<bool> started = false;
+
+  void Log(std::string_view line) const {
+    if (options.log) {
+      options.log(line);
+    } else {
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+    }
+  }
+
+  HttpResponse Answer(mg_connection* connection, const mg_request_info& info);
+  absl::Status Listen(const std::vector<ListenAddress>& addresses);
+  void Respond(mg_connection* connection, const HttpResponse& response, bool with_body) const {
+    Send(connection, Render(connection, response, with_body),
+         std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts);
+    mg_disable_connection_keep_alive(connection);
+  }
+
+  // civetweb's callbacks. Its frames are C: nothing may be thrown through them.
+  static int BeginRequest(mg_connection* connection) noexcept;
+  static int HttpError(mg_connection* connection, int status, const char* message) noexcept;
+  static int LogMessage(const mg_connection* connection, const char* message) noexcept;
+  static int GiveTlsContext(void** context, void* self) noexcept;
+};
+
+HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_request_info& info) {
+  HttpRequest request;
+  request.method = info.request_method;
+  // The raw target: civetweb's own form has its dots resolved, so that /x/../metrics would be /metrics.
+  absl::StatusOr<std::string> path = DecodePath(info.local_uri_raw);
+  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> query =
+      DecodeQuery(info.query_string == nullptr ? "" : info.query_string);
+  if (!path.ok() || !query.ok()) return PlainError(400, "malformed percent-encoding");
+  request.path = *std::move(path);
+  request.query = *std::move(query);
+  request.header = [connection](std::string_view name) {
+    const char* value = mg_get_header(connection, std::string(name).c_str());
+    return std::string(value == nullptr ? "" : value);
+  };
+
+  try {
+    if (options.guard) {
+      if (std::optional<HttpResponse> refused = options.guard(request)) return *std::move(refused);
+    }
+  } catch (...) {
+    Log("the guard threw");
+    return PlainError(500, "internal error");
+  }
+  const auto route = routes.find(request.path);
+  if (route == routes.end()) return PlainError(404, "not found");
+  if (request.method != "GET" && request.method != "HEAD") {
+    HttpResponse response = PlainError(405, "method not allowed");
+    response.headers["Allow"] = "GET, HEAD";
+    return response;
+  }
+  try {
+    return route->second(request);
+  } catch (const std::exception& error) {
+    Log(absl::StrCat("the handler of ", route->first, " threw: ", OneLine(error.what())));
+  } catch (...) {
+    Log(absl::StrCat("the handler of ", route->first, " threw"));
+  }
+  return PlainError(500, "internal error");
+}
+
+int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
+  const mg_request_info* info = mg_get_request_info(connection);
+  auto* self = static_cast<Impl*>(info->user_data);
+  try {
+    DiscardBody(connection, *info);
+    // Made by one of few threads; the many of civetweb's only carry bytes.
+    HttpResponse response;
+    std::exception_ptr failure;
+    RunnerPool::Lease(self->runners)->Run([&]() noexcept {
+      try {
+        response = self->Answer(connection, *info);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    });
+    if (failure != nullptr) std::rethrow_exception(failure);
+    self->Respond(connection, response, std::string_view(info->request_method) != "HEAD");
+  } catch (...) {  // out of memory: the connection is closed without an answer
+    mg_disable_connection_keep_alive(connection);
+  }
+  return 1;  // handled
+}
+
+int HttpServer::Impl::HttpError(mg_connection* connection, int status, const char* message) noexcept {
+  const auto* self = static_cast<const Impl*>(mg_get_user_data(mg_get_context(connection)));
+  try {
+    self->Respond(connection, PlainError(status, OneLine(message)), true);
+  } catch (...) {
+    mg_disable_connection_keep_alive(connection);
+  }
+  return 0;  // handled
+}
+
+int HttpServer::Impl::LogMessage(const mg_connection* connection, const char* message) noexcept {
+  auto* self = static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
+  if (self == nullptr) return 1;
+  try {
+    const std::lock_guard<std::mutex> lock(self->log_mutex);
+    if (!self->started) {
+      self->start_log = OneLine(message);
+      return 1;
+    }
+    // One line a second: a failing accept repeats itself as fast as the processor allows.
+    const Clock::time_point now = Clock::now();
+    if (now - self->last_civetweb_line < 1s) return 1;
+    self->last_civetweb_line = now;
+    self->Log(absl::StrCat("http: ", OneLine(message)));
+  } catch (...) {  // a lost log line
+  }
+  return 1;  // civetweb is not to write it itself
+}
+
+// Asked for a context when the server starts, and whether it may be freed when it ends: it stays ours.
+int HttpServer::Impl::GiveTlsContext(void** context, void* self) noexcept {
+  *context = static_cast<const Impl*>(self)->options.tls->get();
+  return 1;
+}
+
+absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresses) {
+  const std::string listening_ports =
+      absl::StrJoin(addresses, ",", [this](std::string* out, const ListenAddress& address) {
+        absl::StrAppend(out, CivetwebPort(address), options.tls == nullptr ? "" : "s");
+      });
+  const std::string threads = absl::StrCat(options.max_threads);
+  const std::string timeout = absl::StrCat(options.request_timeout_ms);
+  const std::string header_bytes = absl::StrCat(options.max_header_bytes);
+  // No document_root, ever: civetweb then has no file to serve. The host name in an absolute target is not
+  // ours to check.
+  const char* settings[] = {"listening_ports",
+                            listening_ports.c_str(),
+                            "num_threads",
+                            threads.c_str(),
+                            "request_timeout_ms",
+                            timeout.c_str(),
+                            "max_request_size",
+                            header_bytes.c_str(),
+                            "enable_keep_alive",
+                            "no",
+                            "decode_url",
+                            "no",
+                            "enable_auth_domain_check",
+                            "no",
+                            "tcp_nodelay",
+                            "1",
+                            nullptr};
+  mg_callbacks callbacks = {};
+  callbacks.begin_request = &BeginRequest;
+  callbacks.http_error = &HttpError;
+  callbacks.log_message = &LogMessage;
+  if (options.tls != nullptr) callbacks.external_ssl_ctx = &GiveTlsContext;
+  context = mg_start(&callbacks, this, settings);
+  if (context != nullptr) return absl::OkStatus();
+  if (absl::Status reason = TryListen(addresses); !reason.ok()) return reason;
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot listen on ", absl::StrJoin(options.listen, ", "), ": ", start_log));
+}
+
+HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = std::move(options);
+}
+
+HttpServer::~HttpServer() { Stop(); }
+
+void HttpServer::AddRoute(std::string path, HttpHandler handler) {
+  impl_->routes[std::move(path)] = std::move(handler);
+}
+
+absl::Status HttpServer::Start() {
+  if (impl_->context != nullptr) return absl::FailedPreconditionError("the HTTP server is already running");
+  if (impl_->options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
+  // Once for the process and never undone: a second server may still be running.
+  static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
+  static_cast<void>(features);
+  if (impl_->options.tls != nullptr) {
+    if (absl::Status status = LoadTlsStubs(); !status.ok()) return status;
+    static const bool has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
+    if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3; it serves no TLS here");
+  }
+  std::vector<ListenAddress> addresses;
+  for (const std::string& text : impl_->options.listen) {
+    absl::StatusOr<ListenAddress> address = ParseListenAddress(text, mg_check_feature(MG_FEATURES_IPV6) != 0);
+    if (!address.ok()) return address.status();
+    addresses.push_back(*std::move(address));
+  }
+  if (absl::Status status = impl_->Listen(addresses); !status.ok()) return status;
+  impl_->started = true;
+
+  std::vector<mg_server_port> taken(addresses.size());
+  const int count = mg_get_server_ports(impl_->context, static_cast<int>(taken.size()), taken.data());
+  for (int i = 0; i < count; ++i) impl_->ports.push_back(taken[static_cast<std::size_t>(i)].port);
+  return absl::OkStatus();
+}
+
+void HttpServer::Stop() {
+  if (impl_->context == nullptr) return;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopped = false;
+  // Again and again: connections that were queued come to a worker, and wait, only later.
+  std::thread sweeper([&] {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!stopped) {
+      lock.unlock();
+      ShutDownSockets(impl_->ports);
+      lock.lock();
+      changed.wait_for(lock, kStopSweep, [&] { return stopped; });
+    }
+  });
+  mg_stop(impl_->context);
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    stopped = true;
+  }
+  changed.notify_one();
+  sweeper.join();
+  impl_->context = nullptr;
+  impl_->started = false;
+  impl_->ports.clear();
+}
+
+std::vector<int> HttpServer::ports() const { return impl_->ports; }
+
+}  // namespace agent_exporter::http

@@ -1,0 +1,67 @@
+#include "ledger/ledger_config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "agents/rules_yaml.h"
+#include "base/yaml.h"
+
+namespace agent_exporter::ledger {
+namespace {
+
+constexpr std::chrono::seconds kLeastInterval{1};
+
+absl::Status Bad(const YAML::Node& node, std::string_view file, std::string_view what) {
+  return base::YamlError(node, file, fmt::format("ledger: {}", what));
+}
+
+absl::Status ReadDays(const YAML::Node& node, std::string_view file, std::string_view key, int* value) {
+  if (!node) return absl::OkStatus();
+  if (!YAML::convert<int>::decode(node, *value) || *value < 1 || *value > 3650) {
+    return Bad(node, file, fmt::format("{} must be a whole number of days from 1 to 3650", key));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, LedgerConfig* config) {
+  if (!section || section.IsNull()) return absl::OkStatus();
+  if (!section.IsMap()) return Bad(section, file, "write a map; its keys are such as retention_days:");
+  absl::Status status = base::CheckYamlKeys(section, file,
+                                            {"enabled", "sample_interval", "idle_sample_interval",
+                                             "retention_days", "rate_limit_retention_days", "path"});
+  if (!status.ok()) return status;
+  if (const YAML::Node node = section["enabled"]) {
+    if (!YAML::convert<bool>::decode(node, config->enabled)) {
+      return Bad(node, file, "enabled must be true or false");
+    }
+  }
+  for (const absl::Status& read : {
+           base::ReadYamlDuration(section["sample_interval"], file, "ledger: sample_interval", kLeastInterval,
+                                  &config->sample_interval),
+           base::ReadYamlDuration(section["idle_sample_interval"], file, "ledger: idle_sample_interval",
+                                  kLeastInterval, &config->idle_sample_interval),
+           ReadDays(section["retention_days"], file, "retention_days", &config->retention_days),
+           ReadDays(section["rate_limit_retention_days"], file, "rate_limit_retention_days",
+                    &config->rate_limit_retention_days),
+       }) {
+    if (!read.ok()) return read;
+  }
+  if (config->idle_sample_interval < config->sample_interval) {
+    if (section["idle_sample_interval"]) {
+      return Bad(section["idle_sample_interval"], file,
+                 "idle_sample_interval is shorter than sample_interval; make it at least as long");
+    }
+    config->idle_sample_interval = config->sample_interval;
+  }
+  if (const YAML::Node node = section["path"]) {
+    if (!node.IsScalar() || !node.Scalar().starts_with('/')) {
+      return Bad(node, file, "path must be an absolute path of a file");
+    }
+    config->path = node.Scalar();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace agent_exporter::ledger

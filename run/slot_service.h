@@ -1,0 +1,53 @@
+// Slots that `agent_exporter run` hands over to this serve: checks that they are the peer's own children and
+// has the sampler watch them.
+//
+// Ownership: borrows the sampler and the recorder, which must outlive this. Thread safety: one thread starts
+// and destroys it.
+
+#ifndef AGENT_EXPORTER_RUN_SLOT_SERVICE_H_
+#define AGENT_EXPORTER_RUN_SLOT_SERVICE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "run/flight_recorder.h"
+#include "run/slot_server.h"
+#include "serve/sampler.h"
+
+namespace agent_exporter::run {
+
+struct SlotServiceOptions {
+  std::string procfs;
+  std::string socket;  // a path, "auto" or "none"
+};
+
+class SlotService {
+ public:
+  // Listens at options.socket. Null: it is switched off, or is "auto" and cannot be had, for which a log line
+  // says why. An error: a path that was asked for cannot be had.
+  static absl::StatusOr<std::unique_ptr<SlotService>> Start(const SlotServiceOptions& options,
+                                                            serve::Sampler& sampler,
+                                                            const FlightRecorder& recorder);
+
+ private:
+  SlotService(const SlotServiceOptions& options, serve::Sampler& sampler, const FlightRecorder& recorder,
+              std::string path);
+
+  absl::Status Watch(const SlotPeer& peer, const SlotRequest& request);
+  SlotReport End(const SlotRequest& request, const SlotEnd& end);
+
+  const std::string procfs_;
+  serve::Sampler& sampler_;
+  const FlightRecorder& recorder_;
+  SlotServer server_;  // last: its thread ends first
+};
+
+// Where a serve listens and a run looks, best first: `socket`, or for "auto" the runtime directory that
+// systemd gave, that of the user, /run/agent_exporter. Empty for "none".
+std::vector<std::string> SlotSocketPaths(const std::string& socket, bool serving);
+
+}  // namespace agent_exporter::run
+
+#endif  // AGENT_EXPORTER_RUN_SLOT_SERVICE_H_

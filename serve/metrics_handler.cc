@@ -1,0 +1,78 @@
+#include "serve/metrics_handler.h"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/build_info.h"
+#include "collectors/family.h"
+#include "http/gzip_response.h"
+
+namespace agent_exporter::serve {
+namespace {
+
+// Counts requests under way; one too many is turned away, since each holds a thread.
+class InFlight {
+ public:
+  explicit InFlight(std::atomic<int>& count) : count_(count), mine_(++count) {}
+  ~InFlight() { --count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  int number() const { return mine_; }
+
+ private:
+  std::atomic<int>& count_;
+  int mine_;
+};
+
+}  // namespace
+
+http::HttpResponse MetricsHandler::Handle(const http::HttpRequest& request) {
+  const InFlight in_flight(in_flight_);
+  if (options_.max_requests > 0 && in_flight.number() > options_.max_requests) {
+    return {.status = 503,
+            .body = absl::StrCat("more than ", options_.max_requests,
+                                 " scrapes at once; scrape less often or raise --web.max-requests\n")};
+  }
+  auto families = scraper_.Run(request.QueryValues("collect[]"), request.QueryValues("exclude[]"));
+  if (!families.ok()) return {.status = 400, .body = absl::StrCat(families.status().message(), "\n")};
+
+  const formats::Format format = formats::NegotiateFormat(request.header("Accept"));
+  ++scrapes_[static_cast<size_t>(format)];
+  if (options_.exporter_metrics) AddExporterMetrics(&*families);
+
+  http::HttpResponse response{.content_type = std::string(formats::ContentType(format))};
+  std::vector<std::string> dropped;
+  formats::Serialize(format, *families, &response.body, &dropped);
+  if (!dropped.empty()) {
+    spdlog::warn("metric families left out, their names or samples are not legal: {}",
+                 absl::StrJoin(dropped, ", "));
+  }
+  response.headers["Vary"] = "Accept";
+  http::GzipIfAccepted(request, &response);
+  return response;
+}
+
+void MetricsHandler::AddExporterMetrics(collectors::Families* families) const {
+  const base::BuildInfo build = base::GetBuildInfo();
+  collectors::Family info = collectors::Family::Gauge("agent_exporter_build_info",
+                                                      "Version, revision and compiler of the exporter.");
+  info.Add({{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1.0);
+  collectors::Family reload =
+      collectors::Family::Gauge("agent_exporter_config_last_reload_successful",
+                                "1 if the configuration was read the last time it was asked for.");
+  reload.Add({}, reload_successful_ ? 1.0 : 0.0);
+  collectors::Family scrapes =
+      collectors::Family::Counter("agent_exporter_scrapes_total", "Scrapes answered, this one included.");
+  scrapes.Add({{"format", "text"}}, scrapes_[static_cast<size_t>(formats::Format::kText)].load());
+  scrapes.Add({{"format", "openmetrics"}},
+              scrapes_[static_cast<size_t>(formats::Format::kOpenMetrics)].load());
+  for (prometheus::MetricFamily& family : collectors::Collected(info, reload, scrapes))
+    families->push_back(std::move(family));
+}
+
+}  // namespace agent_exporter::serve

@@ -1,0 +1,194 @@
+#include "sessions/claude_transcript.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "base/label_value.h"
+#include "sessions/bounded_json.h"
+
+namespace agent_exporter::sessions {
+namespace {
+
+using nlohmann::json;
+
+// Nobody's context is larger; a figure beyond is no figure.
+constexpr uint64_t kMaxTokens = 1'000'000'000;
+// Bytes looked at for recent actions alone, once everything else is known.
+constexpr uint64_t kActionBytes = 256 << 10;
+
+const json* Member(const json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+// The text of a member, or "" where it is none.
+std::string_view Text(const json& object, const char* key) {
+  const json* member = Member(object, key);
+  return member != nullptr && member->is_string() ? std::string_view(member->get_ref<const std::string&>())
+                                                  : std::string_view();
+}
+
+bool IsTrue(const json& object, const char* key) {
+  const json* member = Member(object, key);
+  return member != nullptr && member->is_boolean() && member->get<bool>();
+}
+
+// Missing is 0: not every version writes all three.
+std::optional<uint64_t> Tokens(const json& usage, const char* key, bool required) {
+  const json* member = Member(usage, key);
+  if (member == nullptr || member->is_null()) return required ? std::nullopt : std::optional<uint64_t>(0);
+  if (!member->is_number_unsigned() || member->get<uint64_t>() > kMaxTokens) return std::nullopt;
+  return member->get<uint64_t>();
+}
+
+std::optional<uint64_t> ContextTokens(const json& message) {
+  const json* usage = Member(message, "usage");
+  if (usage == nullptr) return std::nullopt;
+  const auto input = Tokens(*usage, "input_tokens", true);
+  const auto read = Tokens(*usage, "cache_read_input_tokens", false);
+  const auto creation = Tokens(*usage, "cache_creation_input_tokens", false);
+  if (!input || !read || !creation) return std::nullopt;
+  return *input + *read + *creation;
+}
+
+// "2026-01-23T17:13:37.849Z" or with an offset; anything else is no time stamp.
+bool IsTimestamp(std::string_view text) {
+  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
+  if (text.size() <= kForm.size() || text.size() > 40) return false;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    if (kForm[i] == 'd' ? !absl::ascii_isdigit(static_cast<unsigned char>(text[i])) : text[i] != kForm[i])
+      return false;
+  }
+  const size_t zone = text.find_first_not_of(".0123456789", kForm.size());
+  if (zone == std::string_view::npos) return false;
+  return text.substr(zone) == "Z" ||
+         (text.size() == zone + 6 && (text[zone] == '+' || text[zone] == '-') && text[zone + 3] == ':');
+}
+
+// One look at a transcript, newest line first.
+class Reader {
+ public:
+  explicit Reader(ClaudeSession* session) : session_(session) {}
+
+  // False when there is nothing more to learn.
+  bool Visit(const TailLine& line) {
+    bytes_ += line.text ? line.text->size() : 0;
+    const json parsed = line.text ? ParseBoundedJson(*line.text) : json(json::value_t::discarded);
+    if (!parsed.is_object()) {
+      // Half a line at the very end is one that is being written.
+      if (!line.complete && line.text) return true;
+      return false;
+    }
+    Take(parsed);
+    return !(tools_settled_ && context_settled_ &&
+             (session_->recent_actions.size() >= kMaxActions || bytes_ > kActionBytes));
+  }
+
+  void Finish(bool reached_start) {
+    // What was asked for is known only if the whole of the newest answer was seen.
+    if (tools_settled_ || (reached_start && answered_)) session_->subagents = subagents_;
+  }
+
+ private:
+  void Take(const json& line) {
+    if (const std::string_view time = Text(line, "timestamp");
+        !session_->last_activity && IsTimestamp(time)) {
+      session_->last_activity = std::string(time);
+    }
+    if (IsTrue(line, "isSidechain")) return;
+    const std::string_view type = Text(line, "type");
+    if (type == "system" && Text(line, "subtype") == "compact_boundary") {
+      context_settled_ = tools_settled_ = true;  // what stands before is no longer in the context
+    }
+    const json* message = Member(line, "message");
+    if (message == nullptr || !message->is_object()) return;
+    if (type == "user") TakeUser(line, *message);
+    if (type == "assistant") TakeAnswer(*message);
+  }
+
+  void TakeUser(const json& line, const json& message) {
+    const json* content = Member(message, "content");
+    if (content == nullptr) return;
+    bool results = false;
+    if (content->is_array()) {
+      for (const json& block : *content) {
+        if (Text(block, "type") != "tool_result") continue;
+        results = true;
+        results_.emplace(Text(block, "tool_use_id"));
+      }
+    }
+    // A new prompt: whatever was asked for before is over, by its result or by an interruption.
+    if (!results && !IsTrue(line, "isMeta")) tools_settled_ = true;
+  }
+
+  void TakeAnswer(const json& message) {
+    const std::string_view model = Text(message, "model");
+    // Error notes of the program itself look like answers.
+    if (model.empty() || model == "<synthetic>") return;
+    const std::string id(Text(message, "id"));
+    // An answer may take several lines, one for each block; tools under way are the newest answer's only.
+    if (answered_ && (id.empty() || id != answer_)) tools_settled_ = true;
+    if (!answered_) {
+      answered_ = true;
+      answer_ = id;
+      session_->model = base::LabelValue(model);
+    }
+    if (!context_settled_) session_->context_tokens = ContextTokens(message);
+    context_settled_ = true;
+    const json* content = Member(message, "content");
+    if (content == nullptr || !content->is_array()) return;
+    for (auto block = content->rbegin(); block != content->rend(); ++block) TakeBlock(*block);
+  }
+
+  void TakeBlock(const json& block) {
+    const std::string_view name = Text(block, "name");
+    const std::string_view id = Text(block, "id");
+    if (Text(block, "type") != "tool_use" || name.empty()) return;
+    if (session_->recent_actions.size() < kMaxActions)
+      session_->recent_actions.push_back(base::LabelValue(name));
+    if (tools_settled_ || id.empty() || results_.count(std::string(id)) != 0) return;
+    if (!session_->current_tool) session_->current_tool = base::LabelValue(name);
+    if (name == "Task" || name == "Agent") ++subagents_;
+  }
+
+  ClaudeSession* session_;
+  uint64_t bytes_ = 0;
+  std::set<std::string> results_;  // ids of tools whose result was seen
+  std::string answer_;             // id of the newest answer
+  bool answered_ = false;
+  bool context_settled_ = false;
+  bool tools_settled_ = false;
+  uint64_t subagents_ = 0;
+};
+
+std::string Dashed(std::string_view cwd, bool (*kept)(char)) {
+  std::string folder(cwd);
+  std::replace_if(folder.begin(), folder.end(), [kept](char c) { return !kept(c); }, '-');
+  return folder;
+}
+
+}  // namespace
+
+absl::StatusOr<ClaudeSession> ReadClaudeTranscript(int fd, uint64_t size, const TailLimits& limits) {
+  ClaudeSession session;
+  Reader reader(&session);
+  const absl::StatusOr<TailResult> result =
+      VisitLinesFromEnd(fd, size, limits, [&reader](const TailLine& line) { return reader.Visit(line); });
+  if (!result.ok()) return result.status();
+  reader.Finish(result->reached_start);
+  return session;
+}
+
+std::vector<std::string> ClaudeProjectFolders(std::string_view cwd) {
+  std::vector<std::string> folders = {
+      Dashed(cwd, [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); })};
+  std::string older = Dashed(cwd, [](char c) { return c != '/' && c != '.'; });
+  if (older != folders.front()) folders.push_back(std::move(older));
+  return folders;
+}
+
+}  // namespace agent_exporter::sessions

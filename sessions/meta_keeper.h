@@ -1,0 +1,64 @@
+// Keeps the agent_meta of all agents at hand: a thread of its own reads after every tick, so that neither a
+// tick nor a scrape ever waits for a file or a command.
+//
+// Thread safety: all public methods may be called from any thread.
+
+#ifndef AGENT_EXPORTER_SESSIONS_META_KEEPER_H_
+#define AGENT_EXPORTER_SESSIONS_META_KEEPER_H_
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "agents/observation.h"
+#include "sessions/agent_meta.h"
+#include "sessions/meta_reader.h"
+
+namespace agent_exporter::sessions {
+
+class MetaKeeper {
+ public:
+  explicit MetaKeeper(std::unique_ptr<MetaReader> reader);
+  ~MetaKeeper();  // stops; ends a command that runs
+  MetaKeeper(const MetaKeeper&) = delete;
+  MetaKeeper& operator=(const MetaKeeper&) = delete;
+
+  // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
+  void Offer(std::shared_ptr<const agents::Observation> observation);
+
+  // What was last read of this agent (its name, kind and slot).
+  std::optional<AgentMeta> Latest(const agents::AgentSample& agent) const;
+
+  struct Entry {
+    std::string name, kind, slot;
+    AgentMeta meta;
+  };
+  std::vector<Entry> All() const;
+
+  const MetaReader& reader() const { return *reader_; }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string>;
+
+  void Loop();
+  void ReadAll(const agents::Observation& observation);
+
+  std::unique_ptr<MetaReader> reader_;  // Read by the thread only
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<const agents::Observation> waiting_;
+  bool stopping_ = false;
+  std::map<Key, AgentMeta> metas_;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace agent_exporter::sessions
+
+#endif  // AGENT_EXPORTER_SESSIONS_META_KEEPER_H_

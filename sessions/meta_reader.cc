@@ -1,0 +1,99 @@
+#include "sessions/meta_reader.h"
+
+#include <sys/eventfd.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/label_value.h"
+
+namespace agent_exporter::sessions {
+namespace {
+
+// Agents that are remembered; those of a host are capped at 10,000 names.
+constexpr size_t kMaxRemembered = 20'000;
+
+const char* ResultName(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return "ok";
+    case absl::StatusCode::kNotFound:
+      return "absent";
+    case absl::StatusCode::kPermissionDenied:
+      return "refused";
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kResourceExhausted:
+      return "invalid";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "timeout";
+    default:
+      return "failed";
+  }
+}
+
+}  // namespace
+
+MetaReader::MetaReader(std::vector<MetaOptions> options, std::string procfs, Log log, HomeOf home_of)
+    : options_(std::move(options)),
+      log_(std::move(log)),
+      automatic_{.agent = "*", .source = MetaOptions::Source::kClaudeCode},
+      proc_(std::move(procfs)),
+      claude_(proc_, std::move(home_of)),
+      cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+absl::StatusOr<AgentMeta> MetaReader::ReadNow(const MetaOptions& options, const agents::AgentSample& agent) {
+  switch (options.source) {
+    case MetaOptions::Source::kClaudeCode:
+      return claude_.Read(agent, options);
+    case MetaOptions::Source::kFile:
+      return ReadMetaFile(options, agent);
+    case MetaOptions::Source::kCommand:
+      return RunMetaCommand(options, agent, cancel_.get());
+    case MetaOptions::Source::kNone:
+      break;
+  }
+  return absl::NotFoundError("no source");
+}
+
+std::optional<AgentMeta> MetaReader::Read(const agents::AgentSample& agent) {
+  const MetaOptions* options = FindMetaOptions(options_, agent.name);
+  if (options == nullptr && claude_.IsClaude(agent)) options = &automatic_;
+  if (options == nullptr || options->source == MetaOptions::Source::kNone) return std::nullopt;
+  if (remembered_.size() > kMaxRemembered) remembered_.clear();
+  const auto [entry, is_new] = remembered_.try_emplace({agent.name, agent.kind, agent.slot});
+  Remembered& remembered = entry->second;
+  // An agent without processes has nothing to tell; a command would be asked about nobody.
+  if (agent.processes.empty()) {
+    remembered = {};
+    return std::nullopt;
+  }
+  const SteadyClock::time_point now = SteadyClock::now();
+  if (!is_new && remembered.time != SteadyClock::time_point() && now - remembered.time < options->interval)
+    return remembered.meta;
+  absl::StatusOr<AgentMeta> meta = ReadNow(*options, agent);
+  remembered.time = SteadyClock::now();
+  Note(*options, agent, meta.status(), &remembered);
+  remembered.meta = meta.ok() ? std::optional<AgentMeta>(*std::move(meta)) : std::nullopt;
+  return remembered.meta;
+}
+
+void MetaReader::Note(const MetaOptions& options, const agents::AgentSample& agent,
+                      const absl::Status& status, Remembered* remembered) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++counts_[{std::string(SourceName(options.source)), ResultName(status)}];
+  }
+  // A session that has not begun is no failure, and a command that Cancel ended neither.
+  const bool fails = !status.ok() && !absl::IsNotFound(status) && !absl::IsCancelled(status);
+  if (fails && !remembered->failing && log_) {
+    log_(absl::StrCat("agent_meta of ", base::Quoted(agent.name), " cannot be read: ", status.message()));
+  }
+  remembered->failing = fails;
+}
+
+std::map<std::pair<std::string, std::string>, uint64_t> MetaReader::Counts() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return counts_;
+}
+
+void MetaReader::Cancel() { ::eventfd_write(cancel_.get(), 1); }
+
+}  // namespace agent_exporter::sessions

@@ -1,0 +1,42 @@
+// The snapshots' metrics, from what the ticker last found: no scrape ever runs a program or reads a file for
+// them.
+//
+// Ownership: shares the ticker. Thread safety: Collect may be called from any number of threads.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_COLLECTABLE_H_
+#define AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_COLLECTABLE_H_
+
+#include <memory>
+#include <utility>
+
+#include "collectors/collector.h"
+#include "prometheus/collectable.h"
+#include "snapshot/hooks.h"
+#include "snapshot/ticker.h"
+
+namespace agent_exporter::snapshot {
+
+collectors::Families SnapshotFamilies(const SnapshotFigures& figures);
+
+class SnapshotCollectable : public prometheus::Collectable {
+ public:
+  explicit SnapshotCollectable(std::shared_ptr<const SnapshotTicker> ticker) : ticker_(std::move(ticker)) {}
+  collectors::Families Collect() const override { return SnapshotFamilies(ticker_->figures()); }
+
+ private:
+  std::shared_ptr<const SnapshotTicker> ticker_;
+};
+
+// agent_exporter_hooks_total.
+class HooksCollectable : public prometheus::Collectable {
+ public:
+  explicit HooksCollectable(std::shared_ptr<const HookPool> hooks) : hooks_(std::move(hooks)) {}
+  collectors::Families Collect() const override;
+
+ private:
+  std::shared_ptr<const HookPool> hooks_;
+};
+
+}  // namespace agent_exporter::snapshot
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_COLLECTABLE_H_

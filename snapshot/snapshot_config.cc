@@ -1,0 +1,173 @@
+#include "snapshot/snapshot_config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agents/rules_yaml.h"
+#include "base/yaml.h"
+#include "snapshot/snapshot_hooks_config.h"
+
+namespace agent_exporter::snapshot {
+namespace {
+
+absl::Status ReadWord(const YAML::Node& node, std::string_view file, std::string_view key,
+                      std::string* word) {
+  if (!node.IsDefined()) return absl::OkStatus();
+  if (!node.IsScalar() || node.Scalar().empty())
+    return base::YamlError(node, file, fmt::format("{} must be one word; quote it if it holds blanks", key));
+  *word = node.Scalar();
+  return absl::OkStatus();
+}
+
+absl::Status ReadWords(const YAML::Node& node, std::string_view file, std::string_view key,
+                       std::vector<std::string>* words) {
+  if (!node.IsDefined()) return absl::OkStatus();
+  if (!node.IsSequence())
+    return base::YamlError(node, file, fmt::format("{} must be a list, such as [a, b]", key));
+  words->clear();
+  for (const YAML::Node& item : node) {
+    std::string word;
+    if (absl::Status status = ReadWord(item, file, fmt::format("an entry of {}", key), &word); !status.ok())
+      return status;
+    words->push_back(std::move(word));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_view file) {
+  if (!node.IsMap())
+    return base::YamlError(node, file,
+                           "a sidecar must be a map, such as {name: proxy, pidfile: /run/proxy.pid}");
+  absl::Status status =
+      base::CheckYamlKeys(node, file, {"name", "pid", "pidfile", "agent", "comm", "thread"});
+  if (!status.ok()) return status;
+  SidecarOptions sidecar;
+  std::string pid;
+  const std::pair<const char*, std::string*> words[] = {
+      {"name", &sidecar.name},   {"pid", &pid},           {"pidfile", &sidecar.pidfile},
+      {"agent", &sidecar.agent}, {"comm", &sidecar.comm}, {"thread", &sidecar.thread}};
+  for (const auto& [key, word] : words) {
+    if (status = ReadWord(node[key], file, key, word); !status.ok()) return status;
+  }
+  if (sidecar.name.empty()) return base::YamlError(node, file, "a sidecar has no name; add name:");
+  if (!pid.empty()) {
+    pid_t number = 0;
+    const auto parsed = std::from_chars(pid.data(), pid.data() + pid.size(), number);
+    if (parsed.ec != std::errc() || parsed.ptr != pid.data() + pid.size() || number <= 0)
+      return base::YamlError(node["pid"], file, "pid must be a whole number above 0");
+    sidecar.pid = number;
+  }
+  const int processes = (sidecar.pid ? 1 : 0) + (sidecar.pidfile.empty() ? 0 : 1) +
+                        (sidecar.agent.empty() ? 0 : 1) + (sidecar.comm.empty() ? 0 : 1);
+  if (processes > 1 || (processes == 0 && sidecar.thread.empty())) {
+    return base::YamlError(
+        node, file,
+        fmt::format("sidecar {}: say which process by exactly one of pid, pidfile, agent and comm, or "
+                    "by thread alone for a thread of the agent itself",
+                    sidecar.name));
+  }
+  return sidecar;
+}
+
+absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view file) {
+  SnapshotAgent agent;
+  if (!node.IsMap()) {
+    absl::Status status = ReadWord(node, file, "an entry of agents", &agent.name);
+    if (!status.ok()) return status;
+    return agent;
+  }
+  absl::Status status = base::CheckYamlKeys(node, file, {"name", "session", "sidecars"});
+  if (status.ok()) status = ReadWord(node["name"], file, "name", &agent.name);
+  if (status.ok()) status = ReadWord(node["session"], file, "session", &agent.session);
+  if (!status.ok()) return status;
+  if (agent.name.empty()) return base::YamlError(node, file, "an agent has no name; add name:");
+  const YAML::Node sidecars = node["sidecars"];
+  if (!sidecars.IsDefined()) return agent;
+  if (!sidecars.IsSequence())
+    return base::YamlError(sidecars, file, "sidecars must be a list, each below a dash");
+  std::set<std::string> names;
+  for (const YAML::Node& item : sidecars) {
+    auto sidecar = ReadSidecar(item, file);
+    if (!sidecar.ok()) return sidecar.status();
+    if (!names.insert(sidecar->name).second)
+      return base::YamlError(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name));
+    agent.sidecars.push_back(*std::move(sidecar));
+  }
+  return agent;
+}
+
+absl::Status ReadAgents(const YAML::Node& node, std::string_view file, std::vector<SnapshotAgent>* agents) {
+  if (!node.IsDefined()) return absl::OkStatus();
+  if (!node.IsSequence())
+    return base::YamlError(node, file, "snapshot's agents must be a list of names, such as [codex]");
+  std::set<std::string> names;
+  for (const YAML::Node& item : node) {
+    auto agent = ReadAgent(item, file);
+    if (!agent.ok()) return agent.status();
+    if (!names.insert(agent->name).second)
+      return base::YamlError(item, file, fmt::format("agent {} is here twice; remove one", agent->name));
+    agents->push_back(*std::move(agent));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadMinimumChange(const YAML::Node& node, std::string_view file,
+                               std::map<std::string, MinimumChange>* minimum) {
+  if (!node.IsDefined()) return absl::OkStatus();
+  if (!node.IsMap())
+    return base::YamlError(node, file, "min_change must be a map, such as {load1: 0.5, mem_used_bytes: 5%}");
+  for (const auto& entry : node) {
+    const std::string text = entry.second.IsScalar() ? entry.second.Scalar() : "";
+    MinimumChange change{.percent = text.ends_with('%')};
+    const char* const end = text.data() + text.size() - (change.percent ? 1 : 0);
+    const auto parsed = std::from_chars(text.data(), end, change.amount);
+    if (parsed.ec != std::errc() || parsed.ptr != end || !(change.amount >= 0) || std::isinf(change.amount)) {
+      return base::YamlError(
+          entry.second, file,
+          fmt::format("min_change of {} must be a number or a percentage, such as 0.5 or 5%",
+                      entry.first.IsScalar() ? entry.first.Scalar() : "a field"));
+    }
+    (*minimum)[entry.first.as<std::string>()] = change;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::string_view file) {
+  SnapshotConfig config;
+  if (!node.IsDefined() || node.IsNull()) return config;  // `snapshot:` alone: all by default
+  if (!node.IsMap()) return base::YamlError(node, file, "snapshot must be a map, such as {interval: 60s}");
+  SnapshotOptions& options = config.options;
+  absl::Status status = base::CheckYamlKeys(
+      node, file, {"dir", "interval", "agents", "names", "ignore", "min_change", "hooks"});
+  if (status.ok()) status = ReadWord(node["dir"], file, "dir", &options.dir);
+  if (status.ok()) {
+    status = base::ReadYamlDuration(node["interval"], file, "interval", std::chrono::seconds(1),
+                                    &options.interval);
+  }
+  if (status.ok()) status = ReadAgents(node["agents"], file, &options.agents);
+  if (status.ok()) status = ReadWords(node["names"], file, "names", &options.names);
+  if (status.ok()) status = ReadWords(node["ignore"], file, "ignore", &options.diff.ignore);
+  if (status.ok()) status = ReadMinimumChange(node["min_change"], file, &options.diff.minimum);
+  if (!status.ok()) return status;
+  auto hooks = HooksFromYaml(node["hooks"], file);
+  if (!hooks.ok()) return hooks.status();
+  config.hooks = *std::move(hooks);
+  return config;
+}
+
+std::string SnapshotDir(const std::string& flag, const std::string& configured) {
+  if (!flag.empty()) return ExpandHome(flag);
+  return configured.empty() ? DefaultSnapshotDir() : ExpandHome(configured);
+}
+
+}  // namespace agent_exporter::snapshot

@@ -1,0 +1,111 @@
+#include "snapshot/snapshot_hooks_config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "agents/rules_yaml.h"
+#include "agents/script_name.h"
+#include "base/label_value.h"
+#include "base/yaml.h"
+
+namespace agent_exporter::snapshot {
+namespace {
+
+// The host of a URL, without user, port and path: those may be secret.
+std::string HostOf(std::string_view url) {
+  const size_t start = url.find("://") + 3;
+  std::string_view host = url.substr(start, url.find_first_of("/?#", start) - start);
+  if (const size_t user = host.rfind('@'); user != std::string_view::npos) host.remove_prefix(user + 1);
+  if (const size_t port = host.rfind(':');
+      port != std::string_view::npos && host.find(']', port) == std::string_view::npos)
+    host = host.substr(0, port);
+  return std::string(host);
+}
+
+absl::Status ReadTarget(const YAML::Node& node, std::string_view file, HookOptions* hook) {
+  if (node["command"].IsDefined() == node["url"].IsDefined()) {
+    return base::YamlError(node, file, "a hook must have either command: or url:");
+  }
+  if (const YAML::Node command = node["command"]; command.IsDefined()) {
+    auto argv = base::YamlCommand(command, file, "command");
+    if (!argv.ok()) return argv.status();
+    hook->command = *std::move(argv);
+    hook->name = std::string(agents::Basename(hook->command.front()));
+    hook->time_limit = kHookCommandLimit;
+    return absl::OkStatus();
+  }
+  auto url = base::YamlText(node["url"], file, "url");
+  if (!url.ok()) return url.status();
+  const bool http = url->starts_with("http://") || url->starts_with("https://");
+  if (!http || HostOf(*url).empty() || url->find_first_of(" \t\r\n") != std::string::npos) {
+    return base::YamlError(node["url"], file, "url must be http://host/... or https://host/...");
+  }
+  hook->url = *std::move(url);
+  hook->name = HostOf(hook->url);
+  hook->time_limit = kHookUrlLimit;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HookOptions> ReadHook(const YAML::Node& node, std::string_view file) {
+  if (!node.IsMap()) {
+    return base::YamlError(node, file, "a hook must be a map; write command: [...] or url: below its dash");
+  }
+  if (absl::Status status = base::CheckYamlKeys(node, file, {"name", "command", "url", "agents", "timeout"});
+      !status.ok()) {
+    return status;
+  }
+  HookOptions hook;
+  if (absl::Status status = ReadTarget(node, file, &hook); !status.ok()) return status;
+  if (const YAML::Node name = node["name"]; name.IsDefined()) {
+    auto text = base::YamlText(name, file, "name");
+    if (!text.ok()) return text.status();
+    hook.name = *std::move(text);
+  }
+  hook.name = base::LabelValue(hook.name);
+  if (const YAML::Node agents = node["agents"]; agents.IsDefined()) {
+    auto names = base::YamlTexts(agents, file, "agents");
+    if (!names.ok()) return names.status();
+    hook.agents = *std::move(names);
+  }
+  if (const YAML::Node timeout = node["timeout"]; timeout.IsDefined()) {
+    const auto limit =
+        base::YamlDuration(timeout, file, "timeout", std::chrono::milliseconds(1), hook.time_limit);
+    if (!limit.ok()) return limit.status();
+    hook.time_limit = *limit;
+  }
+  return hook;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, std::string_view file) {
+  std::vector<HookOptions> result;
+  if (!hooks.IsDefined() || hooks.IsNull()) return result;
+  if (!hooks.IsMap())
+    return base::YamlError(hooks, file, "hooks must be a map; write on_diff: and a list below it");
+  if (absl::Status status = base::CheckYamlKeys(hooks, file, {"on_diff"}); !status.ok()) return status;
+  const YAML::Node on_diff = hooks["on_diff"];
+  if (!on_diff.IsDefined() || on_diff.IsNull()) return result;
+  if (!on_diff.IsSequence()) {
+    return base::YamlError(on_diff, file, "on_diff must be a list; write each hook below a dash");
+  }
+  std::map<std::string, std::string> seen;  // name, where
+  for (const YAML::Node& node : on_diff) {
+    auto hook = ReadHook(node, file);
+    if (!hook.ok()) return hook.status();
+    const auto [first, inserted] = seen.emplace(hook->name, base::YamlPosition(node, file));
+    if (!inserted) {
+      return base::YamlError(node, file,
+                             fmt::format("two hooks are called {}, the first at {}; give one another name:",
+                                         base::Quoted(hook->name), first->second));
+    }
+    result.push_back(*std::move(hook));
+  }
+  return result;
+}
+
+}  // namespace agent_exporter::snapshot

@@ -1,0 +1,48 @@
+// The daemon's snapshots put together: ticker, hooks, metrics and the route.
+//
+// Ownership: owns its ticker and hooks, shared with the metrics' collectables; borrows the token.
+// Thread safety: one thread sets it up and stops it.
+
+#ifndef AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_
+#define AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/bearer_token.h"
+#include "http/http_server.h"
+#include "serve/sampler.h"
+#include "serve/scrape.h"
+#include "snapshot/hooks.h"
+#include "snapshot/snapshot_config.h"
+#include "snapshot/ticker.h"
+
+namespace agent_exporter::snapshot {
+
+class SnapshotService {
+ public:
+  // Without a `config` no snapshots are taken; those that the command took are still shown. `dir` is the
+  // flag's. Starts threads.
+  SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir, std::string procfs,
+                  sessions::MetaSource meta);
+
+  // Takes snapshots of what this samples. Before the sampler starts.
+  void Follow(serve::Sampler& sampler);
+  void AddMetrics(serve::Scraper& scraper);
+  // GET /snapshot?agent=NAME: latest.json as it stands; 404: there is none.
+  void AddRoute(http::HttpServer& server, const http::BearerToken& token);
+  // Ends the probe and the hooks that run.
+  void Stop();
+
+ private:
+  std::shared_ptr<const SnapshotStore> store_;
+  std::shared_ptr<HookPool> hooks_;         // null without a config
+  std::shared_ptr<SnapshotTicker> ticker_;  // null without a config
+};
+
+http::HttpResponse ShowSnapshot(const http::HttpRequest& request, const SnapshotStore& store);
+
+}  // namespace agent_exporter::snapshot
+
+#endif  // AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_

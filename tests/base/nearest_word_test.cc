@@ -1,0 +1,23 @@
+#include "base/nearest_word.h"
+
+#include <gtest/gtest.h>
+
+namespace agent_exporter::base {
+namespace {
+
+TEST(NearestWordTest, FindsTheFewestEdits) {
+  const std::vector<std::string_view> known = {"comm", "cmdline", "script", "cgroup"};
+  EXPECT_EQ(NearestWord("com", known), "comm");
+  EXPECT_EQ(NearestWord("cmd_line", known), "cmdline");
+  EXPECT_EQ(NearestWord("scirpt", known), "script");
+  EXPECT_EQ(NearestWord("cgroups", known), "cgroup");
+}
+
+TEST(NearestWordTest, SaysNothingRatherThanSomethingFarFetched) {
+  EXPECT_EQ(NearestWord("environment", {"comm", "script"}), "");
+  EXPECT_EQ(NearestWord(std::string(100000, 'c'), {"comm"}), "");
+  EXPECT_EQ(NearestWord("comm", {}), "");
+}
+
+}  // namespace
+}  // namespace agent_exporter::base

@@ -1,0 +1,85 @@
+// Many clients at once, slow ones, and such as go away.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/http/http_server_fixture.h"
+
+namespace agent_exporter::http {
+namespace {
+
+using HttpServerClientsTest = HttpServerTest;
+
+TEST_F(HttpServerClientsTest, AsManyClientsAsThreadsAreServedAtOnce) {
+  const int kClients = HttpOptions().max_threads;
+  std::atomic<int> inside = 0;
+  std::promise<void> all_inside;
+  std::shared_future<void> release(all_inside.get_future());
+  server_.AddRoute("/wait", [&](const HttpRequest&) {
+    if (++inside == kClients) all_inside.set_value();
+    HttpResponse response;
+    response.body =
+        release.wait_for(std::chrono::seconds(60)) == std::future_status::ready ? "together" : "alone";
+    return response;
+  });
+  const int port = Start();
+  std::vector<std::future<std::string>> answers;
+  for (int i = 0; i < kClients; ++i) {
+    answers.push_back(std::async(std::launch::async, [port] { return Body(Get(port, "/wait")); }));
+  }
+  for (std::future<std::string>& answer : answers) EXPECT_EQ(answer.get(), "together");
+}
+
+TEST_F(HttpServerClientsTest, ASlowClientIsCutOffWhileOthersAreServed) {
+  const int port = Start();
+  // Slowloris: a byte now and then, never a whole request. Ends when the server has closed the connection.
+  std::atomic<bool> cut_off = false;
+  std::thread slow([&] {
+    Client client(port);
+    client.Send("GET /metrics HTTP/1.1\r\nX: ");
+    while (client.Send("x")) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    cut_off = true;
+  });
+  std::vector<std::thread> others;
+  std::atomic<int> served = 0;
+  for (int i = 0; i < 8; ++i) {
+    others.emplace_back([&] {
+      for (int n = 0; n < 20; ++n) served += Body(Get(port, "/metrics")) == "up 1\n" ? 1 : 0;
+    });
+  }
+  for (std::thread& other : others) other.join();
+  EXPECT_EQ(served, 8 * 20);
+  slow.join();
+  EXPECT_TRUE(cut_off);
+}
+
+TEST_F(HttpServerClientsTest, NoFileIsLeftOpen) {
+  const int port = Start();
+  const auto open_files = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  Get(port, "/metrics");
+  const auto before = open_files();
+  for (int i = 0; i < 500; ++i) {
+    Exchange(port, i % 2 == 0 ? "GET /metrics HTTP/1.1\r\n\r\n" : "garbage\r\n\r\n");
+    if (i % 50 == 0) Client(port).Send("GET /met");
+  }
+  // Connections given up half-way end with the request timeout.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (open_files() > before && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LE(open_files(), before);
+}
+
+}  // namespace
+}  // namespace agent_exporter::http

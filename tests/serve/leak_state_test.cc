@@ -1,0 +1,107 @@
+#include "serve/leak_state.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+
+namespace agent_exporter::serve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kBoot = 1.7e9;
+
+class LeakStateTest : public testing::Test {
+ protected:
+  LeakStateTest() {
+    std::string pattern = testing::TempDir() + "leak_state_XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~LeakStateTest() override { fs::remove_all(directory_); }
+
+  // Some life of one agent, so that there is something to keep.
+  static void Fill(agents::LeakBook& book) {
+    for (int minute = 0; minute < 160; ++minute) Look(book, minute);
+  }
+  static agents::AgentSample Look(agents::LeakBook& book, int minute) {
+    agents::AgentSample agent;
+    agent.name = "codex";
+    agents::ProcessSample& root = agent.processes.emplace_back();
+    root.key = {10, 7};
+    root.role = agents::Role::kRoot;
+    agent.resources = {{agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
+                        agents::ResourceUse::Source::kRlimit,
+                        static_cast<uint64_t>(1000 + 100 * std::max(0, minute - 100)), 10000}};
+    book.Tick(minute * 60.0, &agent);
+    return agent;
+  }
+  std::string File() const { return directory_ + "/leak.state"; }
+  std::string Contents(const std::string& path) const {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  std::string directory_;
+};
+
+TEST_F(LeakStateTest, WhatOneSavesTheNextTakesUp) {
+  agents::LeakBook book;
+  Fill(book);
+  LeakState(directory_, book, kBoot).Finish();
+  agents::LeakBook next;
+  LeakState state(directory_, next, kBoot);
+  state.Load();
+  EXPECT_TRUE(std::isfinite(Look(next, 160).leaks.at(0).seconds_to_limit));
+  EXPECT_EQ(fs::status(File()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_FALSE(fs::exists(File() + ".new"));
+}
+
+TEST_F(LeakStateTest, TicksSaveNowAndThen) {
+  agents::LeakBook book;
+  Fill(book);
+  LeakState state(directory_, book, kBoot);
+  state.OnTick(1000);
+  state.OnTick(1000 + LeakState::kSaveSeconds - 1);
+  EXPECT_FALSE(fs::exists(File()));
+  state.OnTick(1000 + LeakState::kSaveSeconds);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!fs::exists(File()) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(Contents(File()), book.Save(kBoot));
+}
+
+TEST_F(LeakStateTest, WithoutAFileItStartsAnew) {
+  agents::LeakBook book;
+  LeakState(directory_, book, kBoot).Load();
+  EXPECT_TRUE(fs::is_empty(directory_));
+}
+
+TEST_F(LeakStateTest, AnAlienFileIsSetAside) {
+  std::ofstream(File()) << "{\"somebody\": \"else\"}";
+  agents::LeakBook book;
+  LeakState state(directory_, book, kBoot);
+  state.Load();
+  EXPECT_FALSE(fs::exists(File()));
+  EXPECT_EQ(Contents(File() + ".bad"), "{\"somebody\": \"else\"}");
+  state.Finish();
+  EXPECT_TRUE(fs::exists(File()));
+}
+
+TEST_F(LeakStateTest, NothingIsWrittenThroughALink) {
+  std::ofstream(directory_ + "/precious") << "mine";
+  fs::create_symlink(directory_ + "/precious", File() + ".new");
+  agents::LeakBook book;
+  Fill(book);
+  LeakState(directory_, book, kBoot).Finish();
+  EXPECT_EQ(Contents(directory_ + "/precious"), "mine");
+}
+
+}  // namespace
+}  // namespace agent_exporter::serve

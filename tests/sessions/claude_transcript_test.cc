@@ -1,0 +1,198 @@
+#include "sessions/claude_transcript.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/descriptor.h"
+#include "tests/kernel/fake_tree.h"
+#include "tests/sessions/transcript_builder.h"
+
+namespace agent_exporter::sessions {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ClaudeTranscriptTest : public ::testing::Test {
+ protected:
+  ClaudeSession Read(const std::string& text, const TailLimits& limits = {}) const {
+    tree_.Write("t.jsonl", text);
+    const base::Descriptor file(::open((tree_.root() + "/t.jsonl").c_str(), O_RDONLY | O_CLOEXEC));
+    auto session = ReadClaudeTranscript(file.get(), text.size(), limits);
+    EXPECT_TRUE(session.ok()) << session.status();
+    return *session;
+  }
+  kernel::FakeTree tree_;
+};
+
+TEST_F(ClaudeTranscriptTest, TellsOfASessionAtWork) {
+  const ClaudeSession session =
+      Read(Line({{"type", "summary"}, {"summary", "x"}, {"leafUuid", "y"}}) + Prompt("do it") +
+           Answer({.id = "msg_1", .model = "claude-haiku", .tools = {{"Read", "t1"}}}) + ToolResult("t1") +
+           Answer({.id = "msg_2", .tools = {{"Bash", "t2"}}, .timestamp = "2026-01-23T17:15:00.000Z"}));
+  EXPECT_EQ(session.model, "claude-opus-4-5");
+  EXPECT_EQ(session.last_activity, "2026-01-23T17:15:00.000Z");
+  EXPECT_EQ(session.current_tool, "Bash");
+  EXPECT_EQ(session.subagents, 0u);
+  EXPECT_EQ(session.context_tokens, 50'000u);
+  EXPECT_THAT(session.recent_actions, ElementsAre("Bash", "Read"));
+}
+
+TEST_F(ClaudeTranscriptTest, AToolIsOverWithItsResult) {
+  const ClaudeSession session = Read(Answer({.tools = {{"Bash", "t1"}}}) + ToolResult("t1"));
+  EXPECT_EQ(session.current_tool, std::nullopt);
+  EXPECT_EQ(session.subagents, 0u);
+  EXPECT_EQ(session.last_activity, "2026-01-23T17:14:00.000Z");
+}
+
+TEST_F(ClaudeTranscriptTest, AToolIsOverWithTheNextPrompt) {
+  EXPECT_EQ(Read(Answer({.tools = {{"Bash", "t1"}}}) + Prompt("[Request interrupted by user]")).current_tool,
+            std::nullopt);
+  // What the program puts in between by itself is no prompt.
+  const std::string meta = Line({{"type", "user"}, {"isMeta", true}, {"message", {{"content", "caveat"}}}});
+  EXPECT_EQ(Read(Answer({.tools = {{"Bash", "t1"}}}) + meta).current_tool, "Bash");
+}
+
+TEST_F(ClaudeTranscriptTest, OfSeveralToolsTheNewestWithoutResult) {
+  const std::string asked = Answer({.tools = {{"Read", "t1"}}}) + Answer({.tools = {{"Bash", "t2"}}}) +
+                            Answer({.tools = {{"Grep", "t3"}}});
+  EXPECT_EQ(Read(asked).current_tool, "Grep");
+  EXPECT_EQ(Read(asked + ToolResult("t3")).current_tool, "Bash");
+  EXPECT_EQ(Read(asked + ToolResult("t3") + ToolResult("t1")).current_tool, "Bash");
+}
+
+TEST_F(ClaudeTranscriptTest, CountsSubagentsUnderWay) {
+  const std::string asked =
+      Prompt("go") + Answer({.tools = {{"Task", "t1"}, {"Task", "t2"}, {"Agent", "t3"}, {"Bash", "t4"}}});
+  EXPECT_EQ(Read(asked).subagents, 3u);
+  EXPECT_EQ(Read(asked + ToolResult("t2")).subagents, 2u);
+  EXPECT_EQ(Read(asked + ToolResult("t1") + ToolResult("t2") + ToolResult("t3")).subagents, 0u);
+}
+
+TEST_F(ClaudeTranscriptTest, SubagentsLinesAreNotTheSessions) {
+  const ClaudeSession session = Read(Answer({.id = "m1", .tools = {{"Task", "t1"}}}) +
+                                     Answer({.id = "m2",
+                                             .model = "claude-haiku",
+                                             .input = 1,
+                                             .tools = {{"Bash", "s1"}},
+                                             .sidechain = true,
+                                             .timestamp = "2026-01-23T18:00:00.000Z"}));
+  EXPECT_EQ(session.model, "claude-opus-4-5");
+  EXPECT_EQ(session.context_tokens, 50'000u);
+  EXPECT_EQ(session.current_tool, "Task");
+  EXPECT_EQ(session.subagents, 1u);
+  EXPECT_EQ(session.last_activity, "2026-01-23T18:00:00.000Z");  // but they are activity
+}
+
+TEST_F(ClaudeTranscriptTest, ToolsOfEarlierAnswersAreOver) {
+  const ClaudeSession session =
+      Read(Answer({.id = "m1", .tools = {{"Task", "lost"}}}) + Answer({.id = "m2", .tools = {}}));
+  EXPECT_EQ(session.current_tool, std::nullopt);
+  EXPECT_EQ(session.subagents, 0u);
+}
+
+TEST_F(ClaudeTranscriptTest, ACompactionEmptiesTheContext) {
+  const std::string boundary =
+      Line({{"type", "system"}, {"subtype", "compact_boundary"}, {"timestamp", "2026-01-23T19:00:00.000Z"}});
+  const ClaudeSession compacted = Read(Answer({.tools = {{"Bash", "t1"}}}) + boundary);
+  EXPECT_EQ(compacted.context_tokens, std::nullopt);
+  EXPECT_EQ(compacted.current_tool, std::nullopt);
+  EXPECT_EQ(compacted.model, "claude-opus-4-5");
+  EXPECT_EQ(Read(Answer({}) + boundary + Answer({.id = "m2", .cache_read = 0})).context_tokens, 10'000u);
+}
+
+TEST_F(ClaudeTranscriptTest, ErrorNotesAreNoAnswers) {
+  const ClaudeSession session =
+      Read(Answer({}) + Answer({.id = "m2", .model = "<synthetic>", .input = 0, .cache_read = 0}));
+  EXPECT_EQ(session.model, "claude-opus-4-5");
+  EXPECT_EQ(session.context_tokens, 50'000u);
+}
+
+// A line that cannot be read may have held anything: what stands before it is not told as if it were the
+// newest.
+TEST_F(ClaudeTranscriptTest, NothingIsTakenFromBeforeALineThatCannotBeRead) {
+  const std::string before = Prompt("go") + Answer({.tools = {{"Task", "t1"}}});
+  const std::string after = Line({{"type", "progress"}, {"timestamp", "2026-01-23T20:00:00.000Z"}});
+  const std::string broken[] = {"{\"type\": \n", "[]\n", "\xff\xfe\n",
+                                "{\"a\": " + std::string(100'000, '[') + "\n",
+                                "{\"a\": \"" + std::string(2'000'000, 'x') + "\"}\n"};
+  for (const std::string& line : broken) {
+    const ClaudeSession session = Read(before + line + after);
+    EXPECT_EQ(session, ClaudeSession({.last_activity = "2026-01-23T20:00:00.000Z"})) << line.substr(0, 20);
+  }
+}
+
+TEST_F(ClaudeTranscriptTest, HalfALineAtTheEndIsOneBeingWritten) {
+  const std::string next = Answer({.id = "m2", .model = "claude-haiku"});
+  const ClaudeSession session = Read(Answer({.tools = {{"Bash", "t1"}}}) + next.substr(0, next.size() / 2));
+  EXPECT_EQ(session.model, "claude-opus-4-5");
+  EXPECT_EQ(session.current_tool, "Bash");
+}
+
+TEST_F(ClaudeTranscriptTest, AnUnknownShapeYieldsNothing) {
+  auto with = [](const char* pointer, const nlohmann::json& value) {
+    nlohmann::json line = AnswerJson({.tools = {{"Bash", "t1"}}});
+    line[nlohmann::json::json_pointer(pointer)] = value;
+    return Line(line);
+  };
+  EXPECT_EQ(Read(with("/message", "text")).model, std::nullopt);
+  EXPECT_EQ(Read(with("/message/model", 5)).model, std::nullopt);
+  EXPECT_EQ(Read(with("/message/usage", "many")).context_tokens, std::nullopt);
+  EXPECT_EQ(Read(with("/message/usage/input_tokens", -5)).context_tokens, std::nullopt);
+  EXPECT_EQ(Read(with("/message/usage/input_tokens", 1.5)).context_tokens, std::nullopt);
+  EXPECT_EQ(Read(with("/message/usage/cache_read_input_tokens", 1e300)).context_tokens, std::nullopt);
+  EXPECT_EQ(Read(with("/message/usage/cache_read_input_tokens", UINT64_MAX)).context_tokens, std::nullopt);
+  EXPECT_EQ(Read(with("/message/content", 7)).current_tool, std::nullopt);
+  EXPECT_EQ(Read(with("/message/content/1/name", nullptr)).current_tool, std::nullopt);
+  EXPECT_EQ(Read(with("/message/content/1/id", 9)).current_tool, std::nullopt);
+  EXPECT_EQ(Read(with("/message/content/1", "x")).current_tool, std::nullopt);
+  for (const nlohmann::json& time :
+       {nlohmann::json("yesterday"), nlohmann::json(1769188459986), nlohmann::json("2026-01-23T17:13:37.849"),
+        nlohmann::json("2026-01-23T17:13:37.849Zx")}) {
+    EXPECT_EQ(Read(with("/timestamp", time)).last_activity, std::nullopt) << time;
+  }
+  EXPECT_EQ(Read("").subagents, std::nullopt);
+  EXPECT_EQ(Read("{}\n{\"type\":\"assistant\"}\n").subagents, std::nullopt);
+}
+
+TEST_F(ClaudeTranscriptTest, VersionsWithoutCachesCount) {
+  nlohmann::json line = AnswerJson({});
+  line["message"]["usage"] = {{"input_tokens", 123}};
+  EXPECT_EQ(Read(Line(line)).context_tokens, 123u);
+}
+
+TEST_F(ClaudeTranscriptTest, WhatIsUnderWayIsNotGuessedFromHalfAnAnswer) {
+  const std::string answer = Answer({.tools = {{"Task", "t1"}}});
+  const std::string text = Prompt("go") + answer + answer + answer;
+  const TailLimits limits{.bytes = answer.size() + 50, .line = 1 << 20};
+  EXPECT_EQ(Read(text, limits).subagents, std::nullopt);
+  EXPECT_EQ(Read(text, limits).current_tool, "Task");
+}
+
+TEST_F(ClaudeTranscriptTest, KeepsNoTextsAndBoundsNames) {
+  std::string text;
+  for (int i = 0; i < 30; ++i) {
+    text += Answer(
+        {.id = "m" + std::to_string(i), .tools = {{"T" + std::to_string(i), "t" + std::to_string(i)}}});
+  }
+  const ClaudeSession session =
+      Read(text +
+           Answer({.id = "last", .model = std::string(5000, 'm'), .tools = {{std::string(5000, 'n'), "t"}}}));
+  EXPECT_EQ(session.recent_actions.size(), kMaxActions);
+  EXPECT_EQ(session.recent_actions.at(1), "T29");
+  EXPECT_EQ(session.model->size(), 128u);
+  EXPECT_EQ(session.current_tool->size(), 128u);
+}
+
+TEST(ClaudeProjectFoldersTest, ReplaceWhatIsNoLetterOrDigit) {
+  EXPECT_THAT(ClaudeProjectFolders("/home/dev/app"), ElementsAre("-home-dev-app"));
+  EXPECT_THAT(ClaudeProjectFolders("/home/dev/my_app.v2"),
+              ElementsAre("-home-dev-my-app-v2", "-home-dev-my_app-v2"));
+  EXPECT_THAT(ClaudeProjectFolders("/a b/../../etc"), ElementsAre("-a-b-------etc", "-a b-------etc"));
+}
+
+}  // namespace
+}  // namespace agent_exporter::sessions

@@ -1,0 +1,103 @@
+#include "sessions/meta_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/base/wait_for.h"
+#include "tests/kernel/fake_tree.h"
+
+namespace agent_exporter::sessions {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::shared_ptr<const agents::Observation> Observed(const std::vector<std::string>& names) {
+  auto observation = std::make_shared<agents::Observation>();
+  for (const std::string& name : names) {
+    agents::AgentSample agent;
+    agent.name = name;
+    agent.processes.resize(1);
+    observation->agents.push_back(agent);
+  }
+  return observation;
+}
+
+class MetaKeeperTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<MetaReader> Reader(std::vector<MetaOptions> options) const {
+    return std::make_unique<MetaReader>(std::move(options), "/proc", nullptr);
+  }
+  MetaOptions File() const {
+    return {.agent = "a*",
+            .source = MetaOptions::Source::kFile,
+            .path = tree_.root() + "/{agent}.json",
+            .interval = 0ms};
+  }
+  kernel::FakeTree tree_;
+};
+
+TEST_F(MetaKeeperTest, KeepsWhatItsThreadReads) {
+  tree_.Write("a1.json", R"({"model": "m1"})");
+  tree_.Write("a2.json", R"({"model": "m2"})");
+  MetaKeeper keeper(Reader({File()}));
+  const auto observation = Observed({"a1", "a2", "b"});
+  EXPECT_FALSE(keeper.Latest(observation->agents[0]));
+  keeper.Offer(observation);
+  ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 2; }));
+  EXPECT_EQ(keeper.Latest(observation->agents[0])->model, "m1");
+  EXPECT_EQ(keeper.All()[1].name, "a2");
+  EXPECT_FALSE(keeper.Latest(observation->agents[2]));
+}
+
+TEST_F(MetaKeeperTest, ForgetsWhatIsNoLongerTold) {
+  tree_.Write("a1.json", R"({"model": "m1"})");
+  tree_.Write("a2.json", R"({"model": "m2"})");
+  MetaKeeper keeper(Reader({File()}));
+  keeper.Offer(Observed({"a1", "a2"}));
+  ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 2; }));
+  tree_.Write("a1.json", "{");
+  keeper.Offer(Observed({"a1", "a2"}));
+  ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
+  keeper.Offer(Observed({}));
+  ASSERT_TRUE(base::WaitFor([&] { return keeper.All().empty(); }));
+}
+
+// The command ends only when the test lets it: everything the test does meanwhile was not delayed by it.
+TEST_F(MetaKeeperTest, NobodyWaitsForACommand) {
+  const std::string started = tree_.root() + "/started", fifo = tree_.root() + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  MetaKeeper keeper(
+      Reader({{.agent = "a",
+               .source = MetaOptions::Source::kCommand,
+               .command = {"/bin/sh", "-c",
+                           "touch " + started + "; read line < " + fifo + "; echo '{\"model\": \"m\"}'"},
+               .interval = 0ms}}));
+  keeper.Offer(Observed({"a"}));
+  ASSERT_TRUE(base::WaitFor([&] { return std::filesystem::exists(started); }));
+  for (int i = 0; i < 100; ++i) keeper.Offer(Observed({"a"}));
+  EXPECT_TRUE(keeper.All().empty());
+  std::ofstream(fifo) << "go\n";
+  EXPECT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
+}
+
+TEST_F(MetaKeeperTest, EndsACommandWhenItGoes) {
+  const std::string pid_file = tree_.root() + "/pid";
+  pid_t pid = 0;
+  {
+    MetaKeeper keeper(
+        Reader({{.agent = "a",
+                 .source = MetaOptions::Source::kCommand,
+                 .command = {"/bin/sh", "-c", "echo $$ > " + pid_file + "; exec sleep 1000"}}}));
+    keeper.Offer(Observed({"a"}));
+    ASSERT_TRUE(base::WaitFor([&] { return (std::ifstream(pid_file) >> pid) && pid > 0; }));
+  }
+  EXPECT_FALSE(std::filesystem::exists("/proc/" + std::to_string(pid)));
+}
+
+}  // namespace
+}  // namespace agent_exporter::sessions

@@ -1,0 +1,108 @@
+#include "sessions/meta_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/sessions/fake_claude.h"
+#include "tests/sessions/transcript_builder.h"
+
+namespace agent_exporter::sessions {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+agents::AgentSample Agent(const std::string& name) {
+  agents::AgentSample agent;
+  agent.name = name;
+  agent.processes.resize(1);
+  return agent;
+}
+
+class MetaReaderTest : public ::testing::Test {
+ protected:
+  MetaReader Reader(std::vector<MetaOptions> options) {
+    return {std::move(options), "/proc", [this](const std::string& line) { log_.push_back(line); },
+            [this](uid_t) { return std::optional<std::string>(tree_.root() + "/home"); }};
+  }
+  MetaOptions File(std::chrono::milliseconds interval) const {
+    return {.agent = "a",
+            .source = MetaOptions::Source::kFile,
+            .path = tree_.root() + "/meta.json",
+            .interval = interval};
+  }
+
+  kernel::FakeTree tree_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(MetaReaderTest, ClaudeCodeNeedsNoConfiguration) {
+  const FakeClaude claude(tree_);
+  tree_.Write(claude.folder() + "/s.jsonl", Answer({.model = "m"}));
+  MetaReader reader = Reader({});
+  EXPECT_EQ(reader.Read(claude.Agent("reviewer"))->model, "m");
+  EXPECT_FALSE(reader.Read(Agent("a")));
+  EXPECT_THAT(reader.Counts(), UnorderedElementsAre(Pair(Pair("claude-code", "ok"), 1)));
+}
+
+TEST_F(MetaReaderTest, TheConfigurationGoesFirst) {
+  const FakeClaude claude(tree_);
+  tree_.Write(claude.folder() + "/s.jsonl", Answer({.model = "m"}));
+  tree_.Write("meta.json", R"({"model": "from file"})");
+  MetaOptions file = File(std::chrono::milliseconds(0));
+  EXPECT_EQ(Reader({file}).Read(claude.Agent("a"))->model, "from file");
+  EXPECT_FALSE(Reader({{.agent = "a", .source = MetaOptions::Source::kNone}}).Read(claude.Agent("a")));
+  EXPECT_EQ(Reader({{.agent = "a", .source = MetaOptions::Source::kClaudeCode, .context_window = 500'000}})
+                .Read(claude.Agent("a"))
+                ->context_pct,
+            10.0);
+}
+
+TEST_F(MetaReaderTest, ReadsNoMoreOftenThanTheInterval) {
+  tree_.Write("meta.json", R"({"model": "one"})");
+  MetaReader seldom = Reader({File(std::chrono::hours(1))});
+  MetaReader always = Reader({File(std::chrono::milliseconds(0))});
+  EXPECT_EQ(seldom.Read(Agent("a"))->model, "one");
+  EXPECT_EQ(always.Read(Agent("a"))->model, "one");
+  tree_.Write("meta.json", R"({"model": "two"})");
+  EXPECT_EQ(seldom.Read(Agent("a"))->model, "one");
+  EXPECT_EQ(always.Read(Agent("a"))->model, "two");
+  // Agents of one name that differ by slot are different agents.
+  agents::AgentSample other = Agent("a");
+  other.slot = "1";
+  EXPECT_EQ(seldom.Read(other)->model, "two");
+}
+
+TEST_F(MetaReaderTest, WhatCannotBeReadIsAbsentCountedAndLoggedOnce) {
+  MetaReader reader = Reader({File(std::chrono::milliseconds(0))});
+  EXPECT_FALSE(reader.Read(Agent("a")));  // no file yet: nothing to complain of
+  EXPECT_THAT(log_, ElementsAre());
+  tree_.Write("meta.json", R"({"model": "one"})");
+  EXPECT_TRUE(reader.Read(Agent("a")));
+  tree_.Write("meta.json", "{");
+  EXPECT_FALSE(reader.Read(Agent("a")));
+  EXPECT_FALSE(reader.Read(Agent("a")));
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("agent_meta of \"a\" cannot be read: ")));
+  EXPECT_THAT(reader.Counts(),
+              UnorderedElementsAre(Pair(Pair("file", "absent"), 1), Pair(Pair("file", "ok"), 1),
+                                   Pair(Pair("file", "invalid"), 2)));
+}
+
+TEST_F(MetaReaderTest, AnAgentWithoutProcessesHasNothingToTell) {
+  tree_.Write("meta.json", R"({"model": "one"})");
+  MetaReader reader = Reader({File(std::chrono::hours(1))});
+  EXPECT_TRUE(reader.Read(Agent("a")));
+  agents::AgentSample gone;
+  gone.name = "a";
+  EXPECT_FALSE(reader.Read(gone));
+  tree_.Write("meta.json", R"({"model": "two"})");
+  EXPECT_EQ(reader.Read(Agent("a"))->model, "two");  // of a new process: not what was kept of the old one
+}
+
+}  // namespace
+}  // namespace agent_exporter::sessions

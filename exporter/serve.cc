@@ -1,4 +1,4 @@
-// `agent_exporter serve`: puts sampler, scraper and HTTP together and waits for signals.
+// `agent_exporter serve`: puts sampler, registry and HTTP together and waits for signals.
 
 #include <malloc.h>
 #include <signal.h>
@@ -31,8 +31,8 @@
 #include "serve/agents_json.h"
 #include "serve/metrics_handler.h"
 #include "serve/page.h"
+#include "serve/registry.h"
 #include "serve/sampler.h"
-#include "serve/scrape.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -198,13 +198,14 @@ int RunServe(const Options& options, std::ostream& err) {
   agents::Observer& observer = (*watch)->observer();
   serve::Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   services.Follow(sampler, observer);
-  serve::Scraper scraper([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
+  serve::Registry registry([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
-    if (enabled.count(std::string(row.name)) != 0) scraper.Add(row);
+    if (enabled.count(std::string(row.name)) != 0) registry.Register(row);
   }
-  services.AddMetrics(scraper);
+  services.AddMetrics(registry);
   serve::MetricsHandler metrics(
-      {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics}, scraper);
+      {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics},
+      registry);
   http::HttpServer server(
       {.listen = options.listen, .tls = *tls, .guard = [&access](const http::HttpRequest& request) {
          return access.Refuse(request);

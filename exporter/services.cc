@@ -66,12 +66,12 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   ledger_->Follow(sampler);
 }
 
-void Services::AddMetrics(serve::Scraper& scraper) {
+void Services::AddMetrics(serve::Registry& registry) {
   // What stands outside the table of collectors counts as on by default.
   if (options_.disable_default_collectors) return;
-  scraper.Add("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_));
-  snapshots_->AddMetrics(scraper);
-  ledger_->AddMetrics(scraper, !options_.disable_exporter_metrics);
+  registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_));
+  snapshots_->AddMetrics(registry);
+  ledger_->AddMetrics(registry, !options_.disable_exporter_metrics);
 }
 
 void Services::AddRoutes(http::HttpServer& server, const http::BearerToken& token) {

@@ -21,8 +21,8 @@
 #include "ledger/ledger_service.h"
 #include "run/exit_log.h"
 #include "serve/leak_state.h"
+#include "serve/registry.h"
 #include "serve/sampler.h"
-#include "serve/scrape.h"
 #include "sessions/meta_keeper.h"
 #include "snapshot/snapshot_service.h"
 
@@ -33,9 +33,9 @@ class Services {
   // Opens what is written to; starts no thread, so that privileges can still be given up.
   Services(const Options& options, const Config& config);
 
-  // These three before the sampler's, the scraper's and the server's start. Follow starts threads.
+  // These three before the sampler's, the registry's and the server's start. Follow starts threads.
   void Follow(serve::Sampler& sampler, agents::Observer& observer);
-  void AddMetrics(serve::Scraper& scraper);
+  void AddMetrics(serve::Registry& registry);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
 
   // Once all else runs.

@@ -89,10 +89,10 @@ void LedgerService::Follow(serve::Sampler& sampler) {
   });
 }
 
-void LedgerService::AddMetrics(serve::Scraper& scraper, bool exporter_metrics) {
+void LedgerService::AddMetrics(serve::Registry& registry, bool exporter_metrics) {
   if (!on()) return;
-  scraper.Add("ledger", std::make_shared<LedgerCollectable>(
-                            [recorder = recorder_] { return recorder->stats(); }, exporter_metrics));
+  registry.Register("ledger", std::make_shared<LedgerCollectable>(
+                                  [recorder = recorder_] { return recorder->stats(); }, exporter_metrics));
 }
 
 void LedgerService::AddRoutes(http::HttpServer& server, const http::BearerToken& token) {

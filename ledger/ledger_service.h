@@ -1,4 +1,4 @@
-// The ledger within `serve`: made from configuration and flags, fed by the sampler, shown by scraper and
+// The ledger within `serve`: made from configuration and flags, fed by the sampler, shown by registry and
 // HTTP.
 //
 // Everything here fails open: without a ledger the routes answer 503, and all else goes on.
@@ -19,8 +19,8 @@
 #include "ledger/ledger_config.h"
 #include "ledger/reader.h"
 #include "ledger/recorder.h"
+#include "serve/registry.h"
 #include "serve/sampler.h"
-#include "serve/scrape.h"
 
 namespace agent_exporter::ledger {
 
@@ -38,9 +38,9 @@ class LedgerService {
   // One line for the log: where the ledger is, or why there is none.
   const std::string& told() const { return told_; }
 
-  // Before the sampler's, the scraper's and the server's start.
+  // Before the sampler's, the registry's and the server's start.
   void Follow(serve::Sampler& sampler);
-  void AddMetrics(serve::Scraper& scraper, bool exporter_metrics);
+  void AddMetrics(serve::Registry& registry, bool exporter_metrics);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
   void Start();
   void Stop();

@@ -15,8 +15,8 @@
 #include "run/slot_client.h"
 #include "run/slot_service.h"
 #include "serve/metrics_handler.h"
+#include "serve/registry.h"
 #include "serve/sampler.h"
-#include "serve/scrape.h"
 
 namespace agent_exporter::run {
 namespace {
@@ -112,12 +112,12 @@ class Own final : public RunWatching {
   }
 
   void Serve(const RunWatchingOptions& options) {
-    scraper_ = std::make_unique<serve::Scraper>([this] { return sampler_.Fresh(kShareWithin, kPatience); },
-                                                milliseconds(2000));
+    registry_ = std::make_unique<serve::Registry>([this] { return sampler_.Fresh(kShareWithin, kPatience); },
+                                                  milliseconds(2000));
     for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
-      if (options.collectors.count(std::string(row.name)) != 0) scraper_->Add(row);
+      if (options.collectors.count(std::string(row.name)) != 0) registry_->Register(row);
     }
-    metrics_ = std::make_unique<serve::MetricsHandler>(options.metrics, *scraper_);
+    metrics_ = std::make_unique<serve::MetricsHandler>(options.metrics, *registry_);
     server_ = std::make_unique<http::HttpServer>(http::HttpOptions{.listen = options.listen});
     server_->AddRoute(options.telemetry_path,
                       [this](const http::HttpRequest& request) { return metrics_->Handle(request); });
@@ -136,7 +136,7 @@ class Own final : public RunWatching {
   const SlotRequest task_;
   FlightRecorder recorder_;
   serve::Sampler sampler_;  // its thread tells the recorder
-  std::unique_ptr<serve::Scraper> scraper_;
+  std::unique_ptr<serve::Registry> registry_;
   std::unique_ptr<serve::MetricsHandler> metrics_;
   std::unique_ptr<http::HttpServer> server_;  // its threads use all of the above
 };

@@ -38,7 +38,7 @@ http::HttpResponse MetricsHandler::Handle(const http::HttpRequest& request) {
             .body = absl::StrCat("more than ", options_.max_requests,
                                  " scrapes at once; scrape less often or raise --web.max-requests\n")};
   }
-  auto families = scraper_.Run(request.QueryValues("collect[]"), request.QueryValues("exclude[]"));
+  auto families = registry_.Scrape(request.QueryValues("collect[]"), request.QueryValues("exclude[]"));
   if (!families.ok()) return {.status = 400, .body = absl::StrCat(families.status().message(), "\n")};
 
   const formats::Format format = formats::NegotiateFormat(request.header("Accept"));

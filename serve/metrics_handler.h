@@ -1,4 +1,4 @@
-// GET /metrics: the top of a scrape's path. Then come Scraper (serve/scrape.h), the collectors and the
+// GET /metrics: the top of a scrape's path. Then come Registry (serve/registry.h), the collectors and the
 // formats.
 //
 // Thread safety: Handle may be called from any number of threads.
@@ -12,7 +12,7 @@
 
 #include "formats/formats.h"
 #include "http/http_server.h"
-#include "serve/scrape.h"
+#include "serve/registry.h"
 
 namespace agent_exporter::serve {
 
@@ -23,8 +23,8 @@ class MetricsHandler {
     bool exporter_metrics = true;
   };
 
-  // `scraper` must outlive this.
-  MetricsHandler(Options options, Scraper& scraper) : options_(options), scraper_(scraper) {}
+  // `registry` must outlive this.
+  MetricsHandler(Options options, Registry& registry) : options_(options), registry_(registry) {}
 
   http::HttpResponse Handle(const http::HttpRequest& request);
 
@@ -35,7 +35,7 @@ class MetricsHandler {
   void AddExporterMetrics(collectors::Families* families) const;
 
   Options options_;
-  Scraper& scraper_;
+  Registry& registry_;
   std::atomic<int> in_flight_{0};
   std::atomic<bool> reload_successful_{true};
   std::array<std::atomic<uint64_t>, 2> scrapes_{};  // by Format

@@ -36,10 +36,10 @@ void SnapshotService::Follow(serve::Sampler& sampler) {
   sampler.AddListener([ticker = ticker_](const auto& observation) { ticker->Offer(observation); });
 }
 
-void SnapshotService::AddMetrics(serve::Scraper& scraper) {
+void SnapshotService::AddMetrics(serve::Registry& registry) {
   if (ticker_ == nullptr) return;
-  scraper.Add("snapshot", std::make_shared<SnapshotCollectable>(ticker_));
-  scraper.Add("hooks", std::make_shared<HooksCollectable>(hooks_));
+  registry.Register("snapshot", std::make_shared<SnapshotCollectable>(ticker_));
+  registry.Register("hooks", std::make_shared<HooksCollectable>(hooks_));
 }
 
 void SnapshotService::AddRoute(http::HttpServer& server, const http::BearerToken& token) {

@@ -12,8 +12,8 @@
 
 #include "http/bearer_token.h"
 #include "http/http_server.h"
+#include "serve/registry.h"
 #include "serve/sampler.h"
-#include "serve/scrape.h"
 #include "snapshot/hooks.h"
 #include "snapshot/snapshot_config.h"
 #include "snapshot/ticker.h"
@@ -29,7 +29,7 @@ class SnapshotService {
 
   // Takes snapshots of what this samples. Before the sampler starts.
   void Follow(serve::Sampler& sampler);
-  void AddMetrics(serve::Scraper& scraper);
+  void AddMetrics(serve::Registry& registry);
   // GET /snapshot?agent=NAME: latest.json as it stands; 404: there is none.
   void AddRoute(http::HttpServer& server, const http::BearerToken& token);
   // Ends the probe and the hooks that run.

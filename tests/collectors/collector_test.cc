@@ -15,6 +15,9 @@
 #include <set>
 
 #include "formats/formats.h"
+#include "prometheus/gauge.h"
+#include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
 #include "tests/collectors/observation_builder.h"
 
 namespace agent_exporter::collectors {
@@ -121,6 +124,25 @@ TEST(ObservationCollectable, ShowsWhatItsProviderHas) {
   EXPECT_THAT(collectable.Collect(), testing::IsEmpty());
   observation = std::make_shared<agents::Observation>(MakeObservation({MakeAgent("codex")}));
   EXPECT_THAT(SamplesOf(collectable.Collect()), testing::Contains(testing::Key("agent_up{agent=\"codex\"}")));
+}
+
+// As prometheus-cpp's Exposer does it: it keeps collectables, of which a prometheus::Registry is one, and
+// prints what they all collect.
+TEST(ObservationCollectable, StandsBesideAnotherProgramsRegistry) {
+  const auto theirs = std::make_shared<prometheus::Registry>();
+  prometheus::BuildGauge().Name("queue_length").Help("Tasks that wait.").Register(*theirs).Add({}).Set(7);
+  const auto observation = std::make_shared<agents::Observation>(MakeObservation({MakeAgent("codex")}));
+  std::vector<std::shared_ptr<prometheus::Collectable>> exposed = {theirs};
+  for (const CollectorRow& row : CollectorTable()) {
+    exposed.push_back(std::make_shared<ObservationCollectable>(row, [&] { return observation; }));
+  }
+  Families families;
+  for (const auto& collectable : exposed) {
+    for (prometheus::MetricFamily& family : collectable->Collect()) families.push_back(std::move(family));
+  }
+  const std::string text = prometheus::TextSerializer().Serialize(families);
+  EXPECT_THAT(text, testing::HasSubstr("\nqueue_length 7\n"));
+  EXPECT_THAT(text, testing::HasSubstr("\nagent_up{agent=\"codex\"} 0\n"));
 }
 
 }  // namespace

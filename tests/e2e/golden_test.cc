@@ -1,4 +1,4 @@
-// A small /proc tree, kept as plain files, through the whole of a scrape: Watch, Observer, Scraper, both
+// A small /proc tree, kept as plain files, through the whole of a scrape: Watch, Observer, Registry, both
 // formats. What comes out must be what is in tests/testdata/golden.txt and golden.openmetrics, byte for byte.
 //
 // After a change that is meant: UPDATE_GOLDEN=1 golden_test rewrites them, and the diff is for reviewing.
@@ -19,7 +19,7 @@
 #include "collectors/collector.h"
 #include "exporter/config.h"
 #include "formats/formats.h"
-#include "serve/scrape.h"
+#include "serve/registry.h"
 #include "serve/watch.h"
 
 namespace agent_exporter::e2e {
@@ -66,9 +66,9 @@ class GoldenTest : public ::testing::Test {
         (*watch)->observer().Observe(true);
     ASSERT_TRUE(observation.ok()) << observation.status();
 
-    serve::Scraper scraper([&] { return *observation; }, std::chrono::seconds(60));
-    for (const collectors::CollectorRow& row : collectors::CollectorTable()) scraper.Add(row);
-    absl::StatusOr<collectors::Families> families = scraper.Run({}, {});
+    serve::Registry registry([&] { return *observation; }, std::chrono::seconds(60));
+    for (const collectors::CollectorRow& row : collectors::CollectorTable()) registry.Register(row);
+    absl::StatusOr<collectors::Families> families = registry.Scrape({}, {});
     ASSERT_TRUE(families.ok()) << families.status();
     for (prometheus::MetricFamily& family : *families) {
       if (!IsVolatile(family)) families_.push_back(std::move(family));

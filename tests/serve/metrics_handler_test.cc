@@ -50,14 +50,14 @@ std::string Gunzip(const std::string& packed) {
 class MetricsHandlerTest : public testing::Test {
  protected:
   MetricsHandlerTest() {
-    scraper_.Add("a", FakeCollectable([] { return OneGauge("a_value"); }));
+    registry_.Register("a", FakeCollectable([] { return OneGauge("a_value"); }));
   }
-  Scraper scraper_{[] { return std::make_shared<agents::Observation>(collectors::MakeObservation()); },
-                   milliseconds(60'000)};
+  Registry registry_{[] { return std::make_shared<agents::Observation>(collectors::MakeObservation()); },
+                     milliseconds(60'000)};
 };
 
 TEST_F(MetricsHandlerTest, TextUnlessOpenMetricsIsAskedFor) {
-  MetricsHandler handler({}, scraper_);
+  MetricsHandler handler({}, registry_);
   const http::HttpResponse text = handler.Handle(Request());
   EXPECT_EQ(text.status, 200);
   EXPECT_EQ(text.content_type, "text/plain; version=0.0.4; charset=utf-8");
@@ -70,7 +70,7 @@ TEST_F(MetricsHandlerTest, TextUnlessOpenMetricsIsAskedFor) {
 }
 
 TEST_F(MetricsHandlerTest, GzipWhereItIsTaken) {
-  MetricsHandler handler({}, scraper_);
+  MetricsHandler handler({}, registry_);
   const http::HttpResponse packed = handler.Handle(Request({{"Accept-Encoding", "gzip"}}));
   EXPECT_EQ(packed.headers.at("Content-Encoding"), "gzip");
   EXPECT_THAT(Gunzip(packed.body), HasSubstr("\na_value 1\n"));
@@ -80,8 +80,8 @@ TEST_F(MetricsHandlerTest, GzipWhereItIsTaken) {
 }
 
 TEST_F(MetricsHandlerTest, CollectAndExcludeComeFromTheQuery) {
-  scraper_.Add("b", FakeCollectable([] { return OneGauge("b_value"); }));
-  MetricsHandler handler({}, scraper_);
+  registry_.Register("b", FakeCollectable([] { return OneGauge("b_value"); }));
+  MetricsHandler handler({}, registry_);
   EXPECT_THAT(handler.Handle(Request({}, {{"collect[]", "b"}})).body,
               AllOf(HasSubstr("\nb_value 1\n"), Not(HasSubstr("a_value"))));
   EXPECT_THAT(handler.Handle(Request({}, {{"exclude[]", "b"}})).body,
@@ -89,7 +89,7 @@ TEST_F(MetricsHandlerTest, CollectAndExcludeComeFromTheQuery) {
 }
 
 TEST_F(MetricsHandlerTest, AnUnknownCollectorIsABadRequest) {
-  MetricsHandler handler({}, scraper_);
+  MetricsHandler handler({}, registry_);
   const http::HttpResponse response = handler.Handle(Request({}, {{"collect[]", "x"}}));
   EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("no collector \"x\""));
@@ -97,12 +97,12 @@ TEST_F(MetricsHandlerTest, AnUnknownCollectorIsABadRequest) {
 
 TEST_F(MetricsHandlerTest, OneMoreThanTheLimitIsTurnedAway) {
   std::promise<void> started, open;
-  scraper_.Add("slow", FakeCollectable([&started, gate = open.get_future().share()] {
-                 started.set_value();
-                 gate.wait();
-                 return collectors::Families{};
-               }));
-  MetricsHandler handler({.max_requests = 1}, scraper_);
+  registry_.Register("slow", FakeCollectable([&started, gate = open.get_future().share()] {
+                       started.set_value();
+                       gate.wait();
+                       return collectors::Families{};
+                     }));
+  MetricsHandler handler({.max_requests = 1}, registry_);
   auto first = std::async(std::launch::async, [&] { return handler.Handle(Request()); });
   started.get_future().wait();
   const http::HttpResponse second = handler.Handle(Request({}, {{"collect[]", "a"}}));
@@ -114,12 +114,12 @@ TEST_F(MetricsHandlerTest, OneMoreThanTheLimitIsTurnedAway) {
 }
 
 TEST_F(MetricsHandlerTest, NoLimitTurnsNobodyAway) {
-  MetricsHandler handler({.max_requests = 0}, scraper_);
+  MetricsHandler handler({.max_requests = 0}, registry_);
   EXPECT_EQ(handler.Handle(Request()).status, 200);
 }
 
 TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCountThisScrape) {
-  MetricsHandler handler({}, scraper_);
+  MetricsHandler handler({}, registry_);
   handler.Handle(Request({{"Accept", "application/openmetrics-text;version=1.0.0"}}));
   EXPECT_THAT(handler.Handle(Request()).body,
               AllOf(HasSubstr("agent_exporter_scrapes_total{format=\"text\"} 1\n"),
@@ -131,14 +131,14 @@ TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCountThisScrape) {
 }
 
 TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCanBeLeftOut) {
-  MetricsHandler handler({.exporter_metrics = false}, scraper_);
+  MetricsHandler handler({.exporter_metrics = false}, registry_);
   EXPECT_THAT(handler.Handle(Request()).body,
               AllOf(Not(HasSubstr("agent_exporter_build_info")), HasSubstr("\na_value 1\n")));
 }
 
 TEST_F(MetricsHandlerTest, AnIllegalFamilyIsLeftOutTheRestIsThere) {
-  scraper_.Add("illegal", FakeCollectable([] { return OneGauge("not a name"); }));
-  MetricsHandler handler({}, scraper_);
+  registry_.Register("illegal", FakeCollectable([] { return OneGauge("not a name"); }));
+  MetricsHandler handler({}, registry_);
   const http::HttpResponse response = handler.Handle(Request());
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.body, AllOf(HasSubstr("\na_value 1\n"), Not(HasSubstr("not a name"))));

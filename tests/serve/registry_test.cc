@@ -1,4 +1,4 @@
-#include "serve/scrape.h"
+#include "serve/registry.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "collectors/family.h"
+#include "prometheus/counter.h"
+#include "prometheus/registry.h"
 #include "tests/collectors/observation_builder.h"
 #include "tests/serve/fake_collectable.h"
 
@@ -34,9 +36,9 @@ std::shared_ptr<const agents::Observation> OneObservation() {
   return std::make_shared<agents::Observation>(collectors::MakeObservation({collectors::MakeAgent("codex")}));
 }
 
-collectors::Samples Scrape(Scraper& scraper, const std::vector<std::string>& collect = {},
+collectors::Samples Scrape(Registry& registry, const std::vector<std::string>& collect = {},
                            const std::vector<std::string>& exclude = {}) {
-  const auto families = scraper.Run(collect, exclude);
+  const auto families = registry.Scrape(collect, exclude);
   EXPECT_TRUE(families.ok()) << families.status();
   return families.ok() ? collectors::SamplesOf(*families) : collectors::Samples{};
 }
@@ -45,10 +47,10 @@ std::string Success(const std::string& name) {
   return "agent_exporter_collector_success{collector=\"" + name + "\"}";
 }
 
-TEST(Scraper, EveryCollectorIsShownWithItsSuccessAndDuration) {
-  Scraper scraper(OneObservation, kAmple);
-  for (const collectors::CollectorRow& row : collectors::CollectorTable()) scraper.Add(row);
-  const collectors::Samples samples = Scrape(scraper);
+TEST(Registry, EveryCollectorIsShownWithItsSuccessAndDuration) {
+  Registry registry(OneObservation, kAmple);
+  for (const collectors::CollectorRow& row : collectors::CollectorTable()) registry.Register(row);
+  const collectors::Samples samples = Scrape(registry);
   EXPECT_THAT(samples, Contains(Pair("agent_up{agent=\"codex\"}", 0)));
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string label = "{collector=\"" + std::string(row.name) + "\"}";
@@ -58,37 +60,38 @@ TEST(Scraper, EveryCollectorIsShownWithItsSuccessAndDuration) {
   }
 }
 
-TEST(Scraper, OneThatThrowsFailsAlone) {
-  Scraper scraper(OneObservation, kAmple);
-  scraper.Add("bad", FakeCollectable([]() -> collectors::Families { throw std::runtime_error("no luck"); }));
-  scraper.Add("worse", FakeCollectable([]() -> collectors::Families { throw 7; }));
-  scraper.Add("good", FakeCollectable([] { return OneGauge("good_value"); }));
-  const collectors::Samples samples = Scrape(scraper);
+TEST(Registry, OneThatThrowsFailsAlone) {
+  Registry registry(OneObservation, kAmple);
+  registry.Register("bad",
+                    FakeCollectable([]() -> collectors::Families { throw std::runtime_error("no luck"); }));
+  registry.Register("worse", FakeCollectable([]() -> collectors::Families { throw 7; }));
+  registry.Register("good", FakeCollectable([] { return OneGauge("good_value"); }));
+  const collectors::Samples samples = Scrape(registry);
   EXPECT_THAT(samples, AllOf(Contains(Pair(Success("bad"), 0)), Contains(Pair(Success("worse"), 0)),
                              Contains(Pair(Success("good"), 1)), Contains(Pair("good_value", 1))));
   EXPECT_THAT(samples,
               Not(Contains(Key("agent_exporter_last_collect_timestamp_seconds{collector=\"bad\"}"))));
 }
 
-TEST(Scraper, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
+TEST(Registry, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
   auto open = std::make_shared<std::promise<void>>();
   auto starts = std::make_shared<std::atomic<int>>(0);
   auto good_starts = std::make_shared<std::atomic<int>>(0);
-  Scraper scraper(OneObservation, milliseconds(20));
-  scraper.Add("late", FakeCollectable([starts, gate = open->get_future().share()] {
-                ++*starts;
-                gate.wait();
-                return OneGauge("late_value");
-              }));
-  scraper.Add("good", FakeCollectable([good_starts] {
-                ++*good_starts;
-                return OneGauge("good_value");
-              }));
+  Registry registry(OneObservation, milliseconds(20));
+  registry.Register("late", FakeCollectable([starts, gate = open->get_future().share()] {
+                      ++*starts;
+                      gate.wait();
+                      return OneGauge("late_value");
+                    }));
+  registry.Register("good", FakeCollectable([good_starts] {
+                      ++*good_starts;
+                      return OneGauge("good_value");
+                    }));
 
   int scrapes = 3;
   for (int i = 0; i < scrapes; ++i) {
-    EXPECT_THAT(Scrape(scraper), AllOf(Contains(Pair(Success("late"), 0)), Not(Contains(Key("late_value"))),
-                                       Contains(Pair(Success("good"), 1)), Contains(Pair("good_value", 1))));
+    EXPECT_THAT(Scrape(registry), AllOf(Contains(Pair(Success("late"), 0)), Not(Contains(Key("late_value"))),
+                                        Contains(Pair(Success("good"), 1)), Contains(Pair("good_value", 1))));
   }
   EXPECT_EQ(*starts, 1);
 
@@ -96,37 +99,38 @@ TEST(Scraper, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
   collectors::Samples samples;
   while (samples[Success("late")] == 0) {  // the test's own time limit ends this where it never comes
     std::this_thread::yield();
-    samples = Scrape(scraper);
+    samples = Scrape(registry);
     ++scrapes;
   }
   EXPECT_THAT(samples, Contains(Pair("late_value", 1)));
   EXPECT_EQ(*good_starts, scrapes) << "the thread that was left to the late one must not go on to the next";
 }
 
-TEST(Scraper, CollectAndExcludePickByName) {
-  Scraper scraper(OneObservation, kAmple);
+TEST(Registry, CollectAndExcludePickByName) {
+  Registry registry(OneObservation, kAmple);
   for (const char* name : {"a", "b", "c"}) {
-    scraper.Add(name, FakeCollectable([name] { return OneGauge(std::string(name) + "_value"); }));
+    registry.Register(name, FakeCollectable([name] { return OneGauge(std::string(name) + "_value"); }));
   }
-  EXPECT_THAT(Scrape(scraper, {"a", "c"}), AllOf(Contains(Key("a_value")), Not(Contains(Key("b_value"))),
-                                                 Contains(Key("c_value")), Not(Contains(Key(Success("b"))))));
-  EXPECT_THAT(Scrape(scraper, {}, {"a"}), AllOf(Not(Contains(Key("a_value"))), Contains(Key("b_value"))));
-  EXPECT_THAT(Scrape(scraper, {"a", "b"}, {"a"}),
+  EXPECT_THAT(Scrape(registry, {"a", "c"}),
+              AllOf(Contains(Key("a_value")), Not(Contains(Key("b_value"))), Contains(Key("c_value")),
+                    Not(Contains(Key(Success("b"))))));
+  EXPECT_THAT(Scrape(registry, {}, {"a"}), AllOf(Not(Contains(Key("a_value"))), Contains(Key("b_value"))));
+  EXPECT_THAT(Scrape(registry, {"a", "b"}, {"a"}),
               AllOf(Not(Contains(Key("a_value"))), Contains(Key("b_value"))));
 }
 
-TEST(Scraper, AnUnknownNameIsRefusedBeforeAnythingIsRead) {
+TEST(Registry, AnUnknownNameIsRefusedBeforeAnythingIsRead) {
   int reads = 0;
-  Scraper scraper(
+  Registry registry(
       [&] {
         ++reads;
         return OneObservation();
       },
       kAmple);
-  scraper.Add("a", FakeCollectable([] { return OneGauge("a_value"); }));
+  registry.Register("a", FakeCollectable([] { return OneGauge("a_value"); }));
   for (const auto& [collect, exclude] :
        {std::pair<std::vector<std::string>, std::vector<std::string>>{{"b"}, {}}, {{}, {"b"}}}) {
-    const auto families = scraper.Run(collect, exclude);
+    const auto families = registry.Scrape(collect, exclude);
     EXPECT_TRUE(absl::IsInvalidArgument(families.status()));
     EXPECT_THAT(std::string(families.status().message()),
                 AllOf(HasSubstr("\"b\""), HasSubstr("there are: a")));
@@ -134,9 +138,9 @@ TEST(Scraper, AnUnknownNameIsRefusedBeforeAnythingIsRead) {
   EXPECT_EQ(reads, 0);
 }
 
-TEST(Scraper, AllCollectorsOfAScrapeSeeTheSameObservation) {
+TEST(Registry, AllCollectorsOfAScrapeSeeTheSameObservation) {
   std::atomic<int> made{0};
-  Scraper scraper(
+  Registry registry(
       [&] {
         auto observation = std::make_shared<agents::Observation>();
         observation->host.open_fds = static_cast<uint64_t>(++made);
@@ -153,11 +157,11 @@ TEST(Scraper, AllCollectorsOfAScrapeSeeTheSameObservation) {
         }};
   };
   const collectors::CollectorRow rows[] = {echo("a"), echo("b"), echo("c")};
-  for (const collectors::CollectorRow& row : rows) scraper.Add(row);
+  for (const collectors::CollectorRow& row : rows) registry.Register(row);
 
   std::vector<std::future<absl::StatusOr<collectors::Families>>> scrapes;
   for (int i = 0; i < 8; ++i) {
-    scrapes.push_back(std::async(std::launch::async, [&] { return scraper.Run({}, {}); }));
+    scrapes.push_back(std::async(std::launch::async, [&] { return registry.Scrape({}, {}); }));
   }
   std::set<std::string> seen;
   for (auto& scrape : scrapes) {
@@ -169,6 +173,21 @@ TEST(Scraper, AllCollectorsOfAScrapeSeeTheSameObservation) {
     EXPECT_TRUE(seen.insert(families->at(0).name).second) << "two scrapes mixed up";
   }
   EXPECT_EQ(made, 8);
+}
+
+TEST(Registry, AnotherProgramsRegistryRegistersLikeACollector) {
+  const auto theirs = std::make_shared<prometheus::Registry>();
+  prometheus::BuildCounter()
+      .Name("tasks_total")
+      .Help("Tasks.")
+      .Register(*theirs)
+      .Add({{"queue", "a"}})
+      .Increment(3);
+  Registry registry(OneObservation, kAmple);
+  registry.Register("theirs", theirs);
+  const collectors::Samples samples = Scrape(registry);
+  EXPECT_THAT(samples, Contains(Pair("tasks_total{queue=\"a\"}", 3)));
+  EXPECT_THAT(samples, Contains(Pair(Success("theirs"), 1)));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "serve/scrape.h"
+#include "serve/registry.h"
 
 #include <spdlog/spdlog.h>
 
@@ -28,9 +28,9 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-// Collectors one after the other on one thread, up to the first that is late: its thread is left to it, and
-// those that come after it are another pass's.
-class Scraper::Pass {
+// Runs collectors one after the other on one thread, up to the first that is late. That thread is left to the
+// late one, and another pass runs those after it.
+class Registry::Pass {
  public:
   Pass(Entries entries, std::shared_ptr<const agents::Observation> observation,
        std::chrono::milliseconds timeout)
@@ -103,22 +103,22 @@ class Scraper::Pass {
   bool cut_off_ = false;
 };
 
-Scraper::Scraper(Fresh fresh, std::chrono::milliseconds collector_timeout)
+Registry::Registry(Fresh fresh, std::chrono::milliseconds collector_timeout)
     : fresh_(std::move(fresh)), timeout_(collector_timeout) {}
 
-void Scraper::Add(const collectors::CollectorRow& row) {
-  Add(std::string(row.name),
-      std::make_shared<collectors::ObservationCollectable>(row, [] { return current_observation; }));
+void Registry::Register(const collectors::CollectorRow& row) {
+  Register(std::string(row.name),
+           std::make_shared<collectors::ObservationCollectable>(row, [] { return current_observation; }));
 }
 
-void Scraper::Add(std::string name, std::shared_ptr<prometheus::Collectable> collectable) {
+void Registry::Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable) {
   auto entry = std::make_shared<Entry>();
   entry->name = std::move(name);
   entry->collectable = std::move(collectable);
   entries_.push_back(std::move(entry));
 }
 
-absl::Status Scraper::CheckNames(const std::vector<std::string>& names) const {
+absl::Status Registry::CheckNames(const std::vector<std::string>& names) const {
   for (const std::string& name : names) {
     if (std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry->name == name; }))
       continue;
@@ -130,8 +130,8 @@ absl::Status Scraper::CheckNames(const std::vector<std::string>& names) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<collectors::Families> Scraper::Run(const std::vector<std::string>& collect,
-                                                  const std::vector<std::string>& exclude) {
+absl::StatusOr<collectors::Families> Registry::Scrape(const std::vector<std::string>& collect,
+                                                      const std::vector<std::string>& exclude) {
   for (const auto* names : {&collect, &exclude}) {
     if (absl::Status status = CheckNames(*names); !status.ok()) return status;
   }
@@ -166,7 +166,7 @@ absl::StatusOr<collectors::Families> Scraper::Run(const std::vector<std::string>
   return all;
 }
 
-std::vector<Scraper::Outcome> Scraper::CollectAll(
+std::vector<Registry::Outcome> Registry::CollectAll(
     Entries entries, const std::shared_ptr<const agents::Observation>& observation) {
   const http::RunnerPool::Lease runner(runners_);
   std::vector<Outcome> all;

@@ -1,13 +1,15 @@
-// A scrape: one observation, shown by every collector that is switched on, each under its own deadline.
+// Collectors register here; a scrape runs them all over one observation, each under its own deadline.
 //
-// One failing collector (it throws) never fails a scrape and one slow one is cut off; both show as
-// agent_exporter_collector_success 0 and the others' samples are there.
+// A collector that throws does not fail the scrape, and a slow one is cut off. Both show as
+// agent_exporter_collector_success 0, and the other collectors' samples are there.
 //
-// Ownership: shares the collectables with threads that a late collector may still run on.
-// Thread safety: Run may be called from any number of threads; Add before the first Run only.
+// Anybody's prometheus::Collectable can be registered, a whole prometheus::Registry among them.
+//
+// Ownership: shares the collectables with the threads that late collectors may still run on.
+// Thread safety: any number of threads may call Scrape; register everything before the first call.
 
-#ifndef AGENT_EXPORTER_SERVE_SCRAPE_H_
-#define AGENT_EXPORTER_SERVE_SCRAPE_H_
+#ifndef AGENT_EXPORTER_SERVE_REGISTRY_H_
+#define AGENT_EXPORTER_SERVE_REGISTRY_H_
 
 #include <atomic>
 #include <chrono>
@@ -23,22 +25,22 @@
 
 namespace agent_exporter::serve {
 
-class Scraper {
+class Registry {
  public:
   using Fresh = std::function<std::shared_ptr<const agents::Observation>()>;
 
   // `fresh` gives the observation of a new scrape.
-  Scraper(Fresh fresh, std::chrono::milliseconds collector_timeout);
+  Registry(Fresh fresh, std::chrono::milliseconds collector_timeout);
 
-  // Adds one of the table's collectors.
-  void Add(const collectors::CollectorRow& row);
-  // Adds anybody's collectable under a name of its own.
-  void Add(std::string name, std::shared_ptr<prometheus::Collectable> collectable);
+  // One of the table's collectors.
+  void Register(const collectors::CollectorRow& row);
+  // Anybody's collectable, under a name of its own.
+  void Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable);
 
   // Only these collectors (all when empty), less those excluded. InvalidArgument names a collector that is
   // unknown or off.
-  absl::StatusOr<collectors::Families> Run(const std::vector<std::string>& collect,
-                                           const std::vector<std::string>& exclude);
+  absl::StatusOr<collectors::Families> Scrape(const std::vector<std::string>& collect,
+                                              const std::vector<std::string>& exclude);
 
  private:
   struct Entry {
@@ -67,4 +69,4 @@ class Scraper {
 
 }  // namespace agent_exporter::serve
 
-#endif  // AGENT_EXPORTER_SERVE_SCRAPE_H_
+#endif  // AGENT_EXPORTER_SERVE_REGISTRY_H_

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "agents/complete_sum.h"
+
 namespace agent_exporter::agents {
 namespace {
 
@@ -38,14 +40,6 @@ class TightestOf {
 
  private:
   std::array<std::array<std::optional<ResourceUse>, 3>, 2> slots_;
-};
-
-// Sums that are unknown as soon as one part is: a partial sum would pass for the whole.
-struct Sum {
-  std::optional<uint64_t> value = 0;
-  void Add(std::optional<uint64_t> part) {
-    value = value && part ? std::optional<uint64_t>(*value + *part) : std::nullopt;
-  }
 };
 
 }  // namespace
@@ -96,7 +90,7 @@ const std::vector<kernel::CgroupLimit>& LimitBook::CgroupLimits(const std::strin
 
 void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
   TightestOf tightest;
-  Sum self_memory, self_pids, tree_memory, tree_pids, self_fds, tree_fds;
+  CompleteSum self_memory, self_pids, tree_memory, tree_pids, self_fds, tree_fds;
   std::set<std::string> memberships;
   const std::string* membership = nullptr;  // the last one seen
   bool any_root = false;
@@ -132,8 +126,10 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
 
   for (const ProcessSample& process : agent.processes) {
     if (process.role != Role::kRoot || !process.limits_known) continue;
-    tightest.Offer(Scope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value, process.limits.processes);
-    tightest.Offer(Scope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value, process.limits.processes);
+    tightest.Offer(Scope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value(),
+                   process.limits.processes);
+    tightest.Offer(Scope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value(),
+                   process.limits.processes);
   }
   for (const std::string& member_of : memberships) {
     for (const kernel::CgroupLimit& limit : CgroupLimits(member_of, now)) {
@@ -142,7 +138,7 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
       const Resource resource = memory ? Resource::kMemory : Resource::kPids;
       tightest.Offer(Scope::kTree, resource, source, limit.used, limit.limit);
       if (any_root) {
-        tightest.Offer(Scope::kSelf, resource, source, memory ? self_memory.value : self_pids.value,
+        tightest.Offer(Scope::kSelf, resource, source, memory ? self_memory.value() : self_pids.value(),
                        limit.limit);
       }
       if (!memory) {
@@ -156,10 +152,11 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
   if (host.memory) host_memory = host.memory->total;
   std::optional<uint64_t> host_tasks = host.pid_max;
   if (host.threads_max) host_tasks = std::min(host_tasks.value_or(*host.threads_max), *host.threads_max);
-  const auto offer_host = [&](Scope scope, const Sum& fds, const Sum& memory, const Sum& pids) {
-    tightest.Offer(scope, Resource::kFds, Source::kHost, fds.value, host.max_fds);
-    tightest.Offer(scope, Resource::kMemory, Source::kHost, memory.value, host_memory);
-    tightest.Offer(scope, Resource::kPids, Source::kHost, pids.value, host_tasks);
+  const auto offer_host = [&](Scope scope, const CompleteSum& fds, const CompleteSum& memory,
+                              const CompleteSum& pids) {
+    tightest.Offer(scope, Resource::kFds, Source::kHost, fds.value(), host.max_fds);
+    tightest.Offer(scope, Resource::kMemory, Source::kHost, memory.value(), host_memory);
+    tightest.Offer(scope, Resource::kPids, Source::kHost, pids.value(), host_tasks);
   };
   if (any_root) offer_host(Scope::kSelf, self_fds, self_memory, self_pids);
   offer_host(Scope::kTree, tree_fds, tree_memory, tree_pids);

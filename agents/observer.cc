@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "agents/complete_sum.h"
+
 namespace agent_exporter::agents {
 namespace {
 
@@ -32,21 +34,18 @@ bool RootsFirstThenAge(const TrackedProcess* a, const TrackedProcess* b) {
 }
 
 void NoteMaxima(AgentGroup& group, double now, AgentSample* agent) {
-  std::optional<uint64_t> resident = 0, open_fds = 0;
+  CompleteSum resident, open_fds;
   uint64_t descendants = 0;
   bool any_root = false;
-  const auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
-    sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
-  };
   for (const ProcessSample& process : agent->processes) {
     if (process.role == Role::kDescendant) ++descendants;
     if (process.role != Role::kRoot || process.state == 'Z') continue;
     any_root = true;
-    add(resident, process.usage.resident_bytes);
-    add(open_fds, process.usage.open_fds);
+    resident.Add(process.usage.resident_bytes);
+    open_fds.Add(process.usage.open_fds);
   }
-  group.self_resident_max.Add(now, any_root ? resident : std::nullopt);
-  group.self_open_fds_max.Add(now, any_root ? open_fds : std::nullopt);
+  group.self_resident_max.Add(now, any_root ? resident.value() : std::nullopt);
+  group.self_open_fds_max.Add(now, any_root ? open_fds.value() : std::nullopt);
   group.descendants_max.Add(now, agent->processes.empty() ? std::nullopt : std::optional(descendants));
   agent->self_resident_max = group.self_resident_max.Get();
   agent->self_open_fds_max = group.self_open_fds_max.Get();

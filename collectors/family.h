@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/complete_sum.h"
 #include "agents/observation.h"
 #include "agents/resource_names.h"  // label values of scope, resource and source
 #include "collectors/collector.h"
@@ -70,14 +71,11 @@ void AddCpu(Family& family, const agents::AgentSample& agent, const kernel::CpuT
 // partial sum would pass for the whole. Zombies have no memory and no descriptors and add nothing.
 template <typename Pick, typename Figure>
 std::optional<uint64_t> SumOver(const agents::AgentSample& agent, Pick pick, Figure figure) {
-  uint64_t sum = 0;
+  agents::CompleteSum sum;
   for (const agents::ProcessSample& process : agent.processes) {
-    if (!pick(process) || process.state == 'Z') continue;
-    const std::optional<uint64_t> value = figure(process);
-    if (!value) return std::nullopt;
-    sum += *value;
+    if (pick(process) && process.state != 'Z') sum.Add(figure(process));
   }
-  return sum;
+  return sum.value();
 }
 
 inline bool IsRoot(const agents::ProcessSample& process) { return process.role == agents::Role::kRoot; }

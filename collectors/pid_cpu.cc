@@ -47,19 +47,16 @@ Families pid_cpu(const agents::Observation& observation) {
     if (shown == processes.size()) continue;
 
     double other_ratio = 0;
-    std::optional<uint64_t> other_resident = 0, other_fds = 0;
-    const auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
-      sum = sum && part ? std::optional<uint64_t>(*sum + *part) : std::nullopt;
-    };
+    agents::CompleteSum other_resident, other_fds;
     for (size_t i = shown; i < processes.size(); ++i) {
       other_ratio += processes[i]->cpu_ratio;
-      add(other_resident, processes[i]->usage.resident_bytes);
-      add(other_fds, processes[i]->usage.open_fds);
+      other_resident.Add(processes[i]->usage.resident_bytes);
+      other_fds.Add(processes[i]->usage.open_fds);
     }
     const Labels other = AgentLabels(agent, {{"pid", "other"}, {"comm", "other"}});
     ratio.Add(other, other_ratio);
-    resident.Add(other, other_resident);
-    open_fds.Add(other, other_fds);
+    resident.Add(other, other_resident.value());
+    open_fds.Add(other, other_fds.value());
   }
   return Collected(ratio, resident, open_fds);
 }

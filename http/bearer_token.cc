@@ -55,17 +55,17 @@ absl::Status MakeFile(const std::string& path) {
   return error == 0 ? absl::OkStatus() : Failed("write", path, error);
 }
 
-// The part after "Bearer", whose case does not matter (RFC 9110, 11.1); false for another scheme or none.
-bool TokenOf(const std::string& authorization, std::string_view* token) {
-  constexpr std::string_view kScheme = "Bearer ";
-  if (!absl::StartsWithIgnoreCase(authorization, "Bearer ")) return false;
-  *token = std::string_view(authorization).substr(kScheme.size());
-  while (token->starts_with(' ')) token->remove_prefix(1);
-  while (token->ends_with(' ')) token->remove_suffix(1);
-  return !token->empty();
-}
-
 }  // namespace
+
+std::optional<std::string> TokenInHeader(const std::string& authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!absl::StartsWithIgnoreCase(authorization, "Bearer ")) return std::nullopt;
+  std::string_view token = std::string_view(authorization).substr(kScheme.size());
+  while (token.starts_with(' ')) token.remove_prefix(1);
+  while (token.ends_with(' ')) token.remove_suffix(1);
+  if (token.empty()) return std::nullopt;
+  return std::string(token);
+}
 
 absl::StatusOr<BearerToken> BearerToken::Load(const std::string& path) {
   // Not blocking: somebody may have named a pipe.
@@ -112,14 +112,13 @@ bool BearerToken::Matches(std::string_view candidate) const {
 
 HttpHandler Guarded(const BearerToken& token, HttpHandler handler) {
   return [&token, handler = std::move(handler)](const HttpRequest& request) {
-    const std::string authorization = request.header("Authorization");
-    std::string_view candidate;
-    if (!TokenOf(authorization, &candidate)) {
+    const std::optional<std::string> candidate = TokenInHeader(request.header("Authorization"));
+    if (!candidate) {
       return HttpResponse{.status = 401,
                           .body = "this route needs the header \"Authorization: Bearer TOKEN\"\n",
                           .headers = {{"WWW-Authenticate", "Bearer realm=\"agent_exporter\""}}};
     }
-    if (!token.Matches(candidate)) return HttpResponse{.status = 403, .body = "wrong token\n"};
+    if (!token.Matches(*candidate)) return HttpResponse{.status = 403, .body = "wrong token\n"};
     return handler(request);
   };
 }

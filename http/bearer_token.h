@@ -10,6 +10,7 @@
 #ifndef AGENT_EXPORTER_HTTP_BEARER_TOKEN_H_
 #define AGENT_EXPORTER_HTTP_BEARER_TOKEN_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,10 @@ class BearerToken {
  private:
   std::string text_;
 };
+
+// The token in an Authorization header, whose scheme may be written in any case (RFC 9110, 11.1). Empty for
+// another scheme.
+std::optional<std::string> TokenInHeader(const std::string& authorization);
 
 // `handler` behind the token: 401 with WWW-Authenticate when the request carries none, 403 when it is wrong.
 // The token must outlive the handler.

@@ -1,25 +1,12 @@
 #include "http/web_access.h"
 
-#include <string_view>
-
-#include "absl/strings/match.h"
+#include <string>
 
 namespace agent_exporter::http {
-namespace {
-
-bool ShowsToken(std::string_view authorization, const BearerToken& token) {
-  constexpr std::string_view kScheme = "bearer ";
-  return authorization.size() > kScheme.size() &&
-         absl::EqualsIgnoreCase({authorization.data(), kScheme.size()}, {kScheme.data(), kScheme.size()}) &&
-         token.Matches(authorization.substr(kScheme.size()));
-}
-
-}  // namespace
-
 std::optional<HttpResponse> WebAccess::Refuse(const HttpRequest& request) {
   if (!basic_.enabled()) return std::nullopt;
   const std::string authorization = request.header("Authorization");
-  if (ShowsToken(authorization, token_)) return std::nullopt;
+  if (const auto shown = TokenInHeader(authorization); shown && token_.Matches(*shown)) return std::nullopt;
   switch (basic_.Check(authorization)) {
     case BasicAuth::Verdict::kYes:
       return std::nullopt;

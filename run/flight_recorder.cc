@@ -4,17 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agents/complete_sum.h"
 #include "base/label_value.h"
 
 namespace agent_exporter::run {
 namespace {
 
 constexpr double kKeepAfterEndSeconds = 60;
-
-// A sum that is unknown as soon as one part is.
-void AddPart(std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
-  sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
-}
 
 void Raise(std::optional<uint64_t>& peak, std::optional<uint64_t> value) {
   if (value) peak = std::max(peak.value_or(0), *value);
@@ -58,11 +54,9 @@ void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::Pro
   }
   auto [at, first] = rings_.try_emplace(root.key);
   Ring& ring = at->second;
-  FlightPoint point{.seconds = now,
-                    .resident_bytes = root.usage.resident_bytes,
-                    .tree_resident_bytes = 0,
-                    .open_fds = root.usage.open_fds,
-                    .tree_open_fds = 0};
+  FlightPoint point{
+      .seconds = now, .resident_bytes = root.usage.resident_bytes, .open_fds = root.usage.open_fds};
+  agents::CompleteSum tree_resident, tree_open_fds;
   double tree_cpu = 0;
   for (const agents::ProcessSample& process : agent.processes) {
     tree_cpu += process.cpu_ratio;
@@ -70,9 +64,11 @@ void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::Pro
       ++point.descendants;
     }
     if (process.state == 'Z') continue;  // its memory and descriptors are gone
-    AddPart(point.tree_resident_bytes, process.usage.resident_bytes);
-    AddPart(point.tree_open_fds, process.usage.open_fds);
+    tree_resident.Add(process.usage.resident_bytes);
+    tree_open_fds.Add(process.usage.open_fds);
   }
+  point.tree_resident_bytes = tree_resident.value();
+  point.tree_open_fds = tree_open_fds.value();
   if (!first) {
     point.cpu_ratio = root.cpu_ratio;
     point.tree_cpu_ratio = tree_cpu;

@@ -31,8 +31,7 @@ mkdir -p build
   if [[ -n $(deploy/packages.sh missing build bench) ]]; then
     step "Installing packages" deploy/packages.sh install build bench
   fi
-  step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON \
-    -DAGENT_EXPORTER_WERROR=OFF
+  step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON
   step "Building" cmake --build build/release -j "$(build_jobs)" \
     --target "${targets[@]}"
 } >&2

@@ -5,7 +5,11 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
 set(AGENT_EXPORTER_SANITIZE "" CACHE STRING "Sanitizers to build with, for instance address,undefined")
-option(AGENT_EXPORTER_WERROR "Treat warnings as errors" ON)
+option(AGENT_EXPORTER_WERROR "Treat warnings as errors" OFF)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+endif()
 
 add_library(standard_settings INTERFACE)
 target_compile_features(standard_settings INTERFACE cxx_std_20)

@@ -14,15 +14,15 @@ names() {
   case $1 in
     build)
       printf '%s\n' cmake g++ git libabsl-dev libcivetweb-dev libcli11-dev libcrypt-dev libcurl4-openssl-dev \
-        libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev ninja-build \
-        nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev ;;
+        libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev make nlohmann-json3-dev \
+        prometheus-cpp-dev zlib1g-dev ;;
     bpf)
       # Optional: without them the build leaves the BPF process source out.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;
     test)
-      # chromium, nodejs, npm: the page's tests.
-      printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev nodejs npm openssl procps prometheus \
-        prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen strace tmux ;;
+      # ninja-build: the presets. mold: optional, links the test programs faster. chromium, nodejs, npm: the page's tests.
+      printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev mold ninja-build nodejs npm openssl procps \
+        prometheus prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen strace tmux ;;
     lint)
       # One version on both releases, so that both give the same verdict.
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;

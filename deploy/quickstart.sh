@@ -26,7 +26,7 @@ advise() {
 }
 
 if ! command -v dpkg-query >/dev/null; then
-  advise "this is no Debian: install what 'deploy/packages.sh build' names, then run: cmake --preset release && cmake --build --preset release"
+  advise "this is no Debian: install what 'deploy/packages.sh build' names, then run: cmake -S . -B build && cmake --build build"
 fi
 missing=$(deploy/packages.sh missing build)
 if [[ -n $missing ]]; then
@@ -39,9 +39,7 @@ if [[ -n $missing ]]; then
     advise "check the network and 'apt-get update', then run this again; or install the packages above by hand"
 fi
 
-# No tests, whose packages may be missing; and a newer compiler's new warning is no reason not to run.
-step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=OFF \
-  -DAGENT_EXPORTER_WERROR=OFF ||
+step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=OFF ||
   advise "if a package was not found, see 'deploy/packages.sh missing build'; if build/release is from another compiler, remove it"
 step "Building" cmake --build build/release --target agent_exporter -j "$(build_jobs)" ||
   advise "if the compiler was 'Killed', the machine is short of memory: run again, what is built is kept"

@@ -106,7 +106,12 @@ absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& nam
   stderr_for_task.Close();
   if (!task.ok()) return task.status();
   signal(SIGPIPE, SIG_IGN);  // a scraper that hangs up is not our end
-  run::Diagnosis diagnosis{.agent = name, .kind = run.kind, .slot = run.slot, .pid = *task};
+  // Not by designated initialisers: g++ 12 -O3 then warns of members that "may be used uninitialized".
+  run::Diagnosis diagnosis;
+  diagnosis.agent = name;
+  diagnosis.kind = run.kind;
+  diagnosis.slot = run.slot;
+  diagnosis.pid = *task;
   diagnosis.command = base::Quoted(absl::StrJoin(run.command, " "), 300);
   (*guardian)->Announce(*task, diagnosis.command);
 

@@ -44,8 +44,7 @@ STEP_LOG=build/detection.log
 mkdir -p build
 : >"$STEP_LOG"
 {
-  step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON \
-    -DAGENT_EXPORTER_WERROR=OFF
+  step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=ON
   step "Building" cmake --build build/release -j "$(build_jobs)" --target leak_replay
   step "Making traces" "${python[@]}" bench/detection/generate.py --seed "$seed" --leaks 36 --benign 54 --ambiguous 30 "$directory"
   step "Replaying the evidence" build/release/bin/leak_replay "$directory"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks of the source itself: clang-format, shellcheck, clang-tidy. Needs a configured dev preset (compile commands).
+# Checks of the source itself: clang-format, includes, shellcheck, clang-tidy. Needs a configured dev preset (compile commands).
 #
 #   tests/lint.sh [--fix] [--tidy] [--all] [FILE.cc ...]
 #
@@ -45,6 +45,8 @@ if $fix; then
 fi
 echo "clang-format: ${#sources[@]} files"
 clang-format-19 --dry-run -Werror --ferror-limit=2 "${sources[@]}" || failures=$((failures + 1))
+
+/usr/bin/python3 -B tests/includes.py || failures=$((failures + 1))
 
 mapfile -t scripts < <(tracked '*.sh' '.ci/run')
 echo "shellcheck: ${#scripts[@]} files"

@@ -75,5 +75,32 @@ class RevisionTest(TestCase):
         self.assertEqual(self.revision(self.sources("unpacked")), "unknown")
 
 
+class IncludesTest(TestCase):
+    """tests/includes.py finds what a build by the eight does not."""
+
+    def check(self, source):
+        """What it says of a source beside a header of ours, thing.h."""
+        for path, text in {"tests/includes.py": (ROOT / "tests/includes.py").read_text(), "source.cc": source,
+                           "thing.h": "struct OurThing {\n  int member;\n};\n"}.items():
+            (self.directory / path).parent.mkdir(exist_ok=True)
+            (self.directory / path).write_text(text)
+        return subprocess.run(["/usr/bin/python3", "-B", "tests/includes.py"], cwd=self.directory, check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def test_a_header_of_ours_and_one_of_the_library_are_missed(self):
+        result = self.check("std::string Name(const OurThing& thing);\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout, r"source\.cc: uses std::string .* string\n")
+        self.assertRegex(result.stdout, r"source\.cc: uses OurThing .* thing\.h\n")
+
+    def test_what_is_included_is_not(self):
+        result = self.check('#include <string>\n#include "thing.h"\nstd::string Name(const OurThing& thing);\n')
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+
+    def test_what_is_declared_on_the_spot_is_not(self):
+        result = self.check("class OurThing;\nvoid Name(const OurThing& thing);  // not std::string\n")
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -195,7 +195,7 @@ BUSY = """
 import time
 kept = []
 begin = time.monotonic()
-while time.monotonic() - begin < 25:
+while time.monotonic() - begin < 10:
     kept.append(b"x" * (1 << 14))
     for i in range(100000): pass
 print(time.process_time() / (time.monotonic() - begin))
@@ -257,7 +257,7 @@ class WatchingTest(RunTestCase):
         run = self.python(BUSY, "--interval=500ms")
         share = float(run.out)  # what it really got, of a machine that may be busy with anything
         points = run.diagnosis["flight"]["points"]
-        self.assertGreaterEqual(len(points), 25)
+        self.assertGreaterEqual(len(points), 10)
         ratios = [point["cpu_ratio"] for point in points if "cpu_ratio" in point]
         self.assertAlmostEqual(sum(ratios) / len(ratios), share, delta=0.2 * share)
         if share > 0.97:

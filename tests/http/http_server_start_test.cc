@@ -6,9 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <fstream>
 #include <future>
 #include <string>
@@ -28,29 +26,33 @@ using ::testing::StartsWith;
 
 using HttpServerStartTest = HttpServerTest;
 
-TEST_F(HttpServerStartTest, StopEndsIdleSlowAndDeafClientsSoon) {
-  server_.AddRoute("/large", [](const HttpRequest&) {
+TEST_F(HttpServerStartTest, StopDoesNotWaitForIdleSlowAndDeafClients) {
+  // civetweb alone would wait for each of them until its request timeout: the test's own timeout comes first.
+  HttpOptions options = exporter::Options();
+  options.request_timeout_ms = 3'600'000;
+  HttpServer server(options);
+  server.AddRoute("/large", [](const HttpRequest&) {
     HttpResponse response;
     response.body.assign(64 << 20, 'x');
     return response;
   });
-  // civetweb alone takes two seconds for each round. The fastest tells: on a busy machine the others tell of
-  // that.
-  auto fastest = std::chrono::steady_clock::duration::max();
-  for (int round = 0; round < 5; ++round) {
-    const int port = Start();
+  server.AddRoute("/small", [](const HttpRequest&) {
+    HttpResponse response;
+    response.body = "small";
+    return response;
+  });
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(server.Start().ok());
+    const int port = server.ports().at(0);
     Client idle(port);
     const Client slow(port);
     const Client deaf(port);
     ASSERT_TRUE(idle.connected() && slow.Send("GET /metrics HT") && deaf.Send("GET /large HTTP/1.1\r\n\r\n"));
-    ASSERT_EQ(Body(Get(port, "/metrics")), "up 1\n");
-    const auto start = std::chrono::steady_clock::now();
-    server_.Stop();
-    fastest = std::min(fastest, std::chrono::steady_clock::now() - start);
+    ASSERT_EQ(Body(Get(port, "/small")), "small");
+    server.Stop();
     EXPECT_EQ(idle.ReadAll(), "");
     EXPECT_FALSE(Client(port).connected());
   }
-  EXPECT_LT(fastest, std::chrono::milliseconds(1500));
 }
 
 TEST_F(HttpServerStartTest, StopWaitsForARunningHandler) {

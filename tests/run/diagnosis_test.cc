@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace agent_exporter::run {
 namespace {

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Finds sources that use a name whose header they do not include: neither themselves nor by a header of ours that they
+include. The test command compiles sources by the eight, with precompiled headers, where the compiler does not notice.
+
+    tests/includes.py [FILE ...]     default: all of the tree's C++
+"""
+
+import functools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# Pattern of a use: the headers, any of which will do. A header that ends in / or . stands for all that begin so.
+STANDARD = {
+    r"std::(?:min|max|sort|stable_sort|find|find_if|any_of|all_of|none_of|count_if|remove_if|lower_bound|upper_bound|"
+    r"nth_element|reverse|equal|search|copy|copy_if|fill|clamp|max_element|min_element|partial_sort|is_sorted|ranges::sort|"
+    r"unique|erase_if|transform|set_difference|includes)\b(?=[(<])":
+        "algorithm map set unordered_map vector string",
+    r"std::array<": "array",
+    r"std::atomic\b": "atomic",
+    r"std::chrono::": "chrono",
+    r"std::condition_variable\b": "condition_variable",
+    r"std::deque<": "deque",
+    r"std::filesystem::": "filesystem",
+    r"std::(?:if|of|)stream\b(?<=fstream)": "fstream",
+    r"std::function<": "functional",
+    r"std::(?:promise|future|shared_future|async)\b": "future",
+    r"std::numeric_limits<": "limits",
+    r"std::list<": "list",
+    r"std::(?:multi)?map<": "map",
+    r"std::(?:unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared)\b": "memory",
+    r"std::(?:mutex|lock_guard|unique_lock|scoped_lock)\b": "mutex condition_variable",
+    r"std::(?:accumulate|iota)\b": "numeric",
+    r"std::(?:optional|nullopt)\b": "optional",
+    r"std::(?:multi)?set<": "set",
+    r"std::(?:o|i|)stringstream\b": "sstream",
+    r"std::string\b": "string",
+    r"std::string_view\b": "string_view string",
+    r"std::(?:this_)?thread\b": "thread",
+    r"std::tuple\b|std::tie\(": "tuple",
+    r"std::unordered_map<": "unordered_map",
+    r"std::unordered_set<": "unordered_set",
+    r"std::variant<": "variant",
+    r"std::vector<": "vector",
+    r"std::(?:cout|cerr|cin)\b": "iostream",
+    r"\b(?:assert)\(": "cassert",
+    r"\berrno\b": "cerrno errno.h",
+    r"\b(?:isfinite|isnan|std::(?:floor|ceil|round|fabs|sqrt|pow|log|exp|lround|nan))\(": "cmath",
+    r"\b(?:mem(?:cpy|set|cmp|chr)|strerror|strlen|strcmp|strchr)\(": "cstring string.h",
+    r"\b(?:waitpid|waitid|WIFEXITED|WEXITSTATUS|WIFSIGNALED|WTERMSIG)\b": "sys/wait.h",
+    r"\b(?:SIG(?:KILL|TERM|INT|STOP|CONT|PIPE|CHLD|HUP|USR1)|::kill)\b": "csignal signal.h sys/wait.h",
+    r"\bO_(?:RDONLY|RDWR|WRONLY|CREAT|CLOEXEC|PATH|DIRECTORY|NOFOLLOW|NONBLOCK)\b": "fcntl.h sys/eventfd.h unistd.h",
+    r"\b(?:::)?(?:fork|getpid|geteuid|getuid|pipe2?|rmdir|unlink|sysconf|setsid|execvp?|_exit|usleep|ftruncate)\(":
+        "unistd.h",
+    r"\bstruct stat\b|\b(?:::)?(?:fstatat|fstat|mkdir|chmod|mkfifo|umask)\(": "sys/stat.h",
+    r"\b(?:socket|setsockopt|getsockopt|socketpair)\(|::(?:bind|listen|accept4?)\(|\bsockaddr_storage\b": "sys/socket.h",
+    r"\bsockaddr_in6?\b": "netinet/in.h",
+    r"\bsockaddr_un\b": "sys/un.h",
+    r"\b(?:setrlimit|getrlimit|RLIMIT_\w+)\b": "sys/resource.h",
+    r"\bprctl\(|\bPR_SET_\w+": "sys/prctl.h",
+    r"\bpollfd\b": "poll.h",
+    r"\bsqlite3_\w+\(": "sqlite3.h",
+    r"\bmg_\w+\(": "civetweb.h",
+    r"\b(?:SSL_CTX|SSL_OP|EVP|TLS1|X509|PEM|BIO)_\w+": "openssl/",
+    r"\bCLI::": "CLI/",
+    r"\bYAML::": "yaml-cpp/",
+    r"\bnlohmann::": "nlohmann/",
+    r"\bspdlog::": "spdlog/",
+    r"\bprometheus::": "prometheus/",
+    r"\bre2::|\bRE2\b": "re2/",
+    r"\bcurl_\w+\(": "curl/",
+    r"\bbenchmark::": "benchmark/",
+    r"\babsl::(?:Status\b|OkStatus|Is\w+\(|\w+Error\(|StatusCode)": "absl/status/",
+    r"\babsl::StatusOr\b": "absl/status/statusor.h",
+    r"\babsl::Str(?:Cat|Append)\b": "absl/strings/str_cat.h",
+    r"\babsl::StrJoin\b": "absl/strings/str_join.h",
+    r"\babsl::(?:StrSplit|MaxSplits|SkipEmpty|ByAnyChar)\b": "absl/strings/str_split.h",
+    r"\babsl::(?:StrFormat|StrAppendFormat)\b": "absl/strings/str_format.h",
+    r"\babsl::(?:StartsWith|EndsWith|ConsumePrefix|ConsumeSuffix|StrContains|SimpleAto\w+|Strip\w+|AsciiStr\w+|StrReplaceAll)"
+    r"\b": "absl/strings/",
+    r"\babsl::flat_hash_map\b": "absl/container/flat_hash_map.h",
+    r"\babsl::flat_hash_set\b": "absl/container/flat_hash_set.h",
+    r"\babsl::node_hash_map\b": "absl/container/node_hash_map.h",
+    r"\babsl::Span\b|\babsl::MakeSpan\b": "absl/types/span.h",
+    r"\babsl::FunctionRef\b": "absl/functional/function_ref.h",
+    r"\babsl::(?:Cleanup|MakeCleanup)\b": "absl/cleanup/cleanup.h",
+    r"\bTEST(?:_F|_P)?\(|\bEXPECT_(?:EQ|TRUE|FALSE|NE|LT|GT|LE|GE)\(": "gtest/gtest.h gmock/gmock.h",
+    r"\bEXPECT_THAT\(|\bASSERT_THAT\(|\bMATCHER(?:_P)?\(|\btesting::(?:ElementsAre|HasSubstr|Pair|IsEmpty|AllOf|Contains)\b":
+        "gmock/gmock.h",
+}
+RULES = [(re.compile(pattern), tuple(headers.split())) for pattern, headers in STANDARD.items()]
+
+INCLUDE = re.compile(r'^#include ["<]([^">]+)[">]', re.MULTILINE)
+NOISE = re.compile(
+    r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)\'(?:\\.|[^\'\\\n])+\'|^#include[^\n]*', re.DOTALL | re.M)
+# What a header declares outside of any class: lines that are not indented, for that is how clang-format writes them.
+TYPES = re.compile(r"^(?:template <[^\n]*>\n?)?(?:class|struct|enum class|enum) (\w+)(?: final)?(?: : [^{;]*)?(?: \{|$)|"
+                   r"^using (\w+) =|^#define (\w+)|^(?:inline |extern )*(?:static )?(?:constexpr|const) [^=(\n]*?\b(k\w+)",
+                   re.MULTILINE)
+FUNCTIONS = re.compile(r"^(?!using|return|#|class|struct|namespace)(?:[\w:<>,*&\[\]]+ )+[*&]?(\w+)\((?!\*)", re.MULTILINE)
+
+
+@functools.cache
+def text(path):
+    return (ROOT / path).read_text()
+
+
+@functools.cache
+def code(path):
+    return NOISE.sub(" ", text(path))
+
+
+@functools.cache
+def reached(path):
+    """All that the file includes, by headers of ours too."""
+    found, todo = set(), [path]
+    while todo:
+        for header in INCLUDE.findall(text(todo.pop())):
+            if header not in found:
+                found.add(header)
+                if (ROOT / header).is_file():
+                    todo.append(header)
+    return found
+
+
+@functools.cache
+def declared(path):
+    return {name for groups in TYPES.findall(code(path)) for name in groups if name} | set(FUNCTIONS.findall(code(path)))
+
+
+@functools.cache
+def words(path, which="all"):
+    """The names in a file: all, or those that it may be declaring (behind a type's name and before what follows then)."""
+    if which == "all":
+        return set(re.findall(r"(?<!\.)(?<!->)(?<!::)\b[A-Zk]\w{2,}\b", code(path)))
+    return set(re.findall(r"(?:(?:\w|[*&>]) |TEST\()([A-Zk]\w{2,})\b ?(?:[({;=:,)>]|$)", code(path), re.MULTILINE))
+
+
+def ours(headers):
+    """Names that one header of ours declares: the name and that header. Most names begin with a capital or k."""
+    found = {}
+    for header in headers:
+        for name in declared(header):
+            if re.match(r"[A-Z]\w{3,}|k[A-Z]", name):
+                found.setdefault(name, set()).add(header)
+    return {name: next(iter(places)) for name, places in found.items() if len(places) == 1}
+
+
+def missing(path, names):
+    """(name, headers) of what the file uses and does not reach."""
+    own, body = reached(path), code(path)
+    for pattern, headers in RULES:
+        use = pattern.search(body)
+        if use and re.search(rf"^namespace {re.escape(use[0].strip(':'))} {{", body, re.MULTILINE):
+            continue  # declares what it needs of that library
+        if use and not any(have == want or (want[-1] in "/." and have.startswith(want)) for have in own for want in headers):
+            yield use[0].strip("(< "), headers
+    own_headers = [header for header in own if (ROOT / header).is_file()]
+    known = words(path, "declared").union(*(words(header) for header in own_headers))
+    for name in words(path) - known:
+        header = names.get(name)
+        if header and header != path:
+            yield name, (header,)
+
+
+def main():
+    tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cc", "*.h"], cwd=ROOT,
+                             capture_output=True, text=True, check=False)
+    files = tracked.stdout.split() if tracked.returncode == 0 else [
+        str(path.relative_to(ROOT)) for path in ROOT.rglob("*.[ch]*") if path.suffix in (".cc", ".h")]
+    files = sorted(path for path in files if not path.startswith("build") and "/bpf/" not in path and (ROOT / path).is_file())
+    names = ours([path for path in files if path.endswith(".h")])
+    chosen = [os.path.relpath(pathlib.Path(path).resolve(), ROOT) for path in sys.argv[1:]] or files
+    count = 0
+    for path in chosen:
+        for name, headers in missing(path, names):
+            count += 1
+            print(f"{path}: uses {name} without #include of {' or '.join(headers)}")
+    print(f"includes: {len(chosen)} files", file=sys.stderr)
+    return count > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

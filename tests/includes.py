@@ -48,31 +48,13 @@ STANDARD = {
     r"std::vector<": "vector",
     r"std::(?:cout|cerr|cin)\b": "iostream",
     r"\b(?:assert)\(": "cassert",
-    r"\berrno\b": "cerrno errno.h",
     r"\b(?:isfinite|isnan|std::(?:floor|ceil|round|fabs|sqrt|pow|log|exp|lround|nan))\(": "cmath",
-    r"\b(?:mem(?:cpy|set|cmp|chr)|strerror|strlen|strcmp|strchr)\(": "cstring string.h",
-    r"\b(?:waitpid|waitid|WIFEXITED|WEXITSTATUS|WIFSIGNALED|WTERMSIG)\b": "sys/wait.h",
-    r"\b(?:SIG(?:KILL|TERM|INT|STOP|CONT|PIPE|CHLD|HUP|USR1)|::kill)\b": "csignal signal.h sys/wait.h",
-    r"\bO_(?:RDONLY|RDWR|WRONLY|CREAT|CLOEXEC|PATH|DIRECTORY|NOFOLLOW|NONBLOCK)\b": "fcntl.h sys/eventfd.h unistd.h",
-    r"\b(?:::)?(?:fork|getpid|geteuid|getuid|pipe2?|rmdir|unlink|sysconf|setsid|execvp?|_exit|usleep|ftruncate)\(":
-        "unistd.h",
-    r"\bstruct stat\b|\b(?:::)?(?:fstatat|fstat|mkdir|chmod|mkfifo|umask)\(": "sys/stat.h",
-    r"\b(?:socket|setsockopt|getsockopt|socketpair)\(|::(?:bind|listen|accept4?)\(|\bsockaddr_storage\b": "sys/socket.h",
-    r"\bsockaddr_in6?\b": "netinet/in.h",
-    r"\bsockaddr_un\b": "sys/un.h",
-    r"\b(?:setrlimit|getrlimit|RLIMIT_\w+)\b": "sys/resource.h",
-    r"\bprctl\(|\bPR_SET_\w+": "sys/prctl.h",
-    r"\bpollfd\b": "poll.h",
-    r"\bsqlite3_\w+\(": "sqlite3.h",
-    r"\bmg_\w+\(": "civetweb.h",
-    r"\b(?:SSL_CTX|SSL_OP|EVP|TLS1|X509|PEM|BIO)_\w+": "openssl/",
     r"\bCLI::": "CLI/",
     r"\bYAML::": "yaml-cpp/",
     r"\bnlohmann::": "nlohmann/",
     r"\bspdlog::": "spdlog/",
     r"\bprometheus::": "prometheus/",
     r"\bre2::|\bRE2\b": "re2/",
-    r"\bcurl_\w+\(": "curl/",
     r"\bbenchmark::": "benchmark/",
     r"\babsl::(?:Status\b|OkStatus|Is\w+\(|\w+Error\(|StatusCode)": "absl/status/",
     r"\babsl::StatusOr\b": "absl/status/statusor.h",
@@ -92,6 +74,13 @@ STANDARD = {
     r"\bEXPECT_THAT\(|\bASSERT_THAT\(|\bMATCHER(?:_P)?\(|\btesting::(?:ElementsAre|HasSubstr|Pair|IsEmpty|AllOf|Contains)\b":
         "gmock/gmock.h",
 }
+# The C++ names of C headers.
+IN_C = {f"c{name}": f"{name}.h" for name in ("assert errno math signal stdint stdio stdlib string time").split()}
+# Words of C++ or of this tree that C headers declare as well.
+COMMON = set("NULL EOF abs access decltype div error exit exp free getline index int link log pause remove rename round select "
+             "send signal size_t sync time wait write".split())
+SYSTEM = [pathlib.Path("/usr/include"), *pathlib.Path("/usr/include").glob("*-linux-gnu")]
+
 RULES = [(re.compile(pattern), tuple(headers.split())) for pattern, headers in STANDARD.items()]
 
 INCLUDE = re.compile(r'^#include ["<]([^">]+)[">]', re.MULTILINE)
@@ -140,6 +129,38 @@ def words(path, which="all"):
     return set(re.findall(r"(?:(?:\w|[*&>]) |TEST\()([A-Zk]\w{2,})\b ?(?:[({;=:,)>]|$)", code(path), re.MULTILINE))
 
 
+@functools.cache
+def system_names(header):
+    """Macros, functions and types of a C header, those of the parts it consists of (bits/, asm/, its own folder) too."""
+    found, seen, todo = set(), set(), [IN_C.get(header, header)]
+    folder = header.rpartition("/")[0] or "bits"
+    while todo:
+        part = todo.pop()
+        path = next((root / part for root in SYSTEM if (root / part).is_file()), None)
+        if part in seen or path is None:
+            continue
+        seen.add(part)
+        body = re.sub(r"/\*.*?\*/", " ", path.read_text(errors="replace"), flags=re.DOTALL)
+        found |= set(re.findall(r"^[ \t]*#[ \t]*define[ \t]+([A-Z]\w{3,})\b", body, re.MULTILINE))
+        found |= set(re.findall(r"^[^#\n]*?\b([a-z]\w{2,}) ?\((?!\*)", body, re.MULTILINE))
+        found |= set(re.findall(r"^typedef [^;(]*?\b(\w+);", body, re.MULTILINE))
+        found |= set(re.findall(r"^struct (\w+)$", body, re.MULTILINE))
+        todo += [part for part in re.findall(r"^[ \t]*#[ \t]*include <([^>]+)>", body, re.MULTILINE)
+                 if part.startswith(("bits/", "asm", folder + "/"))]
+    return found
+
+
+def theirs(files):
+    """The names of all C headers that the tree includes: the name and those headers, if they are few."""
+    headers = {header for path in files for header in INCLUDE.findall(text(path)) if not (ROOT / header).is_file()
+               and (header in IN_C or re.fullmatch(r"((arpa|curl|linux|net|netinet|openssl|sys)/)?\w+\.h", header))}
+    found = {}
+    for header in headers:
+        for name in system_names(header):
+            found.setdefault(name, set()).add(header)
+    return {name: places for name, places in found.items() if name not in COMMON and not name.startswith("_")}
+
+
 def ours(headers):
     """Names that one header of ours declares: the name and that header. Most names begin with a capital or k."""
     found = {}
@@ -150,7 +171,7 @@ def ours(headers):
     return {name: next(iter(places)) for name, places in found.items() if len(places) == 1}
 
 
-def missing(path, names):
+def missing(path, names, system):
     """(name, headers) of what the file uses and does not reach."""
     own, body = reached(path), code(path)
     for pattern, headers in RULES:
@@ -159,6 +180,12 @@ def missing(path, names):
             continue  # declares what it needs of that library
         if use and not any(have == want or (want[-1] in "/." and have.startswith(want)) for have in own for want in headers):
             yield use[0].strip("(< "), headers
+    for name in sorted(set(re.findall(r"(?<![.\w>])\b([A-Za-z]\w{2,})\b", body)) & system.keys()):
+        if own & system[name] or {IN_C.get(header, header) for header in own} & system[name]:
+            continue
+        use = rf"::{name}\(|(?<![.\w>:\"]){name}\(" if name.islower() else rf"(?<![.\w>:]){name}\b"
+        if re.search(use, body) and not re.search(rf"[\w>*&] [*&]?{name}\b ?[({{;=,)]|# ?define {name}\b", body):
+            yield name, sorted(system[name])
     own_headers = [header for header in own if (ROOT / header).is_file()]
     known = words(path, "declared").union(*(words(header) for header in own_headers))
     for name in words(path) - known:
@@ -174,10 +201,11 @@ def main():
         str(path.relative_to(ROOT)) for path in ROOT.rglob("*.[ch]*") if path.suffix in (".cc", ".h")]
     files = sorted(path for path in files if not path.startswith("build") and "/bpf/" not in path and (ROOT / path).is_file())
     names = ours([path for path in files if path.endswith(".h")])
+    system = theirs(files)
     chosen = [os.path.relpath(pathlib.Path(path).resolve(), ROOT) for path in sys.argv[1:]] or files
     count = 0
     for path in chosen:
-        for name, headers in missing(path, names):
+        for name, headers in missing(path, names, system):
             count += 1
             print(f"{path}: uses {name} without #include of {' or '.join(headers)}")
     print(f"includes: {len(chosen)} files", file=sys.stderr)

@@ -92,7 +92,7 @@ class GuideTest(unittest.TestCase):
         (_, metric_line), (_, collector_line) = steps()[4]
         (_, commands), = steps()[5]
         (ROOT / "collectors/largest_process.cc").write_text(collector)
-        insert("collectors/table.h", row, r"^  ROW\(.*\\\\$")
+        insert("collectors/table.h", row, r"^  ROW\(.*\\$")
         insert("collectors/CMakeLists.txt", word, r"^    \w+\.cc$")
         (ROOT / "tests/collectors/largest_process_test.cc").write_text(test)
         insert("tests/collectors/CMakeLists.txt", test_word, r"^    \w+_test\.cc$")

@@ -28,7 +28,7 @@ using HttpServerStartTest = HttpServerTest;
 
 TEST_F(HttpServerStartTest, StopDoesNotWaitForIdleSlowAndDeafClients) {
   // civetweb alone would wait for each of them until its request timeout: the test's own timeout comes first.
-  HttpOptions options = exporter::Options();
+  HttpOptions options = Options();
   options.request_timeout_ms = 3'600'000;
   HttpServer server(options);
   server.AddRoute("/large", [](const HttpRequest&) {

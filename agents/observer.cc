@@ -13,7 +13,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-constexpr size_t kCommBytes = 15;  // what the kernel keeps of a name
+constexpr size_t kMaxComm = 15;  // what the kernel keeps of a name
 constexpr double kShowEndsSeconds = 10;
 
 uint64_t TicksSinceBoot(const Observer::Options& options) {
@@ -252,7 +252,7 @@ void Observer::CountNamed() {
   named_processes_.clear();
   for (const std::string& name : options_.count_names) {
     uint64_t& count = named_processes_[name];
-    const std::string comm = name.substr(0, kCommBytes);
+    const std::string comm = name.substr(0, kMaxComm);
     for (const kernel::ProcessStat& row : rows_) {
       if (row.comm == comm && row.state != 'Z' && !row.kernel_thread) ++count;
     }

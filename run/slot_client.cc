@@ -11,7 +11,7 @@
 namespace agent_exporter::run {
 namespace {
 
-constexpr timeval kPatience{5, 0};
+constexpr timeval kServePatience{5, 0};
 
 }  // namespace
 
@@ -21,8 +21,8 @@ absl::StatusOr<std::unique_ptr<SlotClient>> SlotClient::HandOver(const std::stri
   if (!address.ok()) return address.status();
   base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
-  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kServePatience, sizeof(kServePatience));
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kServePatience, sizeof(kServePatience));
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return absl::NotFoundError(absl::StrCat("no serve listens at ", socket_path, ": ", strerror(errno)));
   }

@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatience{3000};
+constexpr milliseconds kRunPatience{3000};
 constexpr char kSocketName[] = "/run.sock";
 constexpr char kSystemDirectory[] = "/run/agent_exporter";
 
@@ -117,7 +117,7 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
 SlotReport SlotService::End(const SlotRequest& request, const SlotEnd& end) {
   const agents::NotedExit exit{request.key, end.status, end.self_killed, end.max_resident_bytes};
   sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
-  const auto observation = sampler_.Fresh(milliseconds(0), kPatience);
+  const auto observation = sampler_.Fresh(milliseconds(0), kRunPatience);
   SlotReport report;
   if (observation == nullptr) return report;
   const agents::AgentSample* agent = FindAgent(*observation, request);

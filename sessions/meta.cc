@@ -21,28 +21,28 @@ constexpr size_t kMaxPaneTail = 16 << 10;
 constexpr size_t kMaxActions = 50;
 constexpr uint64_t kMaxSubagents = 1'000'000;
 
-const json* Member(const json& object, const char* key) {
+const json* Field(const json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
 }
 
 // Too long a text is cut like a label; nothing that is no text.
 std::optional<std::string> Word(const json& object, const char* key) {
-  const json* member = Member(object, key);
+  const json* member = Field(object, key);
   if (member == nullptr || !member->is_string()) return std::nullopt;
   return base::LabelValue(member->get_ref<const std::string&>());
 }
 
 // A screenful, whole or not at all.
 std::optional<std::string> Screen(const json& object, const char* key) {
-  const json* member = Member(object, key);
+  const json* member = Field(object, key);
   if (member == nullptr || !member->is_string()) return std::nullopt;
   const std::string& text = member->get_ref<const std::string&>();
   return text.size() > kMaxPaneTail ? std::nullopt : std::optional<std::string>(text);
 }
 
 std::optional<std::vector<std::string>> Words(const json& object, const char* key) {
-  const json* member = Member(object, key);
+  const json* member = Field(object, key);
   if (member == nullptr || !member->is_array() || member->size() > kMaxActions) return std::nullopt;
   std::vector<std::string> words;
   for (const json& word : *member) {
@@ -92,15 +92,15 @@ absl::StatusOr<AgentMeta> ParseAgentMeta(std::string_view text) {
   const json object = ParseBoundedJson(text);
   if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
   AgentMeta meta;
-  if (const json* alive = Member(object, "alive"); alive != nullptr && alive->is_boolean()) {
+  if (const json* alive = Field(object, "alive"); alive != nullptr && alive->is_boolean()) {
     meta.alive = alive->get<bool>();
   }
-  if (const json* subagents = Member(object, "subagents"); subagents != nullptr &&
-                                                           subagents->is_number_unsigned() &&
-                                                           subagents->get<uint64_t>() <= kMaxSubagents) {
+  if (const json* subagents = Field(object, "subagents"); subagents != nullptr &&
+                                                          subagents->is_number_unsigned() &&
+                                                          subagents->get<uint64_t>() <= kMaxSubagents) {
     meta.subagents = subagents->get<uint64_t>();
   }
-  if (const json* context = Member(object, "context_pct"); context != nullptr && context->is_number()) {
+  if (const json* context = Field(object, "context_pct"); context != nullptr && context->is_number()) {
     const double percent = context->get<double>();
     if (std::isfinite(percent) && percent >= 0 && percent <= 100) meta.context_pct = percent;
   }

@@ -9,7 +9,7 @@ namespace agent_exporter::sessions {
 namespace {
 
 // Agents that are remembered; those of a host are capped at 10,000 names.
-constexpr size_t kMaxRemembered = 20'000;
+constexpr size_t kMaxReadsRemembered = 20'000;
 
 const char* ResultName(const absl::Status& status) {
   switch (status.code()) {
@@ -57,7 +57,7 @@ std::optional<AgentMeta> MetaReader::Read(const agents::AgentSample& agent) {
   const MetaOptions* options = FindMetaOptions(options_, agent.name);
   if (options == nullptr && claude_.IsClaude(agent)) options = &automatic_;
   if (options == nullptr || options->source == MetaOptions::Source::kNone) return std::nullopt;
-  if (remembered_.size() > kMaxRemembered) remembered_.clear();
+  if (remembered_.size() > kMaxReadsRemembered) remembered_.clear();
   const auto [entry, is_new] = remembered_.try_emplace({agent.name, agent.kind, agent.slot});
   Remembered& remembered = entry->second;
   // An agent without processes has nothing to tell; a command would be asked about nobody.

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-snapshot::SnapshotOptions Parse(const std::string& text) {
+snapshot::SnapshotOptions ParseSnapshot(const std::string& text) {
   const auto config = ParseConfig(text, "agents.yaml");
   EXPECT_TRUE(config.ok()) << config.status();
   return config.ok() && config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
@@ -30,7 +30,7 @@ std::string Error(const std::string& text) {
 }
 
 TEST(SnapshotConfig, EveryKey) {
-  const snapshot::SnapshotOptions options = Parse(
+  const snapshot::SnapshotOptions options = ParseSnapshot(
       "snapshot:\n"
       "  dir: ~/x\n"
       "  interval: 5m\n"

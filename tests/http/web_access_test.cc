@@ -9,7 +9,7 @@
 namespace agent_exporter::http {
 namespace {
 
-constexpr char kSecret[] = "$2y$04$N9qo8uLOickgx2ZMRZoMye3eddwbvBZq9Vw2uHywyANtuDH4xsNoe";
+constexpr char kHash[] = "$2y$04$N9qo8uLOickgx2ZMRZoMye3eddwbvBZq9Vw2uHywyANtuDH4xsNoe";
 
 HttpRequest Asking(const std::string& authorization) {
   HttpRequest request;
@@ -26,7 +26,7 @@ TEST(WebAccessTest, WithoutUsersEverybodyMayAsk) {
 
 TEST(WebAccessTest, APasswordOrTheTokenOpens) {
   const BearerToken token("0123456789abcdef");
-  WebAccess access({{"ann", kSecret}}, token);
+  WebAccess access({{"ann", kHash}}, token);
   EXPECT_FALSE(access.Refuse(Asking("Basic " + absl::Base64Escape("ann:secret"))));
   EXPECT_FALSE(access.Refuse(Asking("Bearer 0123456789abcdef")));
   EXPECT_FALSE(access.Refuse(Asking("bearer 0123456789abcdef")));
@@ -42,7 +42,7 @@ TEST(WebAccessTest, APasswordOrTheTokenOpens) {
 
 TEST(WebAccessTest, NoTokenIsNoKey) {
   const BearerToken none;
-  WebAccess access({{"ann", kSecret}}, none);
+  WebAccess access({{"ann", kHash}}, none);
   EXPECT_TRUE(access.Refuse(Asking("Bearer ")));
   EXPECT_TRUE(access.Refuse(Asking("Bearer x")));
 }

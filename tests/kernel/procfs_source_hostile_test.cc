@@ -25,7 +25,7 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 constexpr long kTicks = 100;
-constexpr UsageFields kEverything{
+constexpr UsageFields kAllFields{
     .memory_parts = true, .open_fds = true, .io = true, .context_switches = true};
 
 const ProcessStat* Find(const std::vector<ProcessStat>& rows, pid_t pid) {
@@ -45,7 +45,7 @@ TEST(ProcfsSourceHostileTest, RealNamesThatLookLikeFields) {
     ASSERT_NE(row, nullptr) << name;
     EXPECT_EQ(row->comm, name);
     EXPECT_EQ(row->ppid, ::getpid());
-    const auto usage = source.ReadUsage(row->key, kEverything);
+    const auto usage = source.ReadUsage(row->key, kAllFields);
     ASSERT_TRUE(usage.ok()) << name;
     EXPECT_GT(usage->resident_bytes.value_or(0), 0u) << name;
   }
@@ -85,7 +85,7 @@ TEST(ProcfsSourceHostileTest, AReusedPidIsAStranger) {
   const pid_t pid = first.pid();
   ASSERT_TRUE(source.ReadAll(&rows).ok());
   const ProcessKey old_key = Find(rows, pid)->key;
-  ASSERT_TRUE(source.ReadUsage(old_key, kEverything).ok());
+  ASSERT_TRUE(source.ReadUsage(old_key, kAllFields).ok());
   ASSERT_GT(source.held_descriptors(), 0u);
 
   first.KillAndReap();
@@ -98,13 +98,13 @@ TEST(ProcfsSourceHostileTest, AReusedPidIsAStranger) {
   ASSERT_NE(row, nullptr);
   const ProcessKey new_key = row->key;
   EXPECT_NE(new_key, old_key);
-  EXPECT_TRUE(absl::IsNotFound(source.ReadUsage(old_key, kEverything).status()));
+  EXPECT_TRUE(absl::IsNotFound(source.ReadUsage(old_key, kAllFields).status()));
   EXPECT_TRUE(absl::IsNotFound(source.ReadOne(old_key).status()));
-  EXPECT_TRUE(source.ReadUsage(new_key, kEverything).ok());
-  EXPECT_TRUE(absl::IsNotFound(source.ReadUsage(old_key, kEverything).status()));
+  EXPECT_TRUE(source.ReadUsage(new_key, kAllFields).ok());
+  EXPECT_TRUE(absl::IsNotFound(source.ReadUsage(old_key, kAllFields).status()));
   source.Forget(old_key);
   EXPECT_GT(source.held_descriptors(), 0u) << "the new process' own stay";
-  EXPECT_TRUE(source.ReadUsage(new_key, kEverything).ok());
+  EXPECT_TRUE(source.ReadUsage(new_key, kAllFields).ok());
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
 }
@@ -122,7 +122,7 @@ TEST(ProcfsSourceHostileTest, WhatAnotherUserMayNotReadIsEmptyAndCounted) {
                     const ProcessStat* row = Find(rows, child.pid());
                     if (row == nullptr || row->start_stack != 0 || !unreadable.counts().empty()) return 2;
                     for (uint64_t count = 1; count <= 2; ++count) {
-                      const auto usage = source.ReadUsage(row->key, kEverything);
+                      const auto usage = source.ReadUsage(row->key, kAllFields);
                       if (!usage.ok() || usage->io_read_bytes || usage->io_write_bytes) return 3;
                       if (!usage->resident_bytes || !usage->voluntary_switches) return 4;
                       const Unreadable::Counts& counts = unreadable.counts();
@@ -160,7 +160,7 @@ class FakeProcTest : public testing::Test {
 TEST_F(FakeProcTest, ATreeThatIsNoProcfsIsCountedByItsEntriesAndNotHeld) {
   tree_.Link("self/fd/0", "/dev/null");  // a directory whose size says nothing about descriptors
   ProcfsSource source(proc_, unreadable_, kTicks, 100);
-  const auto usage = source.ReadUsage({7, 5000}, kEverything);
+  const auto usage = source.ReadUsage({7, 5000}, kAllFields);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->open_fds, 3u);
   EXPECT_EQ(usage->resident_bytes, 60u * 1024);
@@ -197,7 +197,7 @@ TEST_F(FakeProcTest, MalformedRowsAreLeftOutAndCounted) {
   EXPECT_EQ(rows_.size(), 1u);
   EXPECT_THAT(unreadable_.counts(), UnorderedElementsAre(Pair(Pair("stat", "malformed"), 4)));
   EXPECT_TRUE(absl::IsInvalidArgument(source_.ReadOne({8, 5000}).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(source_.ReadUsage({8, 5000}, kEverything).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(source_.ReadUsage({8, 5000}, kAllFields).status()));
 }
 
 TEST_F(FakeProcTest, APidWithAnotherStartTimeIsNotFound) {
@@ -205,14 +205,14 @@ TEST_F(FakeProcTest, APidWithAnotherStartTimeIsNotFound) {
   std::string text = std::string("7 (agent)") + kStatTail;
   tree_.Write("7/stat", text.replace(text.find("5000"), 4, "6000"));
   EXPECT_TRUE(absl::IsNotFound(source_.ReadOne({7, 5000}).status()));
-  EXPECT_TRUE(absl::IsNotFound(source_.ReadUsage({7, 5000}, kEverything).status()));
-  EXPECT_TRUE(source_.ReadUsage({7, 6000}, kEverything).ok());
+  EXPECT_TRUE(absl::IsNotFound(source_.ReadUsage({7, 5000}, kAllFields).status()));
+  EXPECT_TRUE(source_.ReadUsage({7, 6000}, kAllFields).ok());
 }
 
 TEST_F(FakeProcTest, AFileThatIsMissingOfALiveProcessIsCounted) {
   tree_.Remove("7/io");
   tree_.Remove("7/fd");
-  const auto usage = source_.ReadUsage({7, 5000}, kEverything);
+  const auto usage = source_.ReadUsage({7, 5000}, kAllFields);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_FALSE(usage->io_read_bytes);
   EXPECT_FALSE(usage->open_fds);
@@ -224,7 +224,7 @@ TEST_F(FakeProcTest, AFileThatIsMissingOfALiveProcessIsCounted) {
 TEST_F(FakeProcTest, MalformedFieldsAreEmptyAndCounted) {
   tree_.Write("7/status", "VmSize:\t200 kB\nVmRSS:\tsixty kB\n");
   tree_.Write("7/io", "read_bytes: many\n");
-  const auto usage = source_.ReadUsage({7, 5000}, kEverything);
+  const auto usage = source_.ReadUsage({7, 5000}, kAllFields);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_FALSE(usage->resident_bytes);
   EXPECT_EQ(usage->virtual_bytes, 200u * 1024);
@@ -235,7 +235,7 @@ TEST_F(FakeProcTest, MalformedFieldsAreEmptyAndCounted) {
 
 TEST_F(FakeProcTest, AStatusLongerThanTheBufferIsReadWhole) {
   tree_.Write("7/status", "Groups:\t" + std::string(300'000, '1') + "\nVmRSS:\t60 kB\n");
-  const auto usage = source_.ReadUsage({7, 5000}, kEverything);
+  const auto usage = source_.ReadUsage({7, 5000}, kAllFields);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->resident_bytes, 60u * 1024);
 }
@@ -246,7 +246,7 @@ TEST(ProcfsSourceRootTest, NoProcIsAnError) {
   ProcfsSource source(proc, unreadable, kTicks, 100);
   std::vector<ProcessStat> rows;
   EXPECT_TRUE(absl::IsNotFound(source.ReadAll(&rows)));
-  EXPECT_FALSE(source.ReadUsage({1, 1}, kEverything).ok());
+  EXPECT_FALSE(source.ReadUsage({1, 1}, kAllFields).ok());
 }
 
 }  // namespace

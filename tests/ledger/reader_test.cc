@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 constexpr int64_t kMinute = 60'000;
-constexpr int64_t kStart = 472'222 * kMillisPerHour + 17 * kMinute;  // not on an hour's edge
+constexpr int64_t kBegin = 472'222 * kMillisPerHour + 17 * kMinute;  // not on an hour's edge
 
 class ReaderTest : public TemporaryLedger {
  protected:
@@ -28,7 +28,7 @@ class ReaderTest : public TemporaryLedger {
   // A tick a minute for `minutes`; the server's CPU is the minute's number.
   void Fill(int minutes, const std::string& agent = "codex") {
     for (int i = 0; i < minutes; ++i) {
-      ts_ = kStart + i * kMinute;
+      ts_ = kBegin + i * kMinute;
       const std::vector<SourceSample> samples = {
           {.agent = agent, .source = "agent-server", .pid = 7, .cpu_percent = 1.0 * i, .rss_bytes = 1024 * i},
           {.agent = agent, .source = "session:a", .pid = 8, .cpu_percent = 50, .rss_bytes = std::nullopt}};
@@ -90,9 +90,9 @@ TEST_F(ReaderTest, OneAgentOfSeveral) {
   Fill(3, "claude");
   LedgerReader reader(path_);
   EXPECT_THAT(*reader.Agents(), ElementsAre("claude", "codex"));
-  EXPECT_EQ(Sum(0, kStart + 10 * kMinute, "claude")->samples, 6);
-  EXPECT_EQ(Sum(0, kStart + 10 * kMinute)->samples, 16);
-  EXPECT_THAT(Sum(0, kStart + 10 * kMinute, "nobody")->sources, IsEmpty());
+  EXPECT_EQ(Sum(0, kBegin + 10 * kMinute, "claude")->samples, 6);
+  EXPECT_EQ(Sum(0, kBegin + 10 * kMinute)->samples, 16);
+  EXPECT_THAT(Sum(0, kBegin + 10 * kMinute, "nobody")->sources, IsEmpty());
 }
 
 TEST_F(ReaderTest, PagesTogetherAreAllSamplesOnceNewestFirst) {
@@ -162,7 +162,7 @@ TEST_F(ReaderTest, ManyReadWhileOneWrites) {
   for (int i = 0; i < 16; ++i) {
     threads.emplace_back([&] {
       for (int n = 0; n < 20; ++n) {
-        const auto summary = reader.Summarize({.since = 0, .now = kStart + 500 * kMinute});
+        const auto summary = reader.Summarize({.since = 0, .now = kBegin + 500 * kMinute});
         // Both sources have as many samples, whenever it is read: a tick is there whole or not at all.
         if (!summary.ok() || summary->sources[0].samples != summary->sources[1].samples) ++failed;
       }

@@ -30,7 +30,7 @@ using testing::Key;
 using testing::Not;
 using testing::Pair;
 
-constexpr milliseconds kAmple{60'000};
+constexpr milliseconds kLongEnough{60'000};
 
 std::shared_ptr<const agents::Observation> OneObservation() {
   return std::make_shared<agents::Observation>(collectors::MakeObservation({collectors::MakeAgent("codex")}));
@@ -48,7 +48,7 @@ std::string Success(const std::string& name) {
 }
 
 TEST(Registry, EveryCollectorIsShownWithItsSuccessAndDuration) {
-  Registry registry(OneObservation, kAmple);
+  Registry registry(OneObservation, kLongEnough);
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) registry.Register(row);
   const collectors::Samples samples = Scrape(registry);
   EXPECT_THAT(samples, Contains(Pair("agent_up{agent=\"codex\"}", 0)));
@@ -61,7 +61,7 @@ TEST(Registry, EveryCollectorIsShownWithItsSuccessAndDuration) {
 }
 
 TEST(Registry, OneThatThrowsFailsAlone) {
-  Registry registry(OneObservation, kAmple);
+  Registry registry(OneObservation, kLongEnough);
   registry.Register("bad",
                     FakeCollectable([]() -> collectors::Families { throw std::runtime_error("no luck"); }));
   registry.Register("worse", FakeCollectable([]() -> collectors::Families { throw 7; }));
@@ -107,7 +107,7 @@ TEST(Registry, OneThatIsLateIsCutOffAndNotStartedAgainBeforeItEnds) {
 }
 
 TEST(Registry, CollectAndExcludePickByName) {
-  Registry registry(OneObservation, kAmple);
+  Registry registry(OneObservation, kLongEnough);
   for (const char* name : {"a", "b", "c"}) {
     registry.Register(name, FakeCollectable([name] { return OneGauge(std::string(name) + "_value"); }));
   }
@@ -126,7 +126,7 @@ TEST(Registry, AnUnknownNameIsRefusedBeforeAnythingIsRead) {
         ++reads;
         return OneObservation();
       },
-      kAmple);
+      kLongEnough);
   registry.Register("a", FakeCollectable([] { return OneGauge("a_value"); }));
   for (const auto& [collect, exclude] :
        {std::pair<std::vector<std::string>, std::vector<std::string>>{{"b"}, {}}, {{}, {"b"}}}) {
@@ -146,7 +146,7 @@ TEST(Registry, AllCollectorsOfAScrapeSeeTheSameObservation) {
         observation->host.open_fds = static_cast<uint64_t>(++made);
         return observation;
       },
-      kAmple);
+      kLongEnough);
   const auto echo = [](const char* name) {
     return collectors::CollectorRow{
         name, true, collectors::Needs::kNothing, "", [](const agents::Observation& observation) {
@@ -183,7 +183,7 @@ TEST(Registry, AnotherProgramsRegistryRegistersLikeACollector) {
       .Register(*theirs)
       .Add({{"queue", "a"}})
       .Increment(3);
-  Registry registry(OneObservation, kAmple);
+  Registry registry(OneObservation, kLongEnough);
   registry.Register("theirs", theirs);
   const collectors::Samples samples = Scrape(registry);
   EXPECT_THAT(samples, Contains(Pair("tasks_total{queue=\"a\"}", 3)));

@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Code = absl::StatusCode;
 
-agents::AgentSample Agent(const std::string& name) {
+agents::AgentSample AgentNamed(const std::string& name) {
   agents::AgentSample agent;
   agent.name = name;
   agent.processes.resize(3);
@@ -86,10 +86,10 @@ TEST(ReadMetaFileTest, ReadsTheAgentsFile) {
   tree.Write("meta-w1.json", R"({"model": "m1"})");
   const MetaOptions options{
       .agent = "*", .source = MetaOptions::Source::kFile, .path = tree.root() + "/meta-{agent}.json"};
-  EXPECT_EQ(ReadMetaFile(options, Agent("w1"))->model, "m1");
-  EXPECT_EQ(ReadMetaFile(options, Agent("w2")).status().code(), Code::kNotFound);
+  EXPECT_EQ(ReadMetaFile(options, AgentNamed("w1"))->model, "m1");
+  EXPECT_EQ(ReadMetaFile(options, AgentNamed("w2")).status().code(), Code::kNotFound);
   for (const char* name : {"", "../w1", "/etc/passwd", ".hidden"}) {
-    EXPECT_EQ(ReadMetaFile(options, Agent(name)).status().code(), Code::kInvalidArgument) << name;
+    EXPECT_EQ(ReadMetaFile(options, AgentNamed(name)).status().code(), Code::kInvalidArgument) << name;
   }
 }
 
@@ -98,29 +98,32 @@ TEST(ReadMetaFileTest, SaysWhatIsWrongWithTheFile) {
   const MetaOptions options{
       .agent = "*", .source = MetaOptions::Source::kFile, .path = tree.root() + "/meta.json"};
   tree.Write("meta.json", "{");
-  EXPECT_THAT(std::string(ReadMetaFile(options, Agent("a")).status().message()),
+  EXPECT_THAT(std::string(ReadMetaFile(options, AgentNamed("a")).status().message()),
               HasSubstr("meta.json: not a JSON object"));
   tree.Write("meta.json", "{\"model\": \"" + std::string(kMaxMetaBytes, 'x') + "\"}");
-  EXPECT_EQ(ReadMetaFile(options, Agent("a")).status().code(), Code::kResourceExhausted);
+  EXPECT_EQ(ReadMetaFile(options, AgentNamed("a")).status().code(), Code::kResourceExhausted);
 }
 
 TEST(RunMetaCommandTest, TakesWhatTheCommandPrints) {
   const auto meta = RunMetaCommand(Command("echo \"{\\\"model\\\": \\\"$AGENT_EXPORTER_AGENT\\\", "
                                            "\\\"current_tool\\\": \\\"$AGENT_EXPORTER_PIDS\\\"}\""),
-                                   Agent("a b"), -1);
+                                   AgentNamed("a b"), -1);
   ASSERT_TRUE(meta.ok()) << meta.status();
   EXPECT_EQ(meta->model, "a b");
   EXPECT_EQ(meta->current_tool, "41 42");  // roots only
 }
 
 TEST(RunMetaCommandTest, ACommandThatFailsTellsNothing) {
-  EXPECT_EQ(RunMetaCommand(Command("echo '{}'; exit 3"), Agent("a"), -1).status().code(), Code::kUnknown);
-  EXPECT_EQ(RunMetaCommand(Command("echo '{}'; kill -9 $$"), Agent("a"), -1).status().code(), Code::kUnknown);
-  EXPECT_EQ(RunMetaCommand(Command("echo nonsense"), Agent("a"), -1).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(RunMetaCommand(Command("yes"), Agent("a"), -1).status().code(), Code::kResourceExhausted);
+  EXPECT_EQ(RunMetaCommand(Command("echo '{}'; exit 3"), AgentNamed("a"), -1).status().code(),
+            Code::kUnknown);
+  EXPECT_EQ(RunMetaCommand(Command("echo '{}'; kill -9 $$"), AgentNamed("a"), -1).status().code(),
+            Code::kUnknown);
+  EXPECT_EQ(RunMetaCommand(Command("echo nonsense"), AgentNamed("a"), -1).status().code(),
+            Code::kInvalidArgument);
+  EXPECT_EQ(RunMetaCommand(Command("yes"), AgentNamed("a"), -1).status().code(), Code::kResourceExhausted);
   MetaOptions missing = Command("");
   missing.command = {"/nowhere/at-all"};
-  EXPECT_EQ(RunMetaCommand(missing, Agent("a"), -1).status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(RunMetaCommand(missing, AgentNamed("a"), -1).status().code(), Code::kFailedPrecondition);
 }
 
 }  // namespace

@@ -14,13 +14,13 @@ namespace {
 constexpr double kRereadSeconds = 60;
 
 using Resource = ResourceUse::Resource;
-using Scope = ResourceUse::Scope;
+using UseScope = ResourceUse::Scope;
 using Source = ResourceUse::Source;
 
 // Keeps the tightest of what is offered, for each scope and resource.
 class TightestOf {
  public:
-  void Offer(Scope scope, Resource resource, Source source, std::optional<uint64_t> used,
+  void Offer(UseScope scope, Resource resource, Source source, std::optional<uint64_t> used,
              std::optional<uint64_t> limit) {
     if (!used || !limit || *limit == 0) return;
     const ResourceUse use{scope, resource, source, *used, *limit};
@@ -104,8 +104,8 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
     any_root |= root;
     const kernel::ProcessUsage& usage = process.usage;
     if (process.limits_known) {
-      for (const Scope scope : {Scope::kSelf, Scope::kTree}) {
-        if (scope == Scope::kSelf && !root) continue;
+      for (const UseScope scope : {UseScope::kSelf, UseScope::kTree}) {
+        if (scope == UseScope::kSelf && !root) continue;
         tightest.Offer(scope, Resource::kFds, Source::kRlimit, usage.open_fds, process.limits.open_files);
         tightest.Offer(scope, Resource::kMemory, Source::kRlimit, usage.virtual_bytes,
                        process.limits.address_space_bytes);
@@ -126,9 +126,9 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
 
   for (const ProcessSample& process : agent.processes) {
     if (process.role != Role::kRoot || !process.limits_known) continue;
-    tightest.Offer(Scope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value(),
+    tightest.Offer(UseScope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value(),
                    process.limits.processes);
-    tightest.Offer(Scope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value(),
+    tightest.Offer(UseScope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value(),
                    process.limits.processes);
   }
   for (const std::string& member_of : memberships) {
@@ -136,9 +136,9 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
       const Source source = limit.ancestor ? Source::kCgroupAncestor : Source::kCgroup;
       const bool memory = limit.resource == kernel::CgroupLimit::Resource::kMemory;
       const Resource resource = memory ? Resource::kMemory : Resource::kPids;
-      tightest.Offer(Scope::kTree, resource, source, limit.used, limit.limit);
+      tightest.Offer(UseScope::kTree, resource, source, limit.used, limit.limit);
       if (any_root) {
-        tightest.Offer(Scope::kSelf, resource, source, memory ? self_memory.value() : self_pids.value(),
+        tightest.Offer(UseScope::kSelf, resource, source, memory ? self_memory.value() : self_pids.value(),
                        limit.limit);
       }
       if (!memory) {
@@ -152,14 +152,14 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
   if (host.memory) host_memory = host.memory->total;
   std::optional<uint64_t> host_tasks = host.pid_max;
   if (host.threads_max) host_tasks = std::min(host_tasks.value_or(*host.threads_max), *host.threads_max);
-  const auto offer_host = [&](Scope scope, const CompleteSum& fds, const CompleteSum& memory,
+  const auto offer_host = [&](UseScope scope, const CompleteSum& fds, const CompleteSum& memory,
                               const CompleteSum& pids) {
     tightest.Offer(scope, Resource::kFds, Source::kHost, fds.value(), host.max_fds);
     tightest.Offer(scope, Resource::kMemory, Source::kHost, memory.value(), host_memory);
     tightest.Offer(scope, Resource::kPids, Source::kHost, pids.value(), host_tasks);
   };
-  if (any_root) offer_host(Scope::kSelf, self_fds, self_memory, self_pids);
-  offer_host(Scope::kTree, tree_fds, tree_memory, tree_pids);
+  if (any_root) offer_host(UseScope::kSelf, self_fds, self_memory, self_pids);
+  offer_host(UseScope::kTree, tree_fds, tree_memory, tree_pids);
   agent.resources = tightest.Take();
 }
 

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxPaneTail = 16 << 10;
-constexpr size_t kMaxActions = 50;
+constexpr size_t kMaxMetaActions = 50;
 constexpr uint64_t kMaxSubagents = 1'000'000;
 
 const json* Field(const json& object, const char* key) {
@@ -43,7 +43,7 @@ std::optional<std::string> Screen(const json& object, const char* key) {
 
 std::optional<std::vector<std::string>> Words(const json& object, const char* key) {
   const json* member = Field(object, key);
-  if (member == nullptr || !member->is_array() || member->size() > kMaxActions) return std::nullopt;
+  if (member == nullptr || !member->is_array() || member->size() > kMaxMetaActions) return std::nullopt;
   std::vector<std::string> words;
   for (const json& word : *member) {
     if (!word.is_string()) return std::nullopt;

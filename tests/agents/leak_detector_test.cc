@@ -11,7 +11,7 @@ namespace agent_exporter::agents {
 namespace {
 
 using Resource = ResourceUse::Resource;
-using Scope = ResourceUse::Scope;
+using UseScope = ResourceUse::Scope;
 using Source = ResourceUse::Source;
 
 constexpr uint64_t kLimit = 10000;
@@ -24,7 +24,7 @@ class LeakDetectorTest : public testing::Test {
           Source source = Source::kRlimit) {
     int first = -1;
     for (int i = 0; i < minutes; ++i, ++minute_) {
-      detector_.Add(minute_ * 60.0, {Scope::kSelf, Resource::kFds, source,
+      detector_.Add(minute_ * 60.0, {UseScope::kSelf, Resource::kFds, source,
                                      static_cast<uint64_t>(std::max(0.0, used(i))), limit});
       if (first < 0 && HasEvidence()) first = i;
     }
@@ -32,7 +32,7 @@ class LeakDetectorTest : public testing::Test {
   }
   bool HasEvidence() const { return std::isfinite(detector_.Evidence().seconds_to_limit); }
 
-  LeakDetector detector_{Scope::kSelf, Resource::kFds};
+  LeakDetector detector_{UseScope::kSelf, Resource::kFds};
   int minute_ = 0;
 };
 
@@ -56,7 +56,7 @@ TEST_F(LeakDetectorTest, AFastLeakIsSeenByHalfTimeAndItsEndIsTold) {
   EXPECT_NEAR(evidence.growth_per_second, 2.5, 0.2);
   EXPECT_LT(evidence.seconds_to_limit, 300) << "the hour is over";
   EXPECT_NEAR(evidence.evidence_span_seconds, 3600, 1800);
-  EXPECT_EQ(evidence.scope, Scope::kSelf);
+  EXPECT_EQ(evidence.scope, UseScope::kSelf);
   EXPECT_EQ(evidence.resource, Resource::kFds);
 }
 
@@ -177,7 +177,7 @@ TEST_F(LeakDetectorTest, ARelapseIsBelievedSooner) {
   ASSERT_GT(first, 60);
   detector_ = detector_.NextLife();
   EXPECT_FALSE(HasEvidence());
-  EXPECT_EQ(detector_.scope(), Scope::kSelf);
+  EXPECT_EQ(detector_.scope(), UseScope::kSelf);
   const int again = Run(140, life);
   EXPECT_GT(again, 30);
   EXPECT_LT(again, first * 4 / 5);

@@ -19,7 +19,7 @@ namespace agent_exporter::agents {
 namespace {
 
 using Resource = ResourceUse::Resource;
-using Scope = ResourceUse::Scope;
+using UseScope = ResourceUse::Scope;
 using Source = ResourceUse::Source;
 
 // The text of /proc/<pid>/limits with these soft limits.
@@ -54,7 +54,7 @@ class LimitBookTest : public testing::Test {
     book_.Tightest(agent, host_, now_);
     return agent;
   }
-  static const ResourceUse* Find(const AgentSample& agent, Scope scope, Resource resource) {
+  static const ResourceUse* Find(const AgentSample& agent, UseScope scope, Resource resource) {
     const ResourceUse* found = nullptr;
     for (const ResourceUse& use : agent.resources) {
       if (use.scope != scope || use.resource != resource) continue;
@@ -89,10 +89,10 @@ void ExpectUse(const ResourceUse* use, Source source, uint64_t used, uint64_t li
 TEST_F(LimitBookTest, RlimitAgainstHostTheFullerWins) {
   tree_.Write("7/limits", Limits("1000"));
   host_.max_fds = 5000;
-  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.open_fds = 100})}), Scope::kSelf, Resource::kFds),
+  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.open_fds = 100})}), UseScope::kSelf, Resource::kFds),
             Source::kRlimit, 100, 1000);
   host_.max_fds = 500;
-  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.open_fds = 100})}), Scope::kSelf, Resource::kFds),
+  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.open_fds = 100})}), UseScope::kSelf, Resource::kFds),
             Source::kHost, 100, 500);
 }
 
@@ -103,15 +103,15 @@ TEST_F(LimitBookTest, FdsOfATreeAreThoseOfTheProcessNearestItsOwnLimit) {
   const AgentSample agent =
       Tightest({Process(7, Role::kRoot, {.open_fds = 100}), Process(8, Role::kDescendant, {.open_fds = 32}),
                 Process(9, Role::kDescendant, {.open_fds = 300})});
-  ExpectUse(Find(agent, Scope::kTree, Resource::kFds), Source::kRlimit, 32, 64);
-  ExpectUse(Find(agent, Scope::kSelf, Resource::kFds), Source::kRlimit, 100, 1000);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kFds), Source::kRlimit, 32, 64);
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kFds), Source::kRlimit, 100, 1000);
 }
 
 TEST_F(LimitBookTest, AddressSpaceIsSetAgainstVirtualMemory) {
   tree_.Write("7/limits", Limits("1000", "4000"));
   host_.memory = kernel::HostMemory{.total = 10000, .available = 1, .used = 1};
   ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.resident_bytes = 500, .virtual_bytes = 3000})}),
-                 Scope::kSelf, Resource::kMemory),
+                 UseScope::kSelf, Resource::kMemory),
             Source::kRlimit, 3000, 4000);
 }
 
@@ -119,16 +119,16 @@ TEST_F(LimitBookTest, TasksCountAgainstTheUsersLimit) {
   tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
   tree_.Write("8/limits", Limits("1000"));
   const AgentSample agent = Tightest({Process(7, Role::kRoot, {}, 3), Process(8, Role::kDescendant, {}, 4)});
-  ExpectUse(Find(agent, Scope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
-  ExpectUse(Find(agent, Scope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
 }
 
 TEST_F(LimitBookTest, TheHostsSmallerTaskLimitCounts) {
   tree_.Write("7/limits", Limits("1000"));
   host_.pid_max = 4000;
   host_.threads_max = 300;
-  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {}, 3)}), Scope::kTree, Resource::kPids), Source::kHost, 3,
-            300);
+  ExpectUse(Find(Tightest({Process(7, Role::kRoot, {}, 3)}), UseScope::kTree, Resource::kPids), Source::kHost,
+            3, 300);
 }
 
 TEST_F(LimitBookTest, ACgroupCountsAllThatIsChargedToItForTheTree) {
@@ -136,8 +136,8 @@ TEST_F(LimitBookTest, ACgroupCountsAllThatIsChargedToItForTheTree) {
   tree_.Write("7/cgroup", "0::/box\n");
   WriteCgroup("box", "100", "40");
   const AgentSample agent = Tightest({Process(7, Role::kRoot, {}, 3)});
-  ExpectUse(Find(agent, Scope::kTree, Resource::kPids), Source::kCgroup, 40, 100);
-  ExpectUse(Find(agent, Scope::kSelf, Resource::kPids), Source::kCgroup, 3, 100);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kCgroup, 40, 100);
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kPids), Source::kCgroup, 3, 100);
   EXPECT_EQ(agent.cgroup_pids_headroom, 60u);
 }
 
@@ -147,7 +147,7 @@ TEST_F(LimitBookTest, AnAncestorThatIsFullerWins) {
   WriteCgroup("outer/inner", "100", "10");
   WriteCgroup("outer", "60", "48");
   const AgentSample agent = Tightest({Process(7, Role::kRoot, {}, 3)});
-  ExpectUse(Find(agent, Scope::kTree, Resource::kPids), Source::kCgroupAncestor, 48, 60);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kCgroupAncestor, 48, 60);
   EXPECT_EQ(agent.cgroup_pids_headroom, 12u);
 }
 
@@ -155,8 +155,8 @@ TEST_F(LimitBookTest, UnreadableUseLeavesTheResourceOut) {
   tree_.Write("7/limits", Limits("1000"));
   host_.max_fds = 5000;
   const AgentSample agent = Tightest({Process(7, Role::kRoot, {})});
-  EXPECT_EQ(Find(agent, Scope::kSelf, Resource::kFds), nullptr);
-  EXPECT_EQ(Find(agent, Scope::kTree, Resource::kFds), nullptr);
+  EXPECT_EQ(Find(agent, UseScope::kSelf, Resource::kFds), nullptr);
+  EXPECT_EQ(Find(agent, UseScope::kTree, Resource::kFds), nullptr);
 }
 
 TEST_F(LimitBookTest, MalformedLimitsAreUnknownAndCounted) {
@@ -178,7 +178,7 @@ TEST_F(LimitBookTest, AnAgentWithoutProcessesOrOfZombiesHasNoSelf) {
   ProcessSample zombie;
   zombie.role = Role::kRoot;
   zombie.state = 'Z';
-  EXPECT_EQ(Find(Tightest({zombie}), Scope::kSelf, Resource::kFds), nullptr);
+  EXPECT_EQ(Find(Tightest({zombie}), UseScope::kSelf, Resource::kFds), nullptr);
 }
 
 TEST_F(LimitBookTest, AZombieIsATaskAndNothingElse) {
@@ -189,9 +189,9 @@ TEST_F(LimitBookTest, AZombieIsATaskAndNothingElse) {
   zombie.threads = 0;
   const AgentSample agent =
       Tightest({Process(7, Role::kRoot, {.open_fds = 20}, 3), zombie, zombie, zombie, zombie});
-  ExpectUse(Find(agent, Scope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
-  ExpectUse(Find(agent, Scope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
-  ExpectUse(Find(agent, Scope::kTree, Resource::kFds), Source::kRlimit, 20, 1000);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kFds), Source::kRlimit, 20, 1000);
 }
 
 TEST_F(LimitBookTest, LimitsAreReadOnceAMinute) {
@@ -224,7 +224,7 @@ TEST_F(LimitBookTest, CgroupsAreReadOnceAMinuteSoonerAboveHalfFull) {
   tree_.Write("7/limits", Limits("1000"));
   tree_.Write("7/cgroup", "0::/box\n");
   const auto used = [this] {
-    return Find(Tightest({Process(7, Role::kRoot, {})}), Scope::kTree, Resource::kPids)->used;
+    return Find(Tightest({Process(7, Role::kRoot, {})}), UseScope::kTree, Resource::kPids)->used;
   };
   WriteCgroup("box", "100", "40");
   EXPECT_EQ(used(), 40u);
@@ -292,11 +292,11 @@ TEST(LimitBook, RealControlGroupsAreTheTightest) {
 
   for (const ResourceUse& use : agent.resources) {
     // What the child had touched before it was moved stays charged to its old group.
-    if (use.resource == Resource::kFds || (use.resource == Resource::kMemory && use.scope == Scope::kTree))
+    if (use.resource == Resource::kFds || (use.resource == Resource::kMemory && use.scope == UseScope::kTree))
       continue;
     EXPECT_EQ(use.source, Source::kCgroup);
     EXPECT_EQ(use.limit, use.resource == Resource::kMemory ? 67108864u : 12u);
-    if (use.scope == Scope::kSelf) {
+    if (use.scope == UseScope::kSelf) {
       EXPECT_EQ(use.used, use.resource == Resource::kMemory ? 1u << 20 : 1u);
     }
     if (use.resource == Resource::kPids) {

@@ -140,7 +140,7 @@ void ScrapesDuringPrune(const std::string& path) {
   double longest = 0;
   int64_t scrapes = 0;
   for (int tick = 1; tick <= 15; ++tick) {
-    (*recorder)->Offer(LookAt(kNow + tick * 6 * kMinute));
+    (*recorder)->Submit(LookAt(kNow + tick * 6 * kMinute));
     while ((*recorder)->stats().writes < static_cast<uint64_t>(tick)) {
       const auto start = Time::now();
       const ledger::LedgerStats stats = (*recorder)->stats();

@@ -13,7 +13,7 @@ namespace {
 
 using Tick = std::shared_ptr<const agents::Observation>;
 
-// The configuration's ledger, unless a flag switches it off.
+// The configuration's ledger settings, unless a flag disables it.
 ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
   ledger::LedgerConfig ledger = config.ledger;
   ledger.enabled = ledger.enabled && !options.no_ledger;
@@ -22,7 +22,7 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
-// Null, and a log line, where there is no place to keep it: evidence is then gathered anew after a restart.
+// Null if there is no state directory: we log it, and a restart loses the evidence.
 std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::Observer& observer) {
   if (options.leak_time_factor != 1) {
     spdlog::warn("a test: leak evidence takes time for {} times as long as it is, and is not kept",
@@ -31,7 +31,7 @@ std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::
   }
   const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
-    spdlog::info("leak evidence is not kept over restarts: {}", std::string(directory.status().message()));
+    spdlog::info("leak evidence does not survive a restart: {}", std::string(directory.status().message()));
     return nullptr;
   }
   auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
@@ -67,7 +67,7 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
 }
 
 void Services::AddMetrics(serve::Registry& registry) {
-  // What stands outside the table of collectors counts as on by default.
+  // Metrics outside the table of collectors are on by default.
   if (options_.disable_default_collectors) return;
   registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_));
   snapshots_->AddMetrics(registry);
@@ -80,7 +80,7 @@ void Services::AddRoutes(http::HttpServer& server, const http::BearerToken& toke
 }
 
 void Services::Start() {
-  spdlog::info("{}", ledger_->told());
+  spdlog::info("{}", ledger_->log_line());
   ledger_->Start();
 }
 

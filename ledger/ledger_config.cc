@@ -27,7 +27,7 @@ absl::Status ReadDays(const YAML::Node& node, std::string_view file, std::string
 
 absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, LedgerConfig* config) {
   if (!section || section.IsNull()) return absl::OkStatus();
-  if (!section.IsMap()) return Bad(section, file, "write a map; its keys are such as retention_days:");
+  if (!section.IsMap()) return Bad(section, file, "must be a map, with keys such as retention_days:");
   absl::Status status = base::CheckYamlKeys(section, file,
                                             {"enabled", "sample_interval", "idle_sample_interval",
                                              "retention_days", "rate_limit_retention_days", "path"});
@@ -57,7 +57,7 @@ absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, 
   }
   if (const YAML::Node node = section["path"]) {
     if (!node.IsScalar() || !node.Scalar().starts_with('/')) {
-      return Bad(node, file, "path must be an absolute path of a file");
+      return Bad(node, file, "path must be an absolute path to a file");
     }
     config->path = node.Scalar();
   }

@@ -1,9 +1,9 @@
 // The `ledger:` section of the configuration file.
 //
 //   ledger:
-//     enabled: true                 # false: as --no-ledger
-//     sample_interval: 60s          # a row a source; at least 1s
-//     idle_sample_interval: 5m      # while no session runs; at least sample_interval
+//     enabled: true                 # false: the same as --no-ledger
+//     sample_interval: 60s          # one row per source; at least 1s
+//     idle_sample_interval: 5m      # while no session is running; at least sample_interval
 //     retention_days: 7             # 1 to 3650
 //     rate_limit_retention_days: 30
 //     path: /var/lib/agent_exporter/resource-ledger.db
@@ -35,7 +35,7 @@ struct LedgerConfig {
   std::string path;  // empty: resource-ledger.db in the state directory
 };
 
-// `section` is the node below the key `ledger`; a missing or empty one changes nothing.
+// `section` is the node below the key `ledger`. If it is missing or empty, *config does not change.
 absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, LedgerConfig* config);
 
 }  // namespace agent_exporter::ledger

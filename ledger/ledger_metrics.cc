@@ -28,7 +28,7 @@ collectors::Families LedgerFamilies(const LedgerStats& stats, bool own) {
     up.Add({}, stats.open ? 1.0 : 0.0);
     writes.Add({}, stats.writes);
     aside.Add({}, stats.set_aside);
-    // All reasons from the start: an alert on a rise needs a figure to rise from.
+    // Export all reasons from the start: an alert on an increase needs an earlier value.
     for (const char* reason : {"damaged", "full", "locked", "other", "refused"}) {
       const auto found = stats.errors.find(reason);
       errors.Add({{"reason", reason}}, found == stats.errors.end() ? uint64_t{0} : found->second);

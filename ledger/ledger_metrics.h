@@ -1,6 +1,6 @@
-// The ledger on /metrics: the rate limit events it counts, and how it fares itself.
+// The ledger's metrics: rate limit events, and the ledger's own health.
 //
-// Thread safety: Collect may be called from any thread.
+// Thread safety: any thread may call Collect.
 
 #ifndef AGENT_EXPORTER_LEDGER_LEDGER_METRICS_H_
 #define AGENT_EXPORTER_LEDGER_LEDGER_METRICS_H_

@@ -46,7 +46,7 @@ int LimitOf(const http::HttpRequest& request) {
   return limit;
 }
 
-// "1700000000000.12", as the page before gave it.
+// "1700000000000.12", the nextCursor of the previous page.
 bool ParseCursor(const std::string& text, std::optional<SampleCursor>* cursor) {
   const size_t dot = text.find('.');
   SampleCursor parsed;
@@ -63,14 +63,14 @@ Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-// Two decimals are what is stored.
+// The ledger stores two decimals.
 double Rounded(double value) { return std::round(value * 100) / 100; }
 
 Json RoundedOrNull(const std::optional<double>& value) {
   return value ? Json(Rounded(*value)) : Json(nullptr);
 }
 
-// 24 and not 24.0, as a client that compares texts would have it.
+// 24 instead of 24.0, for clients that compare texts.
 Json Hours(double hours) {
   return hours == std::floor(hours) ? Json(static_cast<int64_t>(hours)) : Json(hours);
 }
@@ -83,39 +83,38 @@ http::HttpResponse JsonResponse(const Json& json) {
 http::HttpResponse Unavailable() { return {.status = 503, .body = "resource ledger unavailable\n"}; }
 
 http::HttpResponse Unavailable(const absl::Status& status) {
-  spdlog::debug("the ledger cannot be read: {}", std::string(status.message()));
+  spdlog::debug("cannot read the ledger: {}", std::string(status.message()));
   return Unavailable();
 }
 
-struct Asked {
+struct ParsedQuery {
   LedgerWindow window;
   double hours = 0;
-  Json head;
+  Json answer;  // with the fields that start every answer
 };
 
-// What every answer begins with.
-Asked Understand(const LedgerView& view, const http::HttpRequest& request, double default_hours) {
-  Asked asked;
-  asked.hours = HoursOf(request, default_hours);
-  asked.window.agent = First(request, "agent");
-  asked.window.now = view.now_ms();
-  asked.window.since = asked.window.now - std::llround(asked.hours * static_cast<double>(kMillisPerHour));
-  asked.head["windowHours"] = Hours(asked.hours);
-  asked.head["sinceMs"] = asked.window.since;
-  return asked;
+ParsedQuery ParseQuery(const LedgerView& view, const http::HttpRequest& request, double default_hours) {
+  ParsedQuery query;
+  query.hours = HoursOf(request, default_hours);
+  query.window.agent = First(request, "agent");
+  query.window.now = view.now_ms();
+  query.window.since = query.window.now - std::llround(query.hours * static_cast<double>(kMillisPerHour));
+  query.answer["windowHours"] = Hours(query.hours);
+  query.answer["sinceMs"] = query.window.since;
+  return query;
 }
 
 }  // namespace
 
 http::HttpResponse ResourceSummary(const LedgerView& view, const http::HttpRequest& request) {
   if (view.reader == nullptr) return Unavailable();
-  Asked asked = Understand(view, request, kSummaryHours);
+  ParsedQuery query = ParseQuery(view, request, kSummaryHours);
   const auto agents = view.reader->Agents();
   if (!agents.ok()) return Unavailable(agents.status());
-  const auto summary = view.reader->Summarize(asked.window);
+  const auto summary = view.reader->Summarize(query.window);
   if (!summary.ok()) return Unavailable(summary.status());
   const SourceKeys live = view.live();
-  Json& answer = asked.head;
+  Json& answer = query.answer;
   answer["sampleCount"] = summary->samples;
   answer["agents"] = *agents;
   answer["sources"] = Json::array();
@@ -139,17 +138,17 @@ http::HttpResponse ResourceSummary(const LedgerView& view, const http::HttpReque
 
 http::HttpResponse ResourceSamples(const LedgerView& view, const http::HttpRequest& request) {
   if (view.reader == nullptr) return Unavailable();
-  Asked asked = Understand(view, request, kSamplesHours);
-  asked.window.source = First(request, "source");
+  ParsedQuery query = ParseQuery(view, request, kSamplesHours);
+  query.window.source = First(request, "source");
   std::optional<SampleCursor> cursor;
   if (const std::string text = First(request, "cursor"); !text.empty() && !ParseCursor(text, &cursor)) {
     return {.status = 400,
-            .body = "cursor: not one that this route gave; leave it out for the newest page\n"};
+            .body = "bad cursor: use nextCursor of the previous page, or leave it out for the newest page\n"};
   }
   const int limit = LimitOf(request);
-  const auto page = view.reader->Samples(asked.window, cursor, limit);
+  const auto page = view.reader->Samples(query.window, cursor, limit);
   if (!page.ok()) return Unavailable(page.status());
-  Json& answer = asked.head;
+  Json& answer = query.answer;
   answer["limit"] = limit;
   answer["samples"] = Json::array();
   for (const StoredSample& sample : page->samples) {
@@ -168,8 +167,8 @@ http::HttpResponse ResourceSamples(const LedgerView& view, const http::HttpReque
 
 http::HttpResponse ResourceRateLimits(const LedgerView& view, const http::HttpRequest& request) {
   if (view.reader == nullptr) return Unavailable();
-  Asked asked = Understand(view, request, kRateLimitHours);
-  const auto limits = view.reader->Events(asked.window);
+  ParsedQuery query = ParseQuery(view, request, kRateLimitHours);
+  const auto limits = view.reader->Events(query.window);
   if (!limits.ok()) return Unavailable(limits.status());
   int64_t total = 0, trips = 0, recovers = 0;
   Json by_kind = Json::object();
@@ -179,9 +178,9 @@ http::HttpResponse ResourceRateLimits(const LedgerView& view, const http::HttpRe
     if (kind == "trip") trips = count;
     if (kind == "recover") recovers = count;
   }
-  Json& answer = asked.head;
+  Json& answer = query.answer;
   answer["summary"] = {{"trips", trips},
-                       {"tripsPerHour", Rounded(static_cast<double>(trips) / asked.hours)},
+                       {"tripsPerHour", Rounded(static_cast<double>(trips) / query.hours)},
                        {"recovers", recovers},
                        {"sentinel", total - trips - recovers},
                        {"total", total}};

@@ -1,10 +1,10 @@
-// /resources/summary, /resources/samples and /resources/rate-limits: the ledger as JSON. docs/ledger.md shows
-// their shapes.
+// /resources/summary, /resources/samples and /resources/rate-limits: the ledger as JSON. docs/ledger.md
+// describes the fields.
 //
-// All take sinceHours (not a positive number: the default) and agent (none: all agents, each entry says
-// whose it is). 503 "resource ledger unavailable" when there is no ledger or it cannot be read.
+// All accept sinceHours (if it is not a positive number, the default applies) and agent (if missing, all
+// agents). They answer 503 "resource ledger unavailable" if there is no ledger or it cannot be read.
 //
-// Thread safety: handlers may be called from any number of threads.
+// Thread safety: any number of threads may call the handlers.
 
 #ifndef AGENT_EXPORTER_LEDGER_LEDGER_ROUTES_H_
 #define AGENT_EXPORTER_LEDGER_LEDGER_ROUTES_H_
@@ -20,7 +20,7 @@ namespace agent_exporter::ledger {
 
 struct LedgerView {
   LedgerReader* reader = nullptr;    // null: the ledger is off
-  std::function<SourceKeys()> live;  // the sources that are there now: what ended has no current figures
+  std::function<SourceKeys()> live;  // the running sources; only these have current values
   std::function<int64_t()> now_ms;
 };
 
@@ -28,7 +28,7 @@ http::HttpResponse ResourceSummary(const LedgerView& view, const http::HttpReque
 http::HttpResponse ResourceSamples(const LedgerView& view, const http::HttpRequest& request);
 http::HttpResponse ResourceRateLimits(const LedgerView& view, const http::HttpRequest& request);
 
-// `token`, and what `view` names, must outlive the server.
+// `token` and the reader of `view` must outlive the server.
 void AddLedgerRoutes(http::HttpServer& server, const http::BearerToken& token, const LedgerView& view);
 
 }  // namespace agent_exporter::ledger

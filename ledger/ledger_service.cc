@@ -55,7 +55,7 @@ std::unique_ptr<LedgerService> LedgerService::Make(const std::string& path_flag,
                                                    const std::vector<agents::Rule>& rules) {
   auto service = std::make_unique<LedgerService>();
   if (!config.enabled) {
-    service->told_ = "no ledger is kept: switched off";
+    service->log_line_ = "no ledger: disabled";
     return service;
   }
   const auto path = LedgerPath(path_flag, config);
@@ -74,18 +74,18 @@ std::unique_ptr<LedgerService> LedgerService::Make(const std::string& path_flag,
     if (recorder.ok()) service->recorder_ = *std::move(recorder);
   }
   if (!status.ok()) {
-    service->told_ = fmt::format("no ledger is kept: {}", std::string(status.message()));
+    service->log_line_ = fmt::format("no ledger: {}", std::string(status.message()));
     return service;
   }
   service->reader_ = std::make_unique<LedgerReader>(*path);
-  service->told_ = fmt::format("the ledger is {}", *path);
+  service->log_line_ = fmt::format("the ledger is in {}", *path);
   return service;
 }
 
 void LedgerService::Follow(serve::Sampler& sampler) {
   if (!on()) return;
   sampler.AddListener([recorder = recorder_](const std::shared_ptr<const agents::Observation>& observation) {
-    recorder->Offer(observation);
+    recorder->Submit(observation);
   });
 }
 

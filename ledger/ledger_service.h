@@ -1,9 +1,8 @@
-// The ledger within `serve`: made from configuration and flags, fed by the sampler, shown by registry and
-// HTTP.
+// The ledger in `serve`: configured by file and flags, fed by the sampler, read by scrapes and HTTP routes.
 //
-// Everything here fails open: without a ledger the routes answer 503, and all else goes on.
+// If the ledger fails, the routes answer 503 and everything else works.
 //
-// Ownership: owns the recorder and the reader. Thread safety: set up and ended by one thread.
+// Ownership: owns the recorder and the reader. Thread safety: one thread sets it up and stops it.
 
 #ifndef AGENT_EXPORTER_LEDGER_LEDGER_SERVICE_H_
 #define AGENT_EXPORTER_LEDGER_LEDGER_SERVICE_H_
@@ -29,16 +28,16 @@ absl::StatusOr<std::string> LedgerPath(const std::string& flag, const LedgerConf
 
 class LedgerService {
  public:
-  // Off by flag or configuration, or where nothing can be written: a service without a ledger, and told()
-  // says it. Never an error.
+  // Never fails. If the ledger is disabled or cannot be written, the service has none, and log_line() says
+  // why.
   static std::unique_ptr<LedgerService> Make(const std::string& path_flag, const LedgerConfig& config,
                                              const std::vector<agents::Rule>& rules);
 
   bool on() const { return recorder_ != nullptr; }
-  // One line for the log: where the ledger is, or why there is none.
-  const std::string& told() const { return told_; }
+  // Says where the ledger is, or why there is none.
+  const std::string& log_line() const { return log_line_; }
 
-  // Before the sampler's, the registry's and the server's start.
+  // Call these before the sampler and the server start.
   void Follow(serve::Sampler& sampler);
   void AddMetrics(serve::Registry& registry, bool exporter_metrics);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
@@ -46,9 +45,9 @@ class LedgerService {
   void Stop();
 
  private:
-  std::string told_;
+  std::string log_line_;
   std::unique_ptr<LedgerReader> reader_;
-  std::shared_ptr<LedgerRecorder> recorder_;  // shared with a late scrape
+  std::shared_ptr<LedgerRecorder> recorder_;  // shared with late scrapes
 };
 
 }  // namespace agent_exporter::ledger

@@ -12,27 +12,26 @@ namespace agent_exporter::ledger {
 namespace {
 
 constexpr int kMaxConnections = 4;
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kQueryTimeout{5};
 constexpr int64_t kMaxEvents = 1000;
-// Up to here each source is asked for its newest; more are found in one walk through time.
+// Up to this many sources we run one query for each; for more, one query over all samples by time.
 constexpr size_t kFewSources = 16;
 
-// Calls `take` on each row.
-absl::Status ForEachRow(Statement& statement, const std::function<void(const Statement&)>& take) {
+absl::Status ForEachRow(Statement& statement, const std::function<void(const Statement&)>& handle_row) {
   while (true) {
     const auto row = statement.Step();
     if (!row.ok()) return row.status();
     if (!*row) return absl::OkStatus();
-    take(statement);
+    handle_row(statement);
   }
 }
 
 absl::Status Query(Database& db, std::string_view sql, const std::function<void(Statement&)>& bind,
-                   const std::function<void(const Statement&)>& take) {
+                   const std::function<void(const Statement&)>& handle_row) {
   auto statement = db.Prepare(sql);
   if (!statement.ok()) return statement.status();
   bind(*statement);
-  return ForEachRow(*statement, take);
+  return ForEachRow(*statement, handle_row);
 }
 
 std::optional<int64_t> Bytes(std::optional<int64_t> kib) {
@@ -41,7 +40,7 @@ std::optional<int64_t> Bytes(std::optional<int64_t> kib) {
 
 double Percent(double centi) { return centi / 100; }
 
-// The edges of the window come from the samples, the whole hours between from their sums.
+// Reads the samples at both edges of the window, and the hourly sums for the whole hours between them.
 constexpr char kSummarySql[] = R"sql(
 WITH parts AS (
   SELECT source_id, count(*) AS n, sum(cpu_centi) AS cpu_sum, max(cpu_centi) AS cpu_peak,
@@ -85,11 +84,11 @@ absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(Databas
   std::optional<Database> db;
   {
     std::unique_lock lock(mutex_);
-    if (!returned_.wait_for(lock, kPatience, [&] { return in_use_ < kMaxConnections; })) {
-      return absl::UnavailableError("too many queries at once");
+    if (!returned_.wait_for(lock, kQueryTimeout, [&] { return in_use_ < kMaxConnections; })) {
+      return absl::UnavailableError("too many concurrent queries");
     }
     ++in_use_;
-    // A file that was set aside or replaced is nobody's any more.
+    // Close connections to a file that was set aside or replaced.
     std::erase_if(idle_, [](const Database& each) { return each.Moved(); });
     if (!idle_.empty()) {
       db = std::move(idle_.back());
@@ -106,8 +105,8 @@ absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(Databas
     }
   }
   if (db) {
-    db->SetDeadline(std::chrono::steady_clock::now() + kPatience);
-    // One snapshot for all the statements of one answer.
+    db->SetDeadline(std::chrono::steady_clock::now() + kQueryTimeout);
+    // One transaction, so that all statements of an answer see the same data.
     status = db->Run("BEGIN");
     if (status.ok()) status = query(*db);
     if (status.ok()) status = db->Run("COMMIT");
@@ -128,7 +127,7 @@ absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
     const auto oldest = db.Number("SELECT min(ts) FROM samples");
     if (!oldest.ok()) return oldest.status();
     if (!*oldest) return absl::OkStatus();
-    // An hour that was pruned in part is still summed up whole: before the oldest sample nothing is taken.
+    // A partly pruned hour still has its full sums, so start at the oldest sample.
     const int64_t since = std::max(window.since, **oldest);
     const int64_t first_hour = (since + kMillisPerHour - 1) / kMillisPerHour;
     absl::Status read = Query(
@@ -180,18 +179,18 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
     if (!sources.ok()) return sources.status();
     absl::flat_hash_map<int64_t, const Source*> by_id;
     for (const Source& source : *sources) by_id[source.id] = &source;
-    const auto take = [&](const Statement& row) {
+    const auto add_row = [&](const Statement& row) {
       const auto source = by_id.find(row.Integer(1));
       if (source == by_id.end()) return;
-      Row& taken = rows.emplace_back();
-      taken.at = {row.Integer(0), row.Integer(1)};
-      taken.sample.ts = row.Integer(0);
-      taken.sample.agent = source->second->agent;
-      taken.sample.source = source->second->name;
-      if (const auto pid = row.OptionalInteger(2)) taken.sample.pid = static_cast<pid_t>(*pid);
-      taken.sample.cpu_percent = Percent(static_cast<double>(row.Integer(3)));
-      taken.sample.rss_bytes = Bytes(row.OptionalInteger(4));
-      taken.sample.heap_used_bytes = Bytes(row.OptionalInteger(5));
+      Row& added = rows.emplace_back();
+      added.at = {row.Integer(0), row.Integer(1)};
+      added.sample.ts = row.Integer(0);
+      added.sample.agent = source->second->agent;
+      added.sample.source = source->second->name;
+      if (const auto pid = row.OptionalInteger(2)) added.sample.pid = static_cast<pid_t>(*pid);
+      added.sample.cpu_percent = Percent(static_cast<double>(row.Integer(3)));
+      added.sample.rss_bytes = Bytes(row.OptionalInteger(4));
+      added.sample.heap_used_bytes = Bytes(row.OptionalInteger(5));
     };
     const auto bind = [&](Statement& statement) {
       statement.Bind(1, window.since).Bind(2, from.ts).Bind(3, from.source_id).Bind(4, int64_t{limit} + 1);
@@ -203,11 +202,11 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
     const auto sql = [&](std::string_view condition) {
       return std::string(kColumns).append("WHERE ").append(condition).append(kWhere).append(kOrder);
     };
-    if (all) return Query(db, sql(""), bind, take);
+    if (all) return Query(db, sql(""), bind, add_row);
     if (sources->size() > kFewSources) {
       return Query(
           db,
-          // The plus keeps SQLite from walking source by source and sorting it all.
+          // The plus stops SQLite from reading source by source and sorting the result.
           sql("+source_id IN (SELECT id FROM sources WHERE (?5 = '' OR agent = ?5) AND (?6 = '' OR source = "
               "?6)) "
               "AND "),
@@ -215,7 +214,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
             bind(statement);
             statement.Bind(5, std::string_view(window.agent)).Bind(6, std::string_view(window.source));
           },
-          take);
+          add_row);
     }
     for (const Source& source : *sources) {
       absl::Status read = Query(
@@ -224,7 +223,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
             bind(statement);
             statement.Bind(5, source.id);
           },
-          take);
+          add_row);
       if (!read.ok()) return read;
     }
     return absl::OkStatus();

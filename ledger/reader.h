@@ -1,9 +1,8 @@
-// What the ledger answers. Reading never waits for the writer (WAL), and a query that takes too long is
-// ended.
+// Queries on the ledger. A query never waits for the writer (WAL) and is cancelled if it takes too long.
 //
-// Ownership: keeps up to four connections open, made as they are needed.
-// Thread safety: any number of threads; more than four at once take turns.
-// Errors: as ledger/sqlite.h; whichever it is, the ledger cannot be read now.
+// Ownership: opens connections as needed and keeps up to four.
+// Thread safety: any number of threads; at most four queries run at once, further ones wait.
+// Errors: see ledger/sqlite.h. Any error means that the ledger cannot be read now.
 
 #ifndef AGENT_EXPORTER_LEDGER_READER_H_
 #define AGENT_EXPORTER_LEDGER_READER_H_
@@ -22,7 +21,7 @@
 
 namespace agent_exporter::ledger {
 
-// From `since` to `now`, both included; an empty agent or source means all.
+// From `since` to `now`, inclusive. An empty agent or source means all.
 struct LedgerWindow {
   std::string agent;
   std::string source;
@@ -41,7 +40,7 @@ class LedgerReader {
   absl::StatusOr<SamplePage> Samples(const LedgerWindow& window, std::optional<SampleCursor> after,
                                      int limit);
   absl::StatusOr<RateLimits> Events(const LedgerWindow& window);
-  // Every agent with a sample that was not pruned, sorted.
+  // All agents that still have samples, sorted.
   absl::StatusOr<std::vector<std::string>> Agents();
 
  private:

@@ -6,8 +6,8 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// How soon an event that somebody else wrote, or a line in a log, shows in the counters.
-constexpr std::chrono::seconds kAttendEvery{1};
+// How often we check for events from other writers and for new lines in logs.
+constexpr std::chrono::seconds kPollInterval{1};
 
 }  // namespace
 
@@ -33,10 +33,10 @@ void LedgerRecorder::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void LedgerRecorder::Offer(std::shared_ptr<const agents::Observation> observation) {
+void LedgerRecorder::Submit(std::shared_ptr<const agents::Observation> observation) {
   {
     const std::lock_guard lock(mutex_);
-    offered_ = std::move(observation);
+    pending_ = std::move(observation);
   }
   wake_.notify_all();
 }
@@ -49,9 +49,9 @@ LedgerStats LedgerRecorder::stats() const {
 void LedgerRecorder::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wake_.wait_for(lock, kAttendEvery, [this] { return stopping_ || offered_ != nullptr; });
+    wake_.wait_for(lock, kPollInterval, [this] { return stopping_ || pending_ != nullptr; });
     if (stopping_) break;
-    const std::shared_ptr<const agents::Observation> observation = std::exchange(offered_, nullptr);
+    const std::shared_ptr<const agents::Observation> observation = std::exchange(pending_, nullptr);
     lock.unlock();
     if (observation != nullptr) keeper_->Observe(*observation);
     keeper_->Attend(clock_().wall);

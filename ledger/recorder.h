@@ -1,9 +1,10 @@
-// The ledger's thread: takes what the sampler offers and lets LedgerKeeper do the slow work.
+// The ledger's thread: receives observations from the sampler and runs LedgerKeeper, which does the slow
+// work.
 //
-// Offer returns at once. An observation that comes while the thread is busy takes the place of one that still
-// waits: ticks never stack up.
+// Submit returns at once. While the thread is busy, a new observation replaces the one that is waiting, so
+// observations never queue up.
 //
-// Thread safety: all methods may be called from any thread; Start and Stop once each.
+// Thread safety: any thread may call any method. Call Start and Stop once each.
 
 #ifndef AGENT_EXPORTER_LEDGER_RECORDER_H_
 #define AGENT_EXPORTER_LEDGER_RECORDER_H_
@@ -22,15 +23,15 @@ namespace agent_exporter::ledger {
 
 class LedgerRecorder {
  public:
-  // As LedgerKeeper::Make.
+  // The same errors as LedgerKeeper::Make.
   static absl::StatusOr<std::unique_ptr<LedgerRecorder>> Make(LedgerOptions options,
                                                               base::Clock clock = base::SystemClock);
   ~LedgerRecorder();  // stops
 
   void Start();
-  // Waits for a write under way.
+  // Waits for a running write.
   void Stop();
-  void Offer(std::shared_ptr<const agents::Observation> observation);
+  void Submit(std::shared_ptr<const agents::Observation> observation);
   LedgerStats stats() const;
 
  private:
@@ -38,11 +39,11 @@ class LedgerRecorder {
       : keeper_(std::move(keeper)), clock_(std::move(clock)) {}
   void Loop();
 
-  std::unique_ptr<LedgerKeeper> keeper_;  // the thread's only
+  std::unique_ptr<LedgerKeeper> keeper_;  // used only by the thread
   base::Clock clock_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const agents::Observation> offered_;
+  std::shared_ptr<const agents::Observation> pending_;
   LedgerStats stats_;
   bool stopping_ = false;
   std::thread thread_;

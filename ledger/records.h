@@ -1,6 +1,6 @@
-// What the ledger takes in and gives out. Plain values.
+// The ledger's inputs and results, as plain values.
 //
-// Times are milliseconds since the epoch, as the routes show them; an empty optional was not known.
+// Times are milliseconds since the epoch, as in the routes. An empty optional means unknown.
 
 #ifndef AGENT_EXPORTER_LEDGER_RECORDS_H_
 #define AGENT_EXPORTER_LEDGER_RECORDS_H_
@@ -19,12 +19,12 @@
 
 namespace agent_exporter::ledger {
 
-// The names of an agent's sources; sessions are "session:" and their id.
+// The names of an agent's sources. A session's source is "session:" followed by its id.
 inline constexpr std::string_view kServerSource = "agent-server";
 inline constexpr std::string_view kAggregateSource = "aggregate";
 inline constexpr std::string_view kSessionPrefix = "session:";
 
-// One source's figures of one tick. Negative or NaN figures are stored as 0.
+// One source's values at one tick. The ledger stores negative and NaN values as 0.
 struct SourceSample {
   std::string agent;
   std::string source;
@@ -34,12 +34,12 @@ struct SourceSample {
   std::optional<int64_t> heap_used_bytes;
 };
 
-// A sample as it was stored, and when.
+// A stored sample, and its time.
 struct StoredSample : SourceSample {
   int64_t ts = 0;
 };
 
-// A source by its agent and name.
+// Agent and source name.
 using SourceKey = std::pair<std::string, std::string>;
 using SourceKeys = std::set<SourceKey>;
 
@@ -51,18 +51,17 @@ struct RateLimitEvent {
   std::string source;  // who saw it: "breaker", "log"
   std::string kind;    // one of kRateLimitKinds
   int64_t ts = 0;
-  // Tells apart what happened in one millisecond. Empty: the next one free, so the event is new by
-  // definition.
+  // Distinguishes events in the same millisecond. Empty: the next free number, so the event is always new.
   std::optional<int64_t> seq;
 };
 
-// Events ever, by agent and kind.
+// All events ever counted, by agent and kind.
 using RateLimitTotals = std::map<std::pair<std::string, std::string>, int64_t>;
 
 struct SourceSummary {
   std::string agent;
   std::string source;
-  // Of the last tick; empty for a source that was not in it or that ended since.
+  // From the last tick; empty if the source was not in it or has ended since.
   std::optional<double> current_cpu_percent;
   std::optional<int64_t> current_rss_bytes;
   std::optional<int64_t> current_heap_used_bytes;
@@ -75,11 +74,11 @@ struct SourceSummary {
 };
 
 struct Summary {
-  std::vector<SourceSummary> sources;  // by agent and source
+  std::vector<SourceSummary> sources;  // sorted by agent and source
   int64_t samples = 0;
 };
 
-// A place in the samples, newest first.
+// A position in the samples, newest first.
 struct SampleCursor {
   int64_t ts = 0;
   int64_t source_id = 0;
@@ -87,7 +86,7 @@ struct SampleCursor {
 
 struct SamplePage {
   std::vector<StoredSample> samples;  // newest first
-  std::optional<SampleCursor> next;   // empty: that was the last page
+  std::optional<SampleCursor> next;   // empty: this is the last page
 };
 
 struct StoredEvent {
@@ -100,7 +99,7 @@ struct StoredEvent {
 
 struct RateLimits {
   std::map<std::string, int64_t> by_kind;
-  std::vector<StoredEvent> events;  // newest first, the newest 1,000
+  std::vector<StoredEvent> events;  // the newest 1,000, newest first
 };
 
 }  // namespace agent_exporter::ledger

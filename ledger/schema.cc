@@ -16,8 +16,8 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// The step from version n to n + 1 is kMigrations[n]. Files of old versions are out there: never change a
-// step, add one.
+// kMigrations[n] upgrades version n to n + 1. Users have files of old versions, so never change a step; add
+// one.
 constexpr std::array<const char*, 1> kMigrations = {
     R"sql(
 CREATE TABLE sources (
@@ -83,13 +83,13 @@ absl::Status Migrate(Database& db) {
   if (*version == kOurs) return absl::OkStatus();
   auto transaction = Transaction::Begin(db);
   if (!transaction.ok()) return transaction.status();
-  version = db.Number("PRAGMA user_version");  // somebody else may have been faster
+  version = db.Number("PRAGMA user_version");  // another process may have migrated it meanwhile
   if (!version.ok()) return version.status();
   const int64_t have = version->value_or(0);
   if (have > kOurs || have < 0) {
     return absl::FailedPreconditionError(absl::StrCat("was written by a newer version (schema ", have,
-                                                      ", this program knows ", kOurs,
-                                                      "); use that version or name another file"));
+                                                      ", this program supports ", kOurs,
+                                                      "); use that version or another file"));
   }
   for (int64_t step = have; step < kOurs; ++step) {
     if (absl::Status status = db.Run(kMigrations[static_cast<size_t>(step)]); !status.ok()) return status;
@@ -102,9 +102,9 @@ absl::Status Migrate(Database& db) {
 
 absl::Status Prepare(Database& db, std::chrono::milliseconds busy_timeout, bool check) {
   db.SetBusyTimeout(busy_timeout);
-  // NORMAL in WAL: nothing is lost by a killed process; a power cut may take the last seconds. A tick appends
-  // some rows and prunes some: 256 KiB of pages are enough, where SQLite would keep 2 MB of what the check
-  // below reads.
+  // NORMAL with WAL: a killed process loses nothing, a power cut may lose the last seconds. A tick inserts
+  // and prunes only a few rows, so 256 KiB of cache are enough. By default SQLite would keep 2 MB of the
+  // pages that the check below reads.
   for (const char* pragma :
        {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA journal_size_limit = 8388608",
         "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -256"}) {
@@ -124,9 +124,8 @@ absl::Status Prepare(Database& db, std::chrono::milliseconds busy_timeout, bool 
 
 absl::StatusOr<Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
                                     bool check) {
-  // SQLite makes files by the umask; what an agent uses and when is for its owner.
-  // A file that is there is not opened: closing it again would drop the locks that this process' other
-  // connections have on it (fcntl(2)).
+  // Create the file ourselves: SQLite would use the umask, but only the owner may read this data. Do not open
+  // an existing file: closing it would release the locks of this process' other connections (fcntl(2)).
   if (!base::Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).ok() &&
       errno != EEXIST) {
     return absl::FailedPreconditionError(std::strerror(errno));
@@ -164,7 +163,7 @@ absl::StatusOr<std::string> SetAside(const std::string& path, double wall_second
         absl::StrCat("cannot rename ", path, " to ", aside, ": ", std::strerror(errno)));
   }
   for (const char* suffix : {"-wal", "-shm"}) {
-    std::rename((path + suffix).c_str(), (aside + suffix).c_str());  // may not be there
+    std::rename((path + suffix).c_str(), (aside + suffix).c_str());  // may be missing
   }
   return aside;
 }

@@ -1,14 +1,14 @@
-// The ledger's file: its tables, and how a file of any age or state becomes one that can be used.
+// The ledger's file: its tables, and how to create, migrate and check it.
 //
 //   sources           agent and source names, once each
-//   samples           one row a source and tick, packed: hundredths of a percent, KiB
-//   hourly            sums and peaks of `samples` by hour, kept by the same transaction: a week's summary
-//                     reads 17,000 rows of it instead of a million
-//   ticks             one row: the last tick and until when its figures count as current
-//   rate_limit_events one row an event; rate_limit_totals counts them and is never pruned
-//   resource_samples  a view with plain names and units, for people with sqlite3 at hand
+//   samples           one row per source and tick, packed: hundredths of a percent, KiB
+//   hourly            sums and peaks of `samples` by hour, updated in the same transaction: a week's summary
+//                     reads 17,000 of these rows instead of a million samples
+//   ticks             one row: the last tick and how long its values count as current
+//   rate_limit_events one row per event; rate_limit_totals counts them and is never pruned
+//   resource_samples  a view with plain names and units, for people who use sqlite3
 //
-// PRAGMA user_version is the schema's version; migrations run in one transaction at opening.
+// PRAGMA user_version is the schema's version. Opening a file runs all migrations in one transaction.
 //
 // Thread safety: free functions.
 
@@ -25,17 +25,17 @@ namespace agent_exporter::ledger {
 
 constexpr int64_t kMillisPerHour = 3600 * 1000;
 
-// Opens the file for writing; makes it (mode 0600) where there is none, and brings its schema up to date.
-// FailedPrecondition for a file of a newer version, which is left alone. `check` looks through the whole file
-// for damage (DataLoss): a second for 100 MB.
+// Opens the file for writing, creates it (mode 0600) if it is missing, and migrates its schema.
+// FailedPrecondition for a newer schema; the file does not change then. `check` checks the whole file for
+// damage (DataLoss), which takes a second for 100 MB.
 absl::StatusOr<Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
                                     bool check);
 
-// Opens it for reading. FailedPrecondition when there is none or its schema is not ours.
+// Opens the file for reading. FailedPrecondition if it is missing or has another schema version.
 absl::StatusOr<Database> OpenLedgerReadOnly(const std::string& path);
 
-// Renames a damaged file to <path>.damaged-<UTC time>, with what belongs to it (-wal, -shm), and returns the
-// new name. Data in it may still be saved with sqlite3's .recover.
+// Renames a damaged file and its -wal and -shm files to <path>.damaged-<UTC time>, and returns the new name.
+// sqlite3's .recover may still save its data.
 absl::StatusOr<std::string> SetAside(const std::string& path, double wall_seconds);
 
 }  // namespace agent_exporter::ledger

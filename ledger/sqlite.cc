@@ -9,8 +9,8 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// Virtual machine steps between two looks at the clock: some 0.1 ms.
-constexpr int kStepsPerLook = 10000;
+// Virtual machine steps between two deadline checks: about 0.1 ms.
+constexpr int kStepsPerDeadlineCheck = 10000;
 
 int IsLate(void* deadline) {
   return std::chrono::steady_clock::now() >= *static_cast<std::chrono::steady_clock::time_point*>(deadline);
@@ -40,7 +40,7 @@ absl::StatusCode CodeOf(int code) {
 }
 
 absl::Status ErrorOf(sqlite3* db, int code) {
-  // The code alone names the kind; the connection knows which table, and its message may be of another call.
+  // The connection's message has details, but may belong to another call. Use it only if the code matches.
   const bool same = db != nullptr && sqlite3_extended_errcode(db) == code;
   return absl::Status(CodeOf(code), same ? sqlite3_errmsg(db) : sqlite3_errstr(code));
 }
@@ -54,10 +54,10 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
                     : mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE
                                                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
-  // No mutex of its own: one thread at a time uses it.
+  // No mutex: only one thread at a time uses the connection.
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database db;
-  db.db_.reset(handle);  // there even when opening failed
+  db.db_.reset(handle);  // set even if opening failed
   if (code != SQLITE_OK) return ErrorOf(handle, code);
   sqlite3_extended_result_codes(handle, 1);
   return db;
@@ -69,7 +69,7 @@ void Database::SetBusyTimeout(std::chrono::milliseconds timeout) {
 
 void Database::SetDeadline(std::chrono::steady_clock::time_point deadline) {
   deadline_ = std::make_unique<std::chrono::steady_clock::time_point>(deadline);
-  sqlite3_progress_handler(db_.get(), kStepsPerLook, &IsLate, deadline_.get());
+  sqlite3_progress_handler(db_.get(), kStepsPerDeadlineCheck, &IsLate, deadline_.get());
 }
 
 absl::Status Database::Error(int code) const { return ErrorOf(db_.get(), code); }
@@ -157,13 +157,13 @@ std::string Statement::Text(int column) const {
 }
 
 absl::StatusOr<Transaction> Transaction::Begin(Database& db) {
-  // IMMEDIATE: the write lock is taken (and waited for) here, not in the middle, where it could not be.
+  // IMMEDIATE: take the write lock here, where SQLite can wait for it. In the middle it could not.
   if (absl::Status status = db.Run("BEGIN IMMEDIATE"); !status.ok()) return status;
   return Transaction(db);
 }
 
 Transaction::~Transaction() {
-  if (db_ != nullptr) static_cast<void>(db_->Run("ROLLBACK"));  // fails where SQLite has undone it already
+  if (db_ != nullptr) static_cast<void>(db_->Run("ROLLBACK"));  // fails if SQLite has rolled back already
 }
 
 absl::Status Transaction::Commit() {

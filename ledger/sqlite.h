@@ -1,11 +1,11 @@
-// SQLite's C API, thinly: what closes itself, and error codes as absl::Status.
+// A thin wrapper of SQLite's C API: handles that close themselves, and errors as absl::Status.
 //
-// Errors: a busy or locked file is Unavailable; a full disk ResourceExhausted; a damaged file or no database
-// DataLoss; a file that may not be opened or written FailedPrecondition; an interrupted query
-// DeadlineExceeded; all else Internal. The message is SQLite's.
+// Errors: Unavailable for a busy or locked file; ResourceExhausted for a full disk; DataLoss for a damaged
+// file or a file that is not a database; FailedPrecondition for a file that cannot be opened or written;
+// DeadlineExceeded for an interrupted query; Internal for everything else. The message is SQLite's.
 //
-// Thread safety: a Database and its statements belong to one thread at a time. The file may be shared by any
-// number of them, in one process or in many.
+// Thread safety: one thread at a time may use a Database and its statements. Any number of Databases, in any
+// number of processes, may share the file.
 
 #ifndef AGENT_EXPORTER_LEDGER_SQLITE_H_
 #define AGENT_EXPORTER_LEDGER_SQLITE_H_
@@ -36,17 +36,17 @@ class Database {
 
   // How long a call waits for another connection's lock.
   void SetBusyTimeout(std::chrono::milliseconds timeout);
-  // Ends every query that is still running then with DeadlineExceeded.
+  // Queries that run past the deadline fail with DeadlineExceeded.
   void SetDeadline(std::chrono::steady_clock::time_point deadline);
 
-  // Runs statements that give no rows, parted by semicolons.
+  // Runs statements, separated by semicolons, and ignores their rows.
   absl::Status Run(const char* sql);
   absl::StatusOr<Statement> Prepare(std::string_view sql);
-  // The first column of the only row; empty when there is none.
+  // The first column of the first row; empty if there is no row.
   absl::StatusOr<std::optional<int64_t>> Number(std::string_view sql);
-  // Rows that the last statement inserted, changed or removed.
+  // How many rows the last statement inserted, changed or deleted.
   int64_t changes() const;
-  // Whether the file has left the path it was opened by.
+  // Whether the file was renamed or removed after it was opened.
   bool Moved() const;
 
  private:
@@ -57,7 +57,7 @@ class Database {
   absl::Status Error(int code) const;
 
   std::unique_ptr<sqlite3, Close> db_;
-  std::unique_ptr<std::chrono::steady_clock::time_point> deadline_;  // at an address that does not move
+  std::unique_ptr<std::chrono::steady_clock::time_point> deadline_;  // SQLite keeps its address
 };
 
 // A prepared statement. Parameters are numbered from 1, columns from 0, as in SQLite.
@@ -67,11 +67,11 @@ class Statement {
   Statement& Bind(int parameter, std::string_view value);  // copied
   Statement& Bind(int parameter, std::optional<int64_t> value);
 
-  // Moves to the next row; false after the last. An error ends the statement as well.
+  // Moves to the next row; false after the last. An error resets the statement.
   absl::StatusOr<bool> Step();
-  // Runs to the end, whatever rows come, and makes the statement ready for the next use.
+  // Runs to the end, ignores all rows, and resets the statement.
   absl::Status Run();
-  // Ready for the next use; bindings stay.
+  // Makes the statement ready for the next use; bindings stay.
   void Reset();
 
   int64_t Integer(int column) const;
@@ -88,7 +88,7 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
 };
 
-// A write transaction: begun by Begin, undone by the destructor unless committed.
+// A write transaction. The destructor rolls it back unless it was committed.
 class Transaction {
  public:
   static absl::StatusOr<Transaction> Begin(Database& db);

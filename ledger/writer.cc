@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kPruneBatch = 2000;
 
-// Hundredths of a percent; what is no figure is 0. A million cores are enough.
+// Hundredths of a percent. Negative and NaN become 0, and the maximum is a million cores.
 int64_t Centi(double percent) {
   if (!(percent > 0)) return 0;
   return std::llround(std::min(percent, 1e8) * 100);
@@ -101,14 +101,14 @@ absl::Status LedgerWriter::WriteTick(int64_t ts, int64_t fresh_until,
             .c_str());
   }
   if (status.ok()) status = transaction->Commit();
-  if (!status.ok()) source_ids_.clear();  // new ones are undone
+  if (!status.ok()) source_ids_.clear();  // new ids were rolled back
   return status;
 }
 
 absl::StatusOr<bool> LedgerWriter::AddEvent(const RateLimitEvent& event) {
   int64_t seq = event.seq.value_or(0);
   if (!event.seq) {
-    // The ids of one source and millisecond lie side by side: from "source:ts:" to "source:ts;".
+    // All ids of one source and millisecond are in the range from "source:ts:" to "source:ts;".
     auto next = db_.Prepare(
         "SELECT max(CAST(substr(id, length(?2) + 1) AS INTEGER)) + 1 FROM rate_limit_events "
         "WHERE agent = ?1 AND id >= ?2 AND id < ?3");
@@ -151,7 +151,7 @@ absl::StatusOr<int> LedgerWriter::AddEvents(absl::Span<const RateLimitEvent> eve
   return added;
 }
 
-// Removes up to a batch; true when that was not all.
+// Deletes at most one batch; true if there is more to delete.
 absl::StatusOr<bool> LedgerWriter::PruneSamples(std::string_view find_last, const char* remove,
                                                 int64_t limit) {
   auto find = db_.Prepare(find_last);
@@ -177,7 +177,7 @@ absl::StatusOr<bool> LedgerWriter::Prune(const Cutoffs& cutoffs) {
                                    "DELETE FROM samples WHERE ts > ?1 AND ts >= ?2", cutoffs.future);
   if (!future.ok()) return future.status();
   const bool more = *old || *future;
-  if (!more) {  // what sums the samples up goes after them
+  if (!more) {  // delete the sums only after their samples
     bool forget_sources = false;
     for (const std::string& sql :
          {absl::StrCat("DELETE FROM hourly WHERE hour < ", cutoffs.samples / kMillisPerHour, " OR hour > ",

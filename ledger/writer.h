@@ -1,7 +1,7 @@
-// Everything that is written into the ledger, each call one transaction.
+// Writes to the ledger. Each call is one transaction.
 //
-// Errors: as ledger/sqlite.h; what a failed call was about is not in the file, all before it is.
-// Thread safety: none; any number of writers, in any number of processes, may have the same file open.
+// Errors: see ledger/sqlite.h. A failed call writes nothing; earlier calls stay written.
+// Thread safety: none. Any number of writers, in any number of processes, may share a file.
 
 #ifndef AGENT_EXPORTER_LEDGER_WRITER_H_
 #define AGENT_EXPORTER_LEDGER_WRITER_H_
@@ -23,29 +23,29 @@ namespace agent_exporter::ledger {
 
 class LedgerWriter {
  public:
-  // As OpenLedger.
+  // The same errors as OpenLedger.
   static absl::StatusOr<std::unique_ptr<LedgerWriter>> Open(const std::string& path,
                                                             std::chrono::milliseconds busy_timeout,
                                                             bool check);
 
-  // One row a source. Its figures count as current until `fresh_until`. A source that has a row of that very
-  // millisecond (the clock was set back) keeps it.
+  // Writes one row per source. Its values count as current until `fresh_until`. If a source already has a row
+  // for this millisecond (the clock was set back), that row stays.
   absl::Status WriteTick(int64_t ts, int64_t fresh_until, absl::Span<const SourceSample> samples);
 
-  // How many of them were new: an id that is there is left alone.
+  // Returns how many events were new. Events with a known id are ignored.
   absl::StatusOr<int> AddEvents(absl::Span<const RateLimitEvent> events);
 
   struct Cutoffs {
-    int64_t samples = 0;  // older ones go, one of that very millisecond stays
-    int64_t events = 0;
-    int64_t future = 0;  // newer ones were stored under a wrong clock
+    int64_t samples = 0;  // delete samples before this time
+    int64_t events = 0;   // delete events before this time
+    int64_t future = 0;   // delete samples after this time: the clock was wrong
   };
-  // Removes what is past its time, at most some 2,000 samples; true when there is more to do.
+  // Deletes old rows, about 2,000 samples at most; true if there is more to delete.
   absl::StatusOr<bool> Prune(const Cutoffs& cutoffs);
 
   absl::StatusOr<RateLimitTotals> Totals();
   absl::StatusOr<std::optional<int64_t>> NewestSample() { return db_.Number("SELECT max(ts) FROM samples"); }
-  // Changes whenever another connection has written.
+  // Changes whenever another connection writes.
   absl::StatusOr<int64_t> DataVersion();
   bool Moved() const { return db_.Moved(); }
 
@@ -59,7 +59,7 @@ class LedgerWriter {
 
   Database db_;
   std::unique_ptr<Statement> insert_sample_, add_to_hour_, find_source_, insert_source_;
-  absl::flat_hash_map<SourceKey, int64_t> source_ids_;  // only of committed rows
+  absl::flat_hash_map<SourceKey, int64_t> source_ids_;  // only ids of committed rows
 };
 
 }  // namespace agent_exporter::ledger

@@ -45,7 +45,7 @@ TEST_F(RecorderTest, WritesWhatItIsOffered) {
   ASSERT_TRUE(recorder.ok());
   (*recorder)->Start();
   for (uint64_t i = 1; i <= 5; ++i) {
-    (*recorder)->Offer(Look(static_cast<int>(i)));
+    (*recorder)->Submit(Look(static_cast<int>(i)));
     WaitFor([&] { return (*recorder)->stats().writes == i; });
   }
   (*recorder)->Stop();
@@ -62,7 +62,7 @@ TEST_F(RecorderTest, OffersReturnAtOnceWhileAWriteWaits) {
     auto lock = Transaction::Begin(*other);
     ASSERT_TRUE(lock.ok());
     // All of them return though none can be written: the newest waits, the others are dropped.
-    for (int i = 0; i < 1000; ++i) (*recorder)->Offer(Look(i));
+    for (int i = 0; i < 1000; ++i) (*recorder)->Submit(Look(i));
     EXPECT_EQ((*recorder)->stats().writes, 0u);
   }
   WaitFor([&] { return (*recorder)->stats().writes >= 1; });

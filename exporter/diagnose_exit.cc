@@ -1,4 +1,4 @@
-// `agent_exporter diagnose-exit`: an end explained from what its parent knows.
+// `agent_exporter diagnose-exit`: explains an exit from what the parent process knows about it.
 
 #include <nlohmann/json.hpp>
 
@@ -16,10 +16,12 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
   } else if (const auto number = SignalNumber(given.signal)) {
     diagnosis.status = agents::WaitStatusOfSignal(*number);
   } else {
-    return Fail(absl::InvalidArgumentError("--signal " + given.signal + " is none; such as KILL or 9"), err);
+    return Fail(absl::InvalidArgumentError("--signal " + given.signal +
+                                           " is not a signal; give a name or number, such as KILL or 9"),
+                err);
   }
-  if (given.oom == "confirmed") diagnosis.oom = {agents::OomVerdict::kConfirmed, "so says --oom"};
-  if (given.oom == "denied") diagnosis.oom = {agents::OomVerdict::kDenied, "so says --oom"};
+  if (given.oom == "confirmed") diagnosis.oom = {agents::OomVerdict::kConfirmed, "according to --oom"};
+  if (given.oom == "denied") diagnosis.oom = {agents::OomVerdict::kDenied, "according to --oom"};
   if (!given.stderr_file.empty()) {
     const auto text = base::ReadUserFile("--stderr-file", given.stderr_file);
     if (!text.ok()) return Fail(text.status(), err);

@@ -30,7 +30,7 @@ std::string Padded(std::string text, size_t columns) {
   return text;
 }
 
-// A loader's message may bring its own line ends.
+// The BPF loader's messages may contain newlines.
 std::string OneLine(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
@@ -70,7 +70,7 @@ std::string DoctorJson(const std::vector<Finding>& findings) {
 
 int RunDoctor(const Options& options, std::ostream& out, std::ostream& /*err*/) {
   const DoctorFacts facts = ReadDoctorFacts(options.procfs, options.sysfs);
-  const std::vector<Finding> findings = Judge(facts);
+  const std::vector<Finding> findings = MakeFindings(facts);
   out << (options.json ? DoctorJson(findings) : DoctorTable(findings));
   return facts.proc.ok() ? 0 : 1;
 }

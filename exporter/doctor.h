@@ -1,7 +1,6 @@
-// `agent_exporter doctor`: what works for this user on this host, what does not, and the one thing to do
-// about each.
+// `agent_exporter doctor`: says what works for this user on this host, what does not, and how to fix it.
 //
-// Thread safety: pure functions but RunDoctor (exporter/commands.h).
+// Thread safety: pure functions, except RunDoctor (exporter/commands.h).
 
 #ifndef AGENT_EXPORTER_EXPORTER_DOCTOR_H_
 #define AGENT_EXPORTER_EXPORTER_DOCTOR_H_
@@ -13,10 +12,10 @@
 
 namespace agent_exporter::exporter {
 
-// A line each: mark, subject, finding; what to do on a line of its own after "->".
+// One line per finding: mark, subject, finding. Advice follows on its own line after "->".
 std::string DoctorTable(const std::vector<Finding>& findings);
 
-// {"findings": [{"mark", "subject", "finding", "advice"}]}, advice only where there is one.
+// {"findings": [{"mark", "subject", "finding", "advice"}]}; "advice" is left out if there is none.
 std::string DoctorJson(const std::vector<Finding>& findings);
 
 }  // namespace agent_exporter::exporter

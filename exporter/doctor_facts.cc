@@ -37,7 +37,7 @@ bool Exists(const kernel::RootedReader& root, const std::string& path) {
   return ::faccessat(root.dir_fd(), path.c_str(), F_OK, 0) == 0;
 }
 
-std::optional<ForeignProcess> FindForeign(const kernel::RootedReader& proc) {
+std::optional<ForeignProcess> FindForeignProcess(const kernel::RootedReader& proc) {
   const base::Descriptor listing(::openat(proc.dir_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!listing.ok()) return std::nullopt;
   std::optional<ForeignProcess> found;
@@ -50,14 +50,14 @@ std::optional<ForeignProcess> FindForeign(const kernel::RootedReader& proc) {
     process.uid = info.st_uid;
     process.io = Readable(proc, std::string(name) + "/io");
     process.exe = proc.ReadLink(std::string(name) + "/exe").status();
-    // A process that went, and a kernel thread's exe, say nothing.
+    // Skip processes that have exited, and kernel threads, which have no exe.
     if (absl::IsNotFound(process.io) || absl::IsNotFound(process.exe)) return;
     found = process;
   });
   return found;
 }
 
-void TryMakers(const kernel::RootedReader& proc, DoctorFacts* facts) {
+void TryKernelInterfaces(const kernel::RootedReader& proc, DoctorFacts* facts) {
   const long ticks = sysconf(_SC_CLK_TCK) > 0 ? sysconf(_SC_CLK_TCK) : 100;
   kernel::Unreadable unreadable;
   facts->bpf_source =
@@ -88,7 +88,7 @@ DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs)
 
   facts.btf = Exists(sys, "kernel/btf/vmlinux");
   facts.lockdown = Text(sys, "kernel/security/lockdown");
-  // The places where CgroupReader looks.
+  // The same paths that CgroupReader reads.
   facts.cgroup2_controllers = Text(sys, "fs/cgroup/cgroup.controllers");
   if (!facts.cgroup2_controllers)
     facts.cgroup2_controllers = Text(sys, "fs/cgroup/unified/cgroup.controllers");
@@ -101,8 +101,8 @@ DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs)
     facts.open_files_hard = limit.rlim_max;
   }
   if (facts.proc.ok()) {
-    facts.foreign = FindForeign(proc);
-    TryMakers(proc, &facts);
+    facts.foreign = FindForeignProcess(proc);
+    TryKernelInterfaces(proc, &facts);
   }
   return facts;
 }

@@ -1,7 +1,7 @@
-// What `agent_exporter doctor` looks at, read once and judged elsewhere (exporter/doctor_findings.h).
+// The facts about this host that `agent_exporter doctor` reads. exporter/doctor_findings.h evaluates them.
 //
-// Texts are as the kernel gives them. An empty optional is a file that could not be read, which means
-// different things for different files; an absl::Status is what an attempt came to.
+// Texts are unchanged from the kernel. An empty optional means that the file could not be read. An
+// absl::Status is the result of an attempt.
 //
 // Thread safety: values and a free function.
 
@@ -18,7 +18,7 @@
 
 namespace agent_exporter::exporter {
 
-// A process of another user, and whether its guarded files could be read.
+// A process of another user, and whether its protected files could be read.
 struct ForeignProcess {
   pid_t pid = 0;
   uid_t uid = 0;
@@ -27,13 +27,13 @@ struct ForeignProcess {
 };
 
 struct DoctorFacts {
-  std::string procfs;  // the paths that were looked at
+  std::string procfs;  // the paths that were read
   std::string sysfs;
-  absl::Status proc;  // procfs can be read, as serving needs it
+  absl::Status proc;  // whether `serve` can read procfs
 
   std::optional<std::string> self_status;  // /proc/self/status
   std::optional<std::string> mountinfo;    // /proc/self/mountinfo
-  std::optional<ForeignProcess> foreign;   // empty: every process that can be seen is this user's
+  std::optional<ForeignProcess> foreign;   // empty: all visible processes belong to this user
 
   std::optional<std::string> kernel_release;
   std::optional<uint64_t> pid_namespace;  // inode of /proc/self/ns/pid
@@ -41,7 +41,7 @@ struct DoctorFacts {
   std::optional<std::string> unprivileged_bpf_disabled;
   std::optional<std::string> lockdown;                             // /sys/kernel/security/lockdown
   std::optional<std::string> ptrace_scope;                         // Yama's
-  absl::Status bpf_source, bpf_events, netlink_events, taskstats;  // really tried
+  absl::Status bpf_source, bpf_events, netlink_events, taskstats;  // results of opening them
   std::optional<std::string> rmem_max;                             // /proc/sys/net/core/rmem_max, bytes
 
   std::optional<std::string> cgroup2_controllers;  // cgroup.controllers of the root group
@@ -53,8 +53,8 @@ struct DoctorFacts {
   uint64_t open_files_hard = 0;
 };
 
-// Reads below `procfs` and `sysfs`. Loads the BPF programs and opens the proc connector for a moment if
-// `procfs` is readable.
+// Reads files below `procfs` and `sysfs`. If `procfs` is readable, also loads the BPF programs and opens the
+// proc connector, then closes both.
 DoctorFacts ReadDoctorFacts(const std::string& procfs, const std::string& sysfs);
 
 }  // namespace agent_exporter::exporter

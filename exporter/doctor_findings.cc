@@ -18,7 +18,7 @@ namespace {
 
 using Mark = Finding::Mark;
 
-// Half of them may be held open for watched processes (serve/watch.cc).
+// The exporter may keep half of them open for watched processes (serve/watch.cc).
 constexpr uint64_t kEnoughOpenFiles = 8192;
 
 // The inode of the first pid namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
@@ -36,7 +36,7 @@ constexpr Capability kNetlink[] = {{CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
 std::string Trimmed(const std::string& text) { return std::string(absl::StripAsciiWhitespace(text)); }
 std::string Why(const absl::Status& status) { return std::string(status.message()); }
 
-// Who this process is, as far as judging needs it.
+// The effective capabilities of this process.
 class Rights {
  public:
   explicit Rights(const DoctorFacts& facts)
@@ -53,120 +53,122 @@ class Rights {
   absl::StatusOr<uint64_t> set_;
 };
 
-Finding JudgeProc(const DoctorFacts& facts) {
+Finding CheckProc(const DoctorFacts& facts) {
   if (facts.proc.ok()) return {Mark::kOk, "procfs", absl::StrCat(facts.procfs, " is readable"), ""};
   return {Mark::kNo, "procfs", Why(facts.proc), "mount procfs there or set --path.procfs"};
 }
 
-Finding JudgeHidepid(const DoctorFacts& facts, const Rights& rights) {
+Finding CheckHidepid(const DoctorFacts& facts, const Rights& rights) {
   const auto options = ProcMountOptions(facts.mountinfo.value_or(""), facts.procfs);
   if (!options)
-    return {Mark::kPartly, "hidepid", absl::StrCat(facts.procfs, " is no mount point of procfs"), ""};
+    return {Mark::kPartly, "hidepid", absl::StrCat(facts.procfs, " is not a procfs mount point"), ""};
   std::string hidepid = "0", gid = "0";
   for (absl::string_view option : absl::StrSplit(*options, ',')) {
     if (absl::ConsumePrefix(&option, "hidepid=")) hidepid = std::string(option);
     if (absl::ConsumePrefix(&option, "gid=")) gid = std::string(option);
   }
-  if (hidepid == "0" || hidepid == "off") return {Mark::kOk, "hidepid", "off: every process can be seen", ""};
+  if (hidepid == "0" || hidepid == "off") return {Mark::kOk, "hidepid", "off: all processes are visible", ""};
   const std::string finding = absl::StrCat("hidepid=", hidepid, ", gid=", gid);
   if (rights.Has(CAP_SYS_PTRACE))
     return {Mark::kOk, "hidepid", finding + ", which CAP_SYS_PTRACE overrides", ""};
   return {Mark::kPartly, "hidepid", finding + ": other users' processes are hidden",
           hidepid == "4" || hidepid == "ptraceable"
               ? "run with CAP_SYS_PTRACE"
-              : absl::StrCat("run with CAP_SYS_PTRACE, or put the exporter's user into a group and mount "
-                             "with gid= that group")};
+              : absl::StrCat("run with CAP_SYS_PTRACE, or add the exporter's user to a group and mount "
+                             "procfs with gid= that group")};
 }
 
-Finding JudgeForeign(const DoctorFacts& facts) {
-  const std::string subject = "others' figures";
-  if (!facts.foreign) return {Mark::kOk, subject, "no process of another user can be seen", ""};
+Finding CheckForeign(const DoctorFacts& facts) {
+  const std::string subject = "other users";
+  if (!facts.foreign) return {Mark::kOk, subject, "no process of another user is visible", ""};
   const ForeignProcess& process = *facts.foreign;
   const std::string who = absl::StrCat("pid ", process.pid, " of uid ", process.uid);
   if (process.io.ok() && process.exe.ok())
     return {Mark::kOk, subject, absl::StrCat("io and exe of ", who, " can be read"), ""};
   const char* const what = process.io.ok() ? "exe" : process.exe.ok() ? "io" : "io and exe";
   return {Mark::kPartly, subject,
-          absl::StrCat(what, " of ", who, " cannot be read: agents of other users lack descriptors and I/O"),
+          absl::StrCat(what, " of ", who,
+                       " cannot be read: no descriptor and I/O metrics for other users' agents"),
           "run with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"};
 }
 
-Finding JudgeCapabilities(const Rights& rights) {
-  if (!rights.known())
-    return {Mark::kPartly, "capabilities", "not known: no CapEff in /proc/self/status", ""};
-  std::vector<std::string> there, missing;
-  const auto look = [&](const auto& group) {
+Finding CheckCapabilities(const Rights& rights) {
+  if (!rights.known()) return {Mark::kPartly, "capabilities", "unknown: no CapEff in /proc/self/status", ""};
+  std::vector<std::string> present, missing;
+  const auto check = [&](const auto& group) {
     for (const Capability& capability : group)
-      (rights.Has(capability.number) ? there : missing).emplace_back(capability.name);
+      (rights.Has(capability.number) ? present : missing).emplace_back(capability.name);
   };
-  look(kReading);
-  look(kTracing);
+  check(kReading);
+  check(kTracing);
   const size_t useful_missing = missing.size();
-  look(kNetlink);  // BPF does without
-  const Mark mark = useful_missing == 0 ? Mark::kOk : there.empty() ? Mark::kNo : Mark::kPartly;
-  std::string finding = there.empty() ? "none of use" : absl::StrCat("has ", absl::StrJoin(there, " "));
+  check(kNetlink);  // not needed with BPF
+  const Mark mark = useful_missing == 0 ? Mark::kOk : present.empty() ? Mark::kNo : Mark::kPartly;
+  std::string finding = present.empty() ? "has none" : absl::StrCat("has ", absl::StrJoin(present, " "));
   if (!missing.empty()) absl::StrAppend(&finding, "; lacks ", absl::StrJoin(missing, " "));
   if (mark == Mark::kOk) return {mark, "capabilities", finding, ""};
   missing.resize(useful_missing);
-  return {
-      mark, "capabilities", finding,
-      absl::StrCat("run as root, or in the systemd unit: AmbientCapabilities=", absl::StrJoin(missing, " "))};
+  return {mark, "capabilities", finding,
+          absl::StrCat("run as root, or set in the systemd unit: AmbientCapabilities=",
+                       absl::StrJoin(missing, " "))};
 }
 
-Finding JudgePtraceScope(const DoctorFacts& facts) {
-  // yama_ptrace_access_check (security/yama/yama_lsm.c) looks at attaching only.
+Finding CheckPtraceScope(const DoctorFacts& facts) {
+  // yama_ptrace_access_check (security/yama/yama_lsm.c) restricts only attaching.
   if (!facts.ptrace_scope) return {Mark::kOk, "ptrace_scope", "no Yama", ""};
   return {Mark::kOk, "ptrace_scope", Trimmed(*facts.ptrace_scope) + ", which forbids attaching, not reading",
           ""};
 }
 
-Finding JudgePidNamespace(const DoctorFacts& facts) {
-  if (!facts.pid_namespace) return {Mark::kPartly, "pid namespace", "not known: no /proc/self/ns/pid", ""};
+Finding CheckPidNamespace(const DoctorFacts& facts) {
+  if (!facts.pid_namespace) return {Mark::kPartly, "pid namespace", "unknown: no /proc/self/ns/pid", ""};
   if (*facts.pid_namespace == kFirstPidNamespace) return {Mark::kOk, "pid namespace", "the host's", ""};
-  return {Mark::kPartly, "pid namespace", "one of its own: only processes in it can be seen, without BPF",
-          "start the container with --pid=host, in Kubernetes with hostPID: true"};
+  return {Mark::kPartly, "pid namespace", "not the host's: only its own processes are visible, and no BPF",
+          "start the container with --pid=host; in Kubernetes set hostPID: true"};
 }
 
-Finding JudgeKernel(const DoctorFacts& facts) {
+Finding CheckKernel(const DoctorFacts& facts) {
   const std::string release = Trimmed(facts.kernel_release.value_or(""));
   const std::vector<std::string> numbers = absl::StrSplit(release, '.');
   int major = 0, minor = 0;
   if (numbers.size() < 2 || !absl::SimpleAtoi(numbers[0], &major) || !absl::SimpleAtoi(numbers[1], &minor)) {
-    return {Mark::kPartly, "kernel", "release not known", ""};
+    return {Mark::kPartly, "kernel", "release unknown", ""};
   }
   const std::pair version(major, minor);
   if (version < std::pair(5, 8))
-    return {Mark::kPartly, "kernel", release + " is too old for BPF", "BPF needs 5.8, all else works"};
+    return {Mark::kPartly, "kernel", release + " is too old for BPF",
+            "use 5.8 or later for BPF; everything else works"};
   const bool bpf_works = facts.bpf_source.ok() && facts.bpf_events.ok();
   if (version >= std::pair(5, 11) || bpf_works) return {Mark::kOk, "kernel", release, ""};
-  return {Mark::kPartly, "kernel", release + " counts BPF's memory against RLIMIT_MEMLOCK",
+  return {Mark::kPartly, "kernel", release + " counts BPF memory against RLIMIT_MEMLOCK",
           "run as root, or with LimitMEMLOCK=infinity (ulimit -l unlimited)"};
 }
 
-Finding JudgeBtf(const DoctorFacts& facts) {
+Finding CheckBtf(const DoctorFacts& facts) {
   const std::string file = absl::StrCat(facts.sysfs, "/kernel/btf/vmlinux");
   if (facts.btf) return {Mark::kOk, "BTF", file, ""};
   return {Mark::kNo, "BTF", absl::StrCat("no ", file, ": no BPF"),
-          "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (the distributions' are)"};
+          "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (distribution kernels are)"};
 }
 
-Finding JudgeUnprivilegedBpf(const DoctorFacts& facts, const Rights& rights) {
+Finding CheckUnprivilegedBpf(const DoctorFacts& facts, const Rights& rights) {
   const std::string subject = "unprivileged BPF";
-  if (!facts.unprivileged_bpf_disabled) return {Mark::kOk, subject, "the kernel has no such switch", ""};
+  if (!facts.unprivileged_bpf_disabled)
+    return {Mark::kOk, subject, "the kernel has no unprivileged_bpf_disabled", ""};
   const std::string value = Trimmed(*facts.unprivileged_bpf_disabled);
   const std::string finding = absl::StrCat("unprivileged_bpf_disabled=", value);
   if (rights.Has(CAP_BPF)) return {Mark::kOk, subject, finding + ", which CAP_BPF overrides", ""};
-  // Tracing programs need the capabilities whatever the switch says.
+  // Tracing programs always need these capabilities.
   return {Mark::kPartly, subject, finding, "run with CAP_BPF and CAP_PERFMON"};
 }
 
-Finding JudgeLockdown(const DoctorFacts& facts) {
+Finding CheckLockdown(const DoctorFacts& facts) {
   if (!facts.lockdown)
     return {Mark::kOk, "lockdown", absl::StrCat("off: no ", facts.sysfs, "/kernel/security/lockdown"), ""};
-  // The mode in force is in brackets: "none [integrity] confidentiality".
+  // The active mode is in brackets: "none [integrity] confidentiality".
   const bool confidential = facts.lockdown->find("[confidentiality]") != std::string::npos;
   if (!confidential) return {Mark::kOk, "lockdown", Trimmed(*facts.lockdown), ""};
-  return {Mark::kNo, "lockdown", "confidentiality: BPF may not read the kernel",
+  return {Mark::kNo, "lockdown", "confidentiality: BPF cannot read kernel memory",
           "boot with lockdown=integrity"};
 }
 
@@ -177,13 +179,13 @@ std::string BpfAdvice(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
       return "run in the host's pid namespace";
     case absl::StatusCode::kUnimplemented:
-      return "procfs is used instead; for BPF see BTF and kernel above";
+      return "see BTF and kernel above; the exporter uses procfs instead";
     default:
-      return "procfs is used instead; report the message if everything above is ok";
+      return "if everything above is ok, report this message; the exporter uses procfs instead";
   }
 }
 
-Finding JudgeBpf(std::string subject, const absl::Status& status, const char* gain) {
+Finding CheckBpf(std::string subject, const absl::Status& status, const char* gain) {
   if (status.ok()) return {Mark::kOk, std::move(subject), gain, ""};
   return {Mark::kNo, std::move(subject), Why(status), BpfAdvice(status)};
 }
@@ -191,42 +193,44 @@ Finding JudgeBpf(std::string subject, const absl::Status& status, const char* ga
 std::string NetlinkAdvice(const absl::Status& status) {
   if (absl::IsPermissionDenied(status)) return "run with CAP_NET_ADMIN, or with CAP_BPF and CAP_PERFMON";
   if (absl::IsFailedPrecondition(status)) return "run in the host's pid, user and network namespaces";
-  return "none needed: short-lived children count by their parents' cutime";
+  return "nothing to do: the CPU of short-lived children comes from their parents' cutime";
 }
 
-Finding JudgeNetlink(const DoctorFacts& facts, const Rights& rights) {
+Finding CheckNetlink(const DoctorFacts& facts, const Rights& rights) {
   const std::string subject = "proc connector";
   if (!facts.netlink_events.ok()) {
     const std::string why = Why(facts.netlink_events);
-    if (facts.bpf_events.ok()) return {Mark::kOk, subject, why + "; not needed, BPF tells", ""};
+    if (facts.bpf_events.ok())
+      return {Mark::kOk, subject, why + "; not needed, BPF reports forks and exits", ""};
     return {Mark::kNo, subject, why, NetlinkAdvice(facts.netlink_events)};
   }
-  uint64_t room = 0;
-  const bool short_of_room = !rights.Has(CAP_NET_ADMIN) &&
-                             absl::SimpleAtoi(facts.rmem_max.value_or(""), &room) &&
-                             room < kernel::kNetlinkReceiveBuffer;
-  if (facts.bpf_events.ok() || !short_of_room)
-    return {Mark::kOk, subject, "forks and exits can be had without BPF", ""};
-  return {
-      Mark::kPartly, subject,
-      absl::StrCat("tells of forks and exits, but bursts are lost: room for ", room, " bytes"),
-      absl::StrCat("run with CAP_NET_ADMIN, or sysctl net.core.rmem_max=", kernel::kNetlinkReceiveBuffer)};
+  uint64_t buffer = 0;
+  const bool small_buffer = !rights.Has(CAP_NET_ADMIN) &&
+                            absl::SimpleAtoi(facts.rmem_max.value_or(""), &buffer) &&
+                            buffer < kernel::kNetlinkReceiveBuffer;
+  if (facts.bpf_events.ok() || !small_buffer)
+    return {Mark::kOk, subject, "reports forks and exits without BPF", ""};
+  return {Mark::kPartly, subject,
+          absl::StrCat("reports forks and exits, but loses bursts: the buffer has only ", buffer, " bytes"),
+          absl::StrCat("run with CAP_NET_ADMIN, or set sysctl net.core.rmem_max=",
+                       kernel::kNetlinkReceiveBuffer)};
 }
 
-// What the proc connector gains from it, where BPF does not tell more.
-Finding JudgeTaskstats(const DoctorFacts& facts) {
+// taskstats adds to the proc connector. With BPF events it is not needed.
+Finding CheckTaskstats(const DoctorFacts& facts) {
   const std::string subject = "taskstats";
   if (facts.taskstats.ok())
-    return {Mark::kOk, subject, "with the proc connector: last CPU and peak memory of what ends", ""};
+    return {Mark::kOk, subject, "final CPU and peak memory at exit, with the proc connector", ""};
   const std::string why = Why(facts.taskstats);
-  if (facts.bpf_events.ok()) return {Mark::kOk, subject, why + "; not needed, BPF tells", ""};
-  std::string advice = "none needed: children that nobody waits for count up to the last look";
+  if (facts.bpf_events.ok()) return {Mark::kOk, subject, why + "; not needed, BPF reports exits", ""};
+  std::string advice =
+      "nothing to do: for children that nobody waits for, the CPU since the last sample is lost";
   if (absl::IsPermissionDenied(facts.taskstats)) advice = "run with CAP_NET_ADMIN";
   if (absl::IsFailedPrecondition(facts.taskstats)) advice = "run in the host's pid and user namespaces";
   return {Mark::kPartly, subject, why, advice};
 }
 
-Finding JudgeCgroup(const DoctorFacts& facts) {
+Finding CheckCgroup(const DoctorFacts& facts) {
   std::vector<std::string> found;
   bool memory = facts.cgroup1_memory, pids = facts.cgroup1_pids;
   if (memory) found.emplace_back("v1 memory");
@@ -243,22 +247,22 @@ Finding JudgeCgroup(const DoctorFacts& facts) {
   if (memory && pids) return {Mark::kOk, "cgroups", absl::StrJoin(found, ", "), ""};
   const std::string root = absl::StrCat(facts.sysfs, "/fs/cgroup");
   if (found.empty()) {
-    return {Mark::kPartly, "cgroups",
-            absl::StrCat("neither memory nor pids controller below ", root,
-                         ": limits are those of rlimits and the host"),
-            absl::StrCat("mount cgroup2 at ", root, " or set --path.sysfs")};
+    return {
+        Mark::kPartly, "cgroups",
+        absl::StrCat("no memory or pids controller below ", root, ": only rlimits and host limits are known"),
+        absl::StrCat("mount cgroup2 at ", root, " or set --path.sysfs")};
   }
   return {Mark::kPartly, "cgroups",
           absl::StrCat(absl::StrJoin(found, ", "), "; no ", memory ? "pids" : "memory", " controller"),
           memory ? "boot a kernel with CONFIG_CGROUP_PIDS=y" : "boot with cgroup_enable=memory"};
 }
 
-Finding JudgePressure(const DoctorFacts& facts) {
+Finding CheckPressure(const DoctorFacts& facts) {
   if (facts.pressure.ok()) return {Mark::kOk, "pressure (PSI)", absl::StrCat(facts.procfs, "/pressure"), ""};
   return {Mark::kPartly, "pressure (PSI)", Why(facts.pressure), "boot with psi=1"};
 }
 
-Finding JudgeOpenFiles(const DoctorFacts& facts) {
+Finding CheckOpenFiles(const DoctorFacts& facts) {
   const auto number = [](uint64_t limit) {
     return limit == RLIM_INFINITY ? std::string("unlimited") : absl::StrCat(limit);
   };
@@ -267,7 +271,7 @@ Finding JudgeOpenFiles(const DoctorFacts& facts) {
   // The exporter raises its own soft limit.
   if (facts.open_files_hard >= kEnoughOpenFiles) return {Mark::kOk, "open files", finding, ""};
   return {Mark::kPartly, "open files",
-          finding + ": files of watched processes are opened anew each time, at twice the cost",
+          finding + ": the exporter reopens files of watched processes for each sample, at twice the cost",
           absl::StrCat("raise RLIMIT_NOFILE to ", kEnoughOpenFiles, " (systemd: LimitNOFILE=)")};
 }
 
@@ -292,33 +296,33 @@ std::optional<std::string> ProcMountOptions(std::string_view mountinfo, std::str
     size_t dash = 6;
     while (dash < fields.size() && fields[dash] != "-") ++dash;
     if (dash + 3 >= fields.size() || fields[dash + 1] != "proc") continue;
-    // A later mount lies on top of an earlier one.
+    // A later mount hides an earlier one.
     if (fields[4] == absl::string_view(path.data(), path.size())) found = std::string(fields[dash + 3]);
   }
   return found;
 }
 
-std::vector<Finding> Judge(const DoctorFacts& facts) {
-  std::vector<Finding> findings = {JudgeProc(facts)};
-  if (!facts.proc.ok()) return findings;  // without it nothing else is known
+std::vector<Finding> MakeFindings(const DoctorFacts& facts) {
+  std::vector<Finding> findings = {CheckProc(facts)};
+  if (!facts.proc.ok()) return findings;  // the other facts need procfs
   const Rights rights(facts);
-  findings.push_back(JudgeHidepid(facts, rights));
-  findings.push_back(JudgeForeign(facts));
-  findings.push_back(JudgeCapabilities(rights));
-  findings.push_back(JudgePtraceScope(facts));
-  findings.push_back(JudgePidNamespace(facts));
-  findings.push_back(JudgeKernel(facts));
-  findings.push_back(JudgeBtf(facts));
-  findings.push_back(JudgeUnprivilegedBpf(facts, rights));
-  findings.push_back(JudgeLockdown(facts));
+  findings.push_back(CheckHidepid(facts, rights));
+  findings.push_back(CheckForeign(facts));
+  findings.push_back(CheckCapabilities(rights));
+  findings.push_back(CheckPtraceScope(facts));
+  findings.push_back(CheckPidNamespace(facts));
+  findings.push_back(CheckKernel(facts));
+  findings.push_back(CheckBtf(facts));
+  findings.push_back(CheckUnprivilegedBpf(facts, rights));
+  findings.push_back(CheckLockdown(facts));
   findings.push_back(
-      JudgeBpf("BPF source", facts.bpf_source, "all processes are read in one loop in the kernel"));
-  findings.push_back(JudgeBpf("BPF events", facts.bpf_events, "no fork, exec or exit is missed"));
-  findings.push_back(JudgeNetlink(facts, rights));
-  findings.push_back(JudgeTaskstats(facts));
-  findings.push_back(JudgeCgroup(facts));
-  findings.push_back(JudgePressure(facts));
-  findings.push_back(JudgeOpenFiles(facts));
+      CheckBpf("BPF source", facts.bpf_source, "reads all processes in one loop in the kernel"));
+  findings.push_back(CheckBpf("BPF events", facts.bpf_events, "reports every fork, exec and exit"));
+  findings.push_back(CheckNetlink(facts, rights));
+  findings.push_back(CheckTaskstats(facts));
+  findings.push_back(CheckCgroup(facts));
+  findings.push_back(CheckPressure(facts));
+  findings.push_back(CheckOpenFiles(facts));
   return findings;
 }
 

@@ -1,5 +1,5 @@
-// What `agent_exporter doctor` makes of what it read: for each subject whether it works, what was found, and
-// the one thing to do about it.
+// Turns the facts that `agent_exporter doctor` read into findings: for each subject, whether it works, what
+// was found, and how to fix it.
 //
 // Thread safety: pure functions.
 
@@ -22,18 +22,17 @@ struct Finding {
   Mark mark = Mark::kOk;
   std::string subject;
   std::string finding;
-  std::string advice;  // empty where there is nothing to do
+  std::string advice;  // empty if there is nothing to do
 };
 
-// One finding per subject, the one that serving hangs on first.
-std::vector<Finding> Judge(const DoctorFacts& facts);
+// One finding per subject. procfs comes first, because `serve` cannot run without it.
+std::vector<Finding> MakeFindings(const DoctorFacts& facts);
 
-// The set after "CapEff:" in the text of a status file (proc(5)); InvalidArgument if it is not there as the
-// kernel writes it.
+// The capability set after "CapEff:" in a status file (proc(5)). InvalidArgument if it is missing or
+// malformed.
 absl::StatusOr<uint64_t> ParseEffectiveCapabilities(std::string_view status);
 
-// The super options of the topmost procfs mounted at `path`, by the text of mountinfo; empty where there is
-// none.
+// The super options of the topmost procfs that mountinfo lists at `path`; empty if there is none.
 std::optional<std::string> ProcMountOptions(std::string_view mountinfo, std::string_view path);
 
 }  // namespace agent_exporter::exporter

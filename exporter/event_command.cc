@@ -17,7 +17,7 @@
 namespace agent_exporter::exporter {
 namespace {
 
-// The source is a part of the event's id, whose parts are told apart by colons.
+// The source becomes part of the event's id, which separates its parts by colons.
 std::string CheckSource(const std::string& source) {
   const bool plain = std::all_of(source.begin(), source.end(), [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -25,17 +25,18 @@ std::string CheckSource(const std::string& source) {
   });
   return plain && !source.empty() && source.size() <= 64
              ? ""
-             : "write 1 to 64 letters, digits, dots, dashes, underscores";
+             : "use 1 to 64 letters, digits, dots, dashes or underscores";
 }
 
 }  // namespace
 
 CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
-  CLI::App* event = app.add_subcommand("event", "Tell the ledger of something that happened");
+  CLI::App* event = app.add_subcommand("event", "Record an event in the ledger");
   event->require_subcommand(1);
-  CLI::App* rate_limit = event->add_subcommand("rate-limit", "An agent ran into a rate limit, or out of it");
+  CLI::App* rate_limit =
+      event->add_subcommand("rate-limit", "Record that an agent hit a rate limit or recovered from one");
   rate_limit->add_option("--agent", options.agent, "Which agent")->required();
-  rate_limit->add_option("--source", options.source, "Who tells it, such as breaker")
+  rate_limit->add_option("--source", options.source, "The program that saw it, such as breaker")
       ->required()
       ->check(CheckSource);
   rate_limit->add_option("--kind", options.kind, "trip, recover, 529, throttle or quota")
@@ -43,10 +44,11 @@ CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
       ->check(CLI::IsMember(
           std::vector<std::string>(ledger::kRateLimitKinds.begin(), ledger::kRateLimitKinds.end())));
   rate_limit
-      ->add_option("--seq", options.seq,
-                   "Number within the millisecond; an event of the same source, time and number is told once")
+      ->add_option(
+          "--seq", options.seq,
+          "Number within the millisecond; an event with the same source, time and number is recorded once")
       ->check(CLI::NonNegativeNumber);
-  rate_limit->add_option("--ts", options.ts, "When, in ms since the epoch; default: now")
+  rate_limit->add_option("--ts", options.ts, "Time in ms since the epoch; default: now")
       ->check(CLI::PositiveNumber);
   return event;
 }
@@ -59,18 +61,18 @@ int RunEvent(const Options& options, std::ostream& out, std::ostream& err) {
   const EventOptions& event = options.event;
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  // Patient: many may tell at once, and each waits for those before it.
+  // Many programs may write at once, and each waits for the others: hence the long timeout.
   auto writer = ledger::LedgerWriter::Open(*path, std::chrono::seconds(20), false);
   absl::StatusOr<int> added = 0;
   if (!writer.ok()) {
     added = writer.status();
   } else {
-    const ledger::RateLimitEvent told{.agent = base::LabelValue(event.agent),
-                                      .source = event.source,
-                                      .kind = event.kind,
-                                      .ts = event.ts.value_or(now.count()),
-                                      .seq = event.seq};
-    added = (*writer)->AddEvents({&told, 1});
+    const ledger::RateLimitEvent record{.agent = base::LabelValue(event.agent),
+                                        .source = event.source,
+                                        .kind = event.kind,
+                                        .ts = event.ts.value_or(now.count()),
+                                        .seq = event.seq};
+    added = (*writer)->AddEvents({&record, 1});
   }
   if (!added.ok()) {
     return Fail(absl::Status(added.status().code(), fmt::format("cannot write to the ledger {}: {}", *path,

@@ -1,4 +1,4 @@
-// `agent_exporter event rate-limit`: tells the ledger that an agent ran into a rate limit, or out of it.
+// `agent_exporter event rate-limit`: records in the ledger that an agent hit a rate limit or recovered.
 //
 // Thread safety: values and free functions.
 
@@ -19,12 +19,11 @@ struct EventOptions {
   std::string agent;
   std::string source;
   std::string kind;
-  std::optional<int64_t> seq;  // with --ts: telling it again changes nothing
-  std::optional<int64_t> ts;   // ms since the epoch; now
+  std::optional<int64_t> seq;  // with --ts: recording the event again changes nothing
+  std::optional<int64_t> ts;   // ms since the epoch; empty: now
 };
 
-// Adds the command to `app`; *options must outlive it. Returns the command, to be asked whether it was
-// parsed.
+// Adds the command to `app` and returns it. `options` must outlive `app`.
 CLI::App* AddEventCommand(CLI::App& app, EventOptions& options);
 
 }  // namespace agent_exporter::exporter

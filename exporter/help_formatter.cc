@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kColumns = 100;
 
-// A term and what it means; long meanings go on below themselves.
+// A term and its meaning. Long meanings wrap in their own column.
 using Entry = std::pair<std::string, std::string>;
 
 std::string Listing(const std::vector<Entry>& entries) {
@@ -37,7 +37,7 @@ std::string Listing(const std::vector<Entry>& entries) {
   return text;
 }
 
-// "--web.listen-address", or "PID" for what has no dashes.
+// "--web.listen-address", or "PID" for a positional.
 std::string Term(const CLI::Option& option) {
   if (option.get_positional()) return option.get_name(true);
   std::string term;
@@ -69,7 +69,7 @@ std::string FullName(const CLI::App& app) {
                                      : absl::StrCat(FullName(*app.get_parent()), " ", app.get_name());
 }
 
-// Its commands; in place of one that does nothing by itself, those below it.
+// Adds the commands of `app`. A command that only groups others is replaced by them.
 void AddCommands(const CLI::App& app, const std::string& prefix, std::vector<Entry>* entries) {
   for (const CLI::App* command : Commands(app)) {
     const std::string name = prefix + command->get_name();
@@ -110,7 +110,7 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
     const bool shown = option->get_group() != kCollectorGroup && option->get_group() != kTestGroup;
     if (shown) flags.emplace_back(Term(*option), Meaning(*option));
   }
-  // --help and --version are made first and belong last.
+  // CLI11 puts --help and --version first; list them last.
   const auto own = std::stable_partition(flags.begin(), flags.end(), [](const Entry& flag) {
     return flag.first != "-h, --help" && flag.first != "--version";
   });
@@ -120,17 +120,17 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
     return absl::StrCat("Usage: ", FullName(*app), commands.empty() ? "" : " COMMAND", Positionals(*app),
                         " [FLAGS]", app->get_footer(), "\n\n", app->get_description(), ".\n",
                         commands.empty() ? "" : "\nCommands:\n", Listing(commands), flags.empty() ? "" : "\n",
-                        Listing(flags), "\nThe flags of ", program->get_name(), " work here too, see ",
+                        Listing(flags), "\nThe flags of ", program->get_name(), " work here too; see ",
                         program->get_name(), " --help.\n");
   }
 
   AddCommands(*app, "", &commands);
-  return absl::StrCat(
-      "Usage: ", app->get_name(), " [COMMAND] [FLAGS]\n\n", app->get_description(), "\n\nCommands:\n",
-      Listing(commands), "\nFlags:\n", Listing(flags),
-      "\nCollectors, switched by --collector.<name> and --no-collector.<name>:\n", CollectorList(),
-      "\nEvery flag is also read from the environment: --web.listen-address is\n",
-      EnvironmentName("web.listen-address"), " there; a flag on the command line goes before it.\n");
+  return absl::StrCat("Usage: ", app->get_name(), " [COMMAND] [FLAGS]\n\n", app->get_description(),
+                      "\n\nCommands:\n", Listing(commands), "\nFlags:\n", Listing(flags),
+                      "\nCollectors, enabled by --collector.<name> and disabled by --no-collector.<name>:\n",
+                      CollectorList(),
+                      "\nEvery flag has an environment variable: for --web.listen-address it is\n",
+                      EnvironmentName("web.listen-address"), ". A flag on the command line overrides it.\n");
 }
 
 }  // namespace agent_exporter::exporter

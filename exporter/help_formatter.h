@@ -1,5 +1,5 @@
-// What --help prints, laid out for a person: commands, then flags, then collectors, within 100 columns.
-// CLI11's own formatter repeats types and environment names in every line.
+// The layout of --help: commands, then flags, then collectors, within 100 columns. CLI11's own formatter
+// repeats types and environment names in every line.
 //
 // Thread safety: const methods only.
 
@@ -11,12 +11,12 @@
 
 namespace agent_exporter::exporter {
 
-// The group of flags that are shown as one list of collectors, from their table, and not one by one.
+// The group of the collectors' flags. The help lists collectors by name instead of showing these flags.
 inline constexpr char kCollectorGroup[] = "Collectors";
-// Of flags that only tests use; the help leaves them out.
+// The group of flags that only tests use; the help does not show them.
 inline constexpr char kTestGroup[] = "Tests";
 
-// Set it before subcommands are added: they take it over.
+// Set it before adding subcommands, so that they inherit it.
 class HelpFormatter : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;

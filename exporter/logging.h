@@ -1,7 +1,6 @@
-// Log lines as Prometheus programs write them, to stderr: logfmt or JSON, one line an event, whatever the
-// message holds.
+// Log lines on stderr in the format of Prometheus programs: logfmt or JSON, always one line per message.
 //
-// Thread safety: SetUpLogging before threads start; logging itself (spdlog) from any thread.
+// Thread safety: call SetUpLogging before threads start. Any thread may log (spdlog).
 
 #ifndef AGENT_EXPORTER_EXPORTER_LOGGING_H_
 #define AGENT_EXPORTER_EXPORTER_LOGGING_H_
@@ -14,8 +13,7 @@ namespace agent_exporter::exporter {
 // `level`: debug, info, warn or error; `format`: logfmt or json.
 void SetUpLogging(const std::string& level, const std::string& format);
 
-// `text` between double quotes with quotes, backslashes and control bytes escaped, as both formats want it.
-// Bytes that are not UTF-8 become U+FFFD.
+// `text` as a JSON string, which logfmt accepts too. Bytes that are not UTF-8 become U+FFFD.
 std::string JsonString(std::string_view text);
 
 }  // namespace agent_exporter::exporter

@@ -1,4 +1,4 @@
-// The program. Everything else is a library.
+// The entry point. Everything else is in libraries.
 
 #include <exception>
 #include <iostream>

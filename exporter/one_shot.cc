@@ -1,4 +1,4 @@
-// What status, traits and explain share: a Watch for a moment, and how errors become exit codes.
+// What several commands share: making a Watch, choosing collectors, turning errors into exit codes.
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-// `agent_exporter open`: the link to the page of the exporter that serves on this host, token and all. The
-// token stands in the fragment, which a browser keeps to itself.
+// `agent_exporter open`: prints the link to the page of the exporter on this host, with the token. The token
+// is in the fragment, which a browser does not send.
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@ namespace agent_exporter::exporter {
 absl::StatusOr<std::string> PageLink(const Options& options, std::string_view token) {
   if (options.telemetry_path == "/") {
     return absl::FailedPreconditionError(
-        "the metrics are at / and so there is no page; give another --web.telemetry-path");
+        "there is no page because the metrics are at /; set another --web.telemetry-path");
   }
   const std::string& address = options.listen.front();
   const size_t colon = address.rfind(':');
@@ -21,7 +21,8 @@ absl::StatusOr<std::string> PageLink(const Options& options, std::string_view to
   const std::string port = address.substr(colon == std::string::npos ? 0 : colon + 1);
   if (port == "0") {
     return absl::FailedPreconditionError(
-        "port 0 is another one at every start; the log of serve names it: give it with --web.listen-address");
+        "port 0 is a different port at every start; find it in the log of serve and set it with "
+        "--web.listen-address");
   }
   if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "localhost";
   const auto web_config = LoadWebConfig(options.web_config_file);
@@ -30,7 +31,7 @@ absl::StatusOr<std::string> PageLink(const Options& options, std::string_view to
 }
 
 int RunOpen(const Options& options, std::ostream& out, std::ostream& err) {
-  const auto token = FindToken(options);
+  const auto token = LoadToken(options);
   if (!token.ok()) return Fail(token.status(), err);
   const auto link = PageLink(options, token->text());
   if (!link.ok()) return Fail(link.status(), err);

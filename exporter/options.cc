@@ -36,40 +36,45 @@ void AddCollectorFlags(CLI::App& app, Options& options) {
 }
 
 void AddFlags(CLI::App& app, Options& options) {
-  // One value each, or it would swallow a PID that follows; several in the environment are parted by commas.
+  // One value per flag, or it would consume a PID that follows. The environment separates values by commas.
   Flag(app, "web.listen-address", options.listen, "Address to serve on, [host]:port; repeatable")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->default_str(options.listen.front());
-  Flag(app, "web.telemetry-path", options.telemetry_path, "Path of the metrics")->capture_default_str();
-  Flag(app, "web.max-requests", options.max_requests, "Scrapes answered at once, more get 503; 0: no limit")
+  Flag(app, "web.telemetry-path", options.telemetry_path, "Path to serve the metrics at")
+      ->capture_default_str();
+  Flag(app, "web.max-requests", options.max_requests,
+       "Most concurrent scrapes, further ones get 503; 0: no limit")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   Switch(app, "web.disable-exporter-metrics", options.disable_exporter_metrics,
          "Leave out the metrics about the exporter itself");
   Flag(app, "web.token-file", options.token_file,
-       "File of the bearer token for all routes but the metrics; default: made in the state directory");
+       "File with the bearer token for all routes except the metrics; default: created in the state "
+       "directory");
   Flag(app, "web.config.file", options.web_config_file,
-       "TLS and passwords for all routes, in the form of Prometheus' exporters");
-  Flag(app, "config.file", options.config_file, "Configuration file, YAML; without one, well-known agents");
+       "File with TLS and passwords for all routes, in the format of Prometheus exporters");
+  Flag(app, "config.file", options.config_file,
+       "YAML configuration file; without one, well-known agents are watched");
   Switch(app, "no-ledger", options.no_ledger, "Keep no history: no ledger file, no /resources routes");
   Flag(app, "ledger.path", options.ledger_path,
        "The ledger's file; default: resource-ledger.db in the state directory");
   Switch(app, "collector.disable-defaults", options.disable_default_collectors,
-         "Only collectors that are switched on by a flag");
+         "Enable only collectors that have a --collector.<name> flag");
   Flag(app, "path.procfs", options.procfs, "Where procfs is mounted")->capture_default_str();
-  Flag(app, "process.source", options.process_source, "Where processes are read from: auto, bpf or procfs")
+  Flag(app, "process.source", options.process_source, "How to read processes: auto, bpf or procfs")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "procfs"}));
   Flag(app, "process.events", options.process_events,
-       "Who tells of forks and exits: auto, bpf, netlink or none")
+       "How to receive forks and exits: auto, bpf, netlink or none")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
   app.add_option("--test.leak-time-factor", options.leak_time_factor)
       ->group(kTestGroup)
       ->check(CLI::Range(1.0, 1e6));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
-  Flag(app, "socket", options.socket, "Where serve takes slots over from run: a path, auto or none")
+  Flag(app, "socket", options.socket,
+       "Socket where serve accepts tasks from agent_exporter run: a path, auto or none")
       ->capture_default_str();
   Flag(app, "log.level", options.log_level, "debug, info, warn or error")
       ->capture_default_str()
@@ -79,8 +84,8 @@ void AddFlags(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"logfmt", "json"}));
 }
 
-// From 2.2 on CLI11 passes over a variable whose value a check refuses; a flag would have been an error.
-std::optional<EarlyExit> RefusedEnvironment(const CLI::App& app) {
+// Since 2.2 CLI11 ignores a variable whose value fails a check; for a flag that is an error.
+std::optional<EarlyExit> CheckEnvironment(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
     if (value == nullptr || *value == '\0' || option->count() > 0) continue;
@@ -96,8 +101,8 @@ std::optional<EarlyExit> RefusedEnvironment(const CLI::App& app) {
 std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv) {
   Options options;
   CLI::App app(
-      "Watches long-running agents and everything they start, from outside, and shows it to Prometheus.\n"
-      "Without a command it serves.",
+      "Watches long-running agents and the processes they start, from outside, and exports metrics to\n"
+      "Prometheus. Without a command it runs serve.",
       "agent_exporter");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Print this and exit");
@@ -107,19 +112,19 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
 
   CLI::App* serve =
       app.add_subcommand("serve", "Serve metrics over HTTP (the default); SIGHUP re-reads the configuration");
-  CLI::App* status = app.add_subcommand("status", "Print a table of the agents that run now");
+  CLI::App* status = app.add_subcommand("status", "Print a table of the running agents");
   status->add_flag("--json", options.json, "Print JSON instead");
-  CLI::App* traits = app.add_subcommand("traits", "Print one agent's own footprint as JSON");
-  traits->add_option("--agent", options.agent, "Which agent; needed when several run");
+  CLI::App* traits = app.add_subcommand("traits", "Print one agent's resource use as JSON");
+  traits->add_option("--agent", options.agent, "The agent; required if several run");
   CLI::App* explain =
-      app.add_subcommand("explain", "Say which rule took a process and why the others did not");
+      app.add_subcommand("explain", "Say which rule matches a process and why the others do not");
   explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);
   CLI::App* check = app.add_subcommand("check-config", "Check a configuration file and exit");
   check->add_option("FILE", options.check_file, "The file")->required();
-  CLI::App* doctor = app.add_subcommand(
-      "doctor", "Say what works for this user on this host, and what to do about the rest");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Say what works for this user on this host, and how to fix the rest");
   doctor->add_flag("--json", options.json, "Print JSON instead");
-  CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter that serves here");
+  CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter on this host");
   CLI::App* event = AddEventCommand(app, options.event);
   CLI::App* run = AddRunCommand(app, options.run);
   CLI::App* diagnose = AddDiagnoseExitCommand(app, options.diagnose);
@@ -127,7 +132,8 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* snapshot = AddSnapshotCommand(app, options.snapshot);
   AddCollectorFlags(app, options);
 
-  // What stands behind -- is somebody else's command line: CLI11 would take [a,b] in it for a list.
+  // The words after -- are another program's command line. CLI11 must not see them: it would read [a,b] as a
+  // list.
   const char* const* const end =
       std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
   if (end != argv + argc) options.run.command.assign(end + 1, argv + argc);
@@ -136,7 +142,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, err;
     const int code = app.exit(error, out, err);
-    // One line for a mistake; --help has the rest.
+    // One line per error; --help has the rest.
     return EarlyExit{code == 0 ? 0 : 2, out.str(),
                      code == 0
                          ? err.str()
@@ -145,14 +151,14 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (run->parsed() != (end != argv + argc) || (run->parsed() && options.run.command.empty())) {
     return EarlyExit{
         2, "",
-        "agent_exporter: a command to watch goes behind run and --: agent_exporter run [flags] -- "
+        "agent_exporter: give the command to watch after run and --: agent_exporter run [flags] -- "
         "CMD ARG...\n"};
   }
   if (diagnose->parsed() && !options.diagnose.code && options.diagnose.signal.empty()) {
     return EarlyExit{2, "", "agent_exporter: diagnose-exit needs --code or --signal\n"};
   }
-  if (auto refused = RefusedEnvironment(app)) return *std::move(refused);
-  // CLI11 makes a map entry for every collector; only what a flag really said counts.
+  if (auto error = CheckEnvironment(app)) return *std::move(error);
+  // CLI11 creates a map entry for every collector; keep only those that a flag set.
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string name(row.name);
     if (app.get_option("--collector." + name)->count() == 0) options.collectors.erase(name);
@@ -172,7 +178,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (snapshot->parsed()) options.command = Command::kSnapshot;
   if (run->parsed()) {
     options.command = Command::kRun;
-    // Its stderr is the command's, too: only what matters is said there unless somebody asks for more.
+    // The command writes to the same stderr, so log only warnings unless a flag asks for more.
     if (app.get_option("--log.level")->count() == 0) options.log_level = "warn";
   }
   if (diagnose->parsed()) options.command = Command::kDiagnoseExit;

@@ -1,5 +1,5 @@
-// The command line, parsed: flags as Prometheus users know them, every one also as AGENT_EXPORTER_<FLAG> in
-// the environment (dots and dashes as underscores).
+// The parsed command line. Flags follow Prometheus conventions. Each can also be set in the environment as
+// AGENT_EXPORTER_<FLAG>, with underscores for dots and dashes.
 //
 // Thread safety: values and a free function.
 
@@ -38,14 +38,14 @@ struct Options {
 
   std::vector<std::string> listen = {":10058"};
   std::string telemetry_path = "/metrics";
-  int max_requests = 40;  // scrapes under way at once; 0: no limit
+  int max_requests = 40;  // concurrent scrapes; 0: no limit
   bool disable_exporter_metrics = false;
   std::string token_file;  // empty: "token" in the state directory
   std::string config_file;
   std::string web_config_file;
   bool no_ledger = false;
   std::string ledger_path;                 // empty: the configuration's
-  std::map<std::string, bool> collectors;  // by name: switched on or off by a flag
+  std::map<std::string, bool> collectors;  // by name: enabled or disabled by a flag
   bool disable_default_collectors = false;
   std::string procfs = "/proc";
   std::string sysfs = "/sys";
@@ -62,13 +62,12 @@ struct Options {
   EventOptions event;
   SnapshotCommandOptions snapshot;
 
-  std::string socket = "auto";  // where serve takes slots over from run: a path, auto or none
+  std::string socket = "auto";  // where serve accepts tasks from `run`: a path, auto or none
   RunOptions run;
   DiagnoseOptions diagnose;
 };
 
-// What the process should exit with when there is nothing to run (--help, --version, a bad flag); its text is
-// printed.
+// The exit code and the output when no command runs (--help, --version, a bad flag).
 struct EarlyExit {
   int code = 0;
   std::string out;

@@ -41,9 +41,9 @@ struct CapabilitySets {
 
 absl::Status LimitBoundingSet(uint64_t kept) {
   for (int capability = 0; capability < 64; ++capability) {
-    const int there = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
-    if (there < 0) break;  // the kernel knows no more
-    if (there == 0 || (kept & Bit(capability)) != 0) continue;
+    const int present = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (present < 0) break;  // the kernel has no more capabilities
+    if (present == 0 || (kept & Bit(capability)) != 0) continue;
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
       return base::ErrnoStatus(errno, "dropping from the bounding set");
   }
@@ -58,10 +58,10 @@ bool IsLowPort(const std::string& address) {
 }  // namespace
 
 absl::Status DropPrivileges(const KeptPrivileges& kept) {
-  // unshare(2) of CLONE_THREAD does nothing but say whether this is the only thread. Where a sandbox forbids
-  // the call that stays unknown.
+  // unshare(CLONE_THREAD) has no effect, but fails with EINVAL if there are other threads. If a sandbox
+  // forbids the call, we do not know.
   if (unshare(CLONE_THREAD) != 0 && errno == EINVAL) {
-    return absl::FailedPreconditionError("privileges can be dropped only before threads start");
+    return absl::FailedPreconditionError("cannot drop privileges after threads have started");
   }
   uint64_t keep = Bit(CAP_SYS_PTRACE) | Bit(CAP_DAC_READ_SEARCH);
   if (kept.bpf) keep |= Bit(CAP_BPF);
@@ -69,7 +69,7 @@ absl::Status DropPrivileges(const KeptPrivileges& kept) {
 
   CapabilitySets sets;
   if (sets.Call(SYS_capget) != 0) return base::ErrnoStatus(errno, "capget");
-  // Without CAP_SETPCAP the bounding set cannot be changed; no_new_privs makes up for it.
+  // Without CAP_SETPCAP we cannot change the bounding set; no_new_privs then has the same effect.
   if (sets.Has(CAP_SETPCAP)) {
     if (absl::Status status = LimitBoundingSet(keep); !status.ok()) return status;
   }
@@ -82,7 +82,7 @@ absl::Status DropPrivileges(const KeptPrivileges& kept) {
   return absl::OkStatus();
 }
 
-bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled) {
+bool NeedsBpfCapability(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled) {
   if (unprivileged_bpf_disabled.empty() || unprivileged_bpf_disabled.front() == '0') return false;
   const std::vector<std::string> numbers =
       absl::StrSplit(absl::string_view(kernel_release.data(), kernel_release.size()), '.');
@@ -98,8 +98,8 @@ KeptPrivileges PrivilegesToKeep(const kernel::RootedReader& proc, const std::vec
     const auto read = proc.Read(file, buffer);
     return read.ok() ? *read : std::string_view();
   };
-  return {.bpf = BpfMustStay(text("sys/kernel/osrelease", &release),
-                             text("sys/kernel/unprivileged_bpf_disabled", &unprivileged_bpf)),
+  return {.bpf = NeedsBpfCapability(text("sys/kernel/osrelease", &release),
+                                    text("sys/kernel/unprivileged_bpf_disabled", &unprivileged_bpf)),
           .bind_low_ports = std::any_of(listen.begin(), listen.end(), &IsLowPort)};
 }
 

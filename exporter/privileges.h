@@ -1,25 +1,23 @@
-// Giving up what only start-up needed. A process that reads everybody's /proc should hold no more than that
-// while it serves.
+// Drops the privileges that only start-up needs.
 //
-// Stay: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, without which io, fd and exe of other users' processes cannot
-// be read. They also stay in the bounding set. All else goes from the effective, permitted, inheritable,
-// ambient and bounding sets, CAP_DAC_OVERRIDE too: root then writes only where its uid may, so the ledger,
-// the snapshots and tmux' socket must be the exporter's own user's. Programs that the exporter starts gain
-// nothing (no_new_privs: a hook cannot sudo).
+// We keep CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, because io, fd and exe of other users' processes cannot be
+// read without them. They also stay in the bounding set. We drop all others from the effective, permitted,
+// inheritable, ambient and bounding sets. That includes CAP_DAC_OVERRIDE: root can then write only where its
+// uid may, so the exporter's user must own the ledger, the snapshots and the tmux socket. Programs that the
+// exporter starts cannot gain privileges (no_new_privs: a hook cannot sudo).
 //
-// What goes on without its capability, measured on 6.18 with unprivileged_bpf_disabled=2 (privileges_test
-// pins it):
-//   - BPF programs that are attached run on; their ring buffer is memory, which reading costs no call.
-//   - bpf(2) by descriptor: BPF_ITER_CREATE on a link and updates of a map, so a BPF source and Track keep
-//     working without CAP_BPF and CAP_PERFMON. Before Linux 5.19 unprivileged_bpf_disabled refuses every
-//     bpf(2) call without CAP_BPF (kernel/bpf/syscall.c, __sys_bpf): there it has to stay, see BpfMustStay.
-//   - A proc connector socket goes on receiving without CAP_NET_ADMIN. It unsubscribes without it only since
-//     6.6.
-//   - Sockets that listen.
+// These keep working without their capability, measured on 6.18 with unprivileged_bpf_disabled=2
+// (privileges_test checks it):
+//   - Attached BPF programs. Their ring buffer is memory, and reading it needs no system call.
+//   - bpf(2) on open descriptors: BPF_ITER_CREATE on a link and updates of a map. So a BPF source and Track
+//     work without CAP_BPF and CAP_PERFMON. Before Linux 5.19 unprivileged_bpf_disabled refuses every bpf(2)
+//     call without CAP_BPF (kernel/bpf/syscall.c, __sys_bpf), so there we keep it: NeedsBpfCapability.
+//   - A proc connector socket receives without CAP_NET_ADMIN. Since 6.6 it can also unsubscribe.
+//   - Listening sockets.
 //
-// Thread safety: capset(2) and no_new_privs are the calling thread's and inherited by the threads it starts.
-// So this runs in main before the sampler and the HTTP server start theirs, and refuses to run later (under
-// ThreadSanitizer always: its runtime has a thread).
+// Thread safety: capset(2) and no_new_privs apply to the calling thread and to the threads it starts. So call
+// DropPrivileges before any thread starts; later it fails. Under ThreadSanitizer, whose runtime has a thread,
+// it always fails.
 
 #ifndef AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_
 #define AGENT_EXPORTER_EXPORTER_PRIVILEGES_H_
@@ -33,22 +31,22 @@
 
 namespace agent_exporter::exporter {
 
-// What stays besides.
+// Further capabilities to keep.
 struct KeptPrivileges {
   bool bpf = false;             // CAP_BPF
-  bool bind_low_ports = false;  // CAP_NET_BIND_SERVICE: a port below 1024 is bound after this
+  bool bind_low_ports = false;  // CAP_NET_BIND_SERVICE, to bind a port below 1024 later
 };
 
-// FailedPrecondition, with nothing changed: other threads run already. Fine without any privilege, and when
-// called twice.
+// FailedPrecondition if other threads are running; nothing changes then. Succeeds without any privilege, and
+// when called twice.
 absl::Status DropPrivileges(const KeptPrivileges& kept);
 
-// Whether an open BPF source needs CAP_BPF on: texts of /proc/sys/kernel/osrelease and
-// unprivileged_bpf_disabled ("" where that file is missing). A release that cannot be read as
-// "major.minor..." counts as old.
-bool BpfMustStay(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled);
+// Whether an open BPF source still needs CAP_BPF. Takes the texts of /proc/sys/kernel/osrelease and
+// unprivileged_bpf_disabled ("" if that file is missing). A release that is not "major.minor..." counts as
+// old.
+bool NeedsBpfCapability(std::string_view kernel_release, std::string_view unprivileged_bpf_disabled);
 
-// What a server that listens at these addresses ([host]:port) has to keep on this host.
+// What a server on this host must keep to listen on these addresses ([host]:port).
 KeptPrivileges PrivilegesToKeep(const kernel::RootedReader& proc, const std::vector<std::string>& listen);
 
 }  // namespace agent_exporter::exporter

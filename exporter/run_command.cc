@@ -1,4 +1,4 @@
-// `agent_exporter run`: starts a command, attends it, and says why it ended.
+// `agent_exporter run`: starts a command, watches it, and says why it ended.
 
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -28,7 +28,7 @@
 namespace agent_exporter::exporter {
 namespace {
 
-// Everything that can be wrong with the flags, before anything starts.
+// Checks all flags before anything starts.
 absl::Status CheckRunOptions(const RunOptions& options, const std::string& name) {
   for (const absl::Status& status :
        {run::CheckSlotLabel("name", name, false), run::CheckSlotLabel("kind", options.kind, true),
@@ -55,7 +55,7 @@ std::string CommandName(const RunOptions& options) {
   return command.substr(command.rfind('/') + 1);
 }
 
-// By a temporary file and rename, so that nobody reads half of it.
+// Writes a temporary file and renames it, so that readers never see a partial file.
 absl::Status WriteDiagnosis(const run::Diagnosis& diagnosis, const std::string& path) {
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
   std::ofstream file(temporary);
@@ -84,7 +84,7 @@ run::RunWatchingOptions WatchingOptions(const Options& options) {
   if (options.run.interval == "0") {
     watching.interval = std::chrono::milliseconds(0);
   } else if (!options.run.interval.empty()) {
-    watching.interval = *base::ParseDuration(options.run.interval);  // CheckRunOptions has accepted it
+    watching.interval = *base::ParseDuration(options.run.interval);  // CheckRunOptions has checked it
   }
   return watching;
 }
@@ -93,7 +93,7 @@ struct Ended {
   int status = 0;  // as wait(2)
 };
 
-absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& name, std::ostream& err) {
+absl::StatusOr<Ended> RunUntilExit(const Options& options, const std::string& name, std::ostream& err) {
   const RunOptions& run = options.run;
   const run::SignalState signals = run::BlockAttendedSignals();
   auto guardian = run::Guardian::Start(run.capture_stderr);
@@ -105,8 +105,8 @@ absl::StatusOr<Ended> RunToItsEnd(const Options& options, const std::string& nam
   const auto task = run::Launch({run.command, stderr_for_task.get(), signals});
   stderr_for_task.Close();
   if (!task.ok()) return task.status();
-  signal(SIGPIPE, SIG_IGN);  // a scraper that hangs up is not our end
-  // Not by designated initialisers: g++ 12 -O3 then warns of members that "may be used uninitialized".
+  signal(SIGPIPE, SIG_IGN);  // a scraper that disconnects must not kill us
+  // No designated initialisers: with them g++ 12 -O3 warns that members "may be used uninitialized".
   run::Diagnosis diagnosis;
   diagnosis.agent = name;
   diagnosis.kind = run.kind;
@@ -151,7 +151,7 @@ int RunRun(const Options& options, std::ostream& err) {
   SetUpLogging(options.log_level, options.log_format);
   const std::string name = CommandName(options.run);
   if (absl::Status status = CheckRunOptions(options.run, name); !status.ok()) return Fail(status, err);
-  const auto ended = RunToItsEnd(options, name, err);
+  const auto ended = RunUntilExit(options, name, err);
   if (absl::IsNotFound(ended.status())) {
     Fail(ended.status(), err);
     return 127;

@@ -15,41 +15,42 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   run->add_option("--kind", options.kind, "The kind label");
   run->add_option("--slot", options.slot, "The slot label");
   run->add_option("--listen", options.listen,
-                  "Show /metrics here, [host]:port; without it, through a serve on this host (--socket)")
+                  "Serve /metrics here, [host]:port; without it, a serve on this host shows them (--socket)")
       ->allow_extra_args(false);
   run->add_option("--interval", options.interval,
-                  "How often to look, such as 1s; 0: once, at the start (default: 1s, 5s without events)");
-  run->add_flag("!--no-sampler", options.sampler, "Do not look at all; the end is still explained");
+                  "Sample interval, such as 1s; 0: one sample at the start (default: 1s, 5s without events)");
+  run->add_flag("!--no-sampler", options.sampler, "Take no samples; the exit is still explained");
   run->add_flag("--capture-stderr", options.capture_stderr,
                 "Keep the last lines of stderr for the diagnosis; it is passed through unchanged");
   run->add_option("--stderr-prefix", options.stderr_prefixes,
                   "Lines of stderr that start so say nothing about the end; repeatable")
       ->allow_extra_args(false);
-  run->add_option("--diagnosis-file", options.diagnosis_file, "Write the diagnosis there as JSON");
+  run->add_option("--diagnosis-file", options.diagnosis_file, "Write the diagnosis to this file as JSON");
   return run;
 }
 
 CLI::App* AddDiagnoseExitCommand(CLI::App& app, DiagnoseOptions& options) {
-  CLI::App* diagnose =
-      app.add_subcommand("diagnose-exit", "Explain an exit code or signal, with the last figures if any");
+  CLI::App* diagnose = app.add_subcommand(
+      "diagnose-exit", "Explain an exit code or signal, with the last measurements if given");
   CLI::Option* code =
       diagnose->add_option("--code", options.code, "The exit code")->check(CLI::Range(0, 255));
   diagnose->add_option("--signal", options.signal, "The signal, by name or number")->excludes(code);
   diagnose->add_flag("--self-kill", options.self_killed, "The signal was sent on purpose");
   diagnose
-      ->add_option("--oom", options.oom, "What the kernel says of an OOM kill: confirmed, denied, unclear")
+      ->add_option("--oom", options.oom, "Whether the kernel reports an OOM kill: confirmed, denied, unclear")
       ->check(CLI::IsMember({"confirmed", "denied", "unclear"}));
-  diagnose->add_option("--name", options.name, "Who ended");
+  diagnose->add_option("--name", options.name, "Name of the task");
   diagnose->add_option("--kind", options.kind, "Its kind");
   diagnose->add_option("--slot", options.slot, "Its slot");
-  diagnose->add_option("--rss", options.resident_bytes, "Last resident memory seen from outside, bytes");
-  diagnose->add_option("--cpu", options.cpu_ratio, "Last CPU ratio seen from outside, 1.0 = one full core");
-  diagnose->add_option("--sample-age", options.sample_age, "How old those figures were at the end, seconds");
-  diagnose->add_option("--heap-used", options.heap_used_bytes, "Heap the task said it used, bytes");
-  diagnose->add_option("--heap-limit", options.heap_limit_bytes, "The heap's limit, bytes");
+  diagnose->add_option("--rss", options.resident_bytes, "Last resident memory measured from outside, bytes");
+  diagnose->add_option("--cpu", options.cpu_ratio,
+                       "Last CPU ratio measured from outside, 1.0 = one full core");
+  diagnose->add_option("--sample-age", options.sample_age, "Age of these measurements at the exit, seconds");
+  diagnose->add_option("--heap-used", options.heap_used_bytes, "Heap use that the task reported, bytes");
+  diagnose->add_option("--heap-limit", options.heap_limit_bytes, "Heap limit, bytes");
   diagnose->add_option("--in-process-rss", options.in_process_resident_bytes,
-                       "Resident memory the task said it used, bytes");
-  diagnose->add_option("--stderr-file", options.stderr_file, "What the task wrote to stderr");
+                       "Resident memory that the task reported, bytes");
+  diagnose->add_option("--stderr-file", options.stderr_file, "File with the task's stderr");
   diagnose
       ->add_option("--stderr-prefix", options.stderr_prefixes,
                    "Lines of stderr that start so say nothing about the end; repeatable")

@@ -19,13 +19,13 @@ namespace agent_exporter::exporter {
 struct RunOptions {
   std::string name;  // empty: the command's own
   std::string kind, slot;
-  std::vector<std::string> listen;  // where to show /metrics; empty: nowhere
-  std::string interval;             // as ParseDuration reads it; "0": one look at the start; empty: by source
+  std::vector<std::string> listen;  // where to serve /metrics; empty: nowhere
+  std::string interval;             // for ParseDuration; "0": one sample at the start; empty: by source
   bool sampler = true;
   bool capture_stderr = false;
   std::vector<std::string> stderr_prefixes;  // lines that start so are the worker's own
   std::string diagnosis_file;
-  std::vector<std::string> command;  // what stands behind --
+  std::vector<std::string> command;  // the words after --
 };
 
 struct DiagnoseOptions {

@@ -41,29 +41,30 @@ using std::chrono::milliseconds;
 
 // Scrapes this close together share one observation.
 constexpr milliseconds kShareWithin{500};
-// Longer than any look that goes well, shorter than Prometheus' usual scrape timeout of 10 s.
+// Longer than any normal observation, shorter than Prometheus' default scrape timeout of 10 s.
 constexpr milliseconds kPatience{5000};
 
-// With events a look costs what is watched, not what the host runs, so it can be had more often.
+// With events the cost of an observation depends on the watched processes, not on the host, so we can afford
+// a shorter interval.
 milliseconds SampleInterval(std::optional<milliseconds> configured, bool events) {
   return configured.value_or(milliseconds(events ? 1000 : 5000));
 }
 
-// What is counted by name must be no older than a snapshot that shows it.
+// Counts by process name must be at least as fresh as the snapshots that show them.
 double CrossCheckSeconds(const std::optional<snapshot::SnapshotConfig>& snapshot) {
   constexpr double kUsual = 60;
   return snapshot ? std::min(kUsual, std::chrono::duration<double>(snapshot->options.interval).count())
                   : kUsual;
 }
 
-// Serving with more than that is worse, not impossible: a log line, no end.
-void GiveUpPrivileges(const Options& options) {
+// Failure is no reason to stop: we log it and keep the privileges.
+void DropUnneededPrivileges(const Options& options) {
   const absl::Status status =
       DropPrivileges(PrivilegesToKeep(kernel::RootedReader(options.procfs), options.listen));
-  if (!status.ok()) spdlog::info("privileges that are not needed stay: {}", std::string(status.message()));
+  if (!status.ok()) spdlog::info("cannot drop unneeded privileges: {}", std::string(status.message()));
 }
 
-void LogWhatIsThere(const agents::Observation& observation) {
+void LogRunningAgents(const agents::Observation& observation) {
   std::vector<std::string> found;
   for (const agents::AgentSample& agent : observation.agents) {
     if (agent.processes.empty() || agent.name == "agent_exporter") continue;
@@ -72,7 +73,8 @@ void LogWhatIsThere(const agents::Observation& observation) {
   }
   if (found.empty()) {
     spdlog::info(
-        "no agent runs now; well-known ones are found as they start, your own need a rule (--config.file)");
+        "no agents are running; well-known agents are found when they start, add a rule for your own "
+        "(--config.file)");
   } else {
     spdlog::info("found {}: {}", found.size() == 1 ? "1 agent" : absl::StrCat(found.size(), " agents"),
                  absl::StrJoin(found, ", "));
@@ -89,7 +91,7 @@ void LogAddresses(const Options& options, const http::HttpServer& server, bool t
   }
 }
 
-// A bad file is refused in one log line and what runs goes on.
+// Logs one line for a bad file and keeps the old configuration.
 void Reload(const Options& options, bool events, serve::Sampler& sampler, serve::MetricsHandler& metrics,
             http::WebAccess& access) {
   auto config = LoadConfig(options.config_file);
@@ -97,19 +99,19 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
   const absl::Status status = config.ok() ? web_config.status() : config.status();
   metrics.SetReloadSuccessful(status.ok());
   if (!status.ok()) {
-    spdlog::error("configuration not reloaded, the old one stays: {}", std::string(status.message()));
+    spdlog::error("configuration not reloaded, keeping the old one: {}", std::string(status.message()));
     return;
   }
   access.SetUsers(std::move(web_config->users));
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
   sampler.SetRules(std::move(config->rules));
   spdlog::info(
-      "configuration reloaded (rules, sample_interval and passwords; other settings at the next start)");
+      "configuration reloaded (rules, sample_interval and passwords; other settings need a restart)");
 }
 
 void AddRoutes(http::HttpServer& server, const Options& options, const http::BearerToken& token,
                serve::MetricsHandler& metrics, serve::Sampler& sampler) {
-  // First, so that a telemetry path of "/" or the like takes its place.
+  // Added first, so that a telemetry path such as "/" replaces it.
   for (auto& [path, handler] : serve::PageRoutes(options.telemetry_path))
     server.AddRoute(path, std::move(handler));
   server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler)));
@@ -131,13 +133,13 @@ absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const std::optional<ht
   return http::TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
 }
 
-// The signals this command answers to, blocked in every thread so that only WaitForEnd takes them.
+// Blocks the signals that this command handles in every thread, so that only WaitForEnd receives them.
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);  // a client that hangs up is not our end
+  signal(SIGPIPE, SIG_IGN);  // a client that disconnects must not kill us
   return signals;
 }
 
@@ -146,7 +148,7 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) continue;
     if (number != SIGHUP) {
-      spdlog::info("{} received, ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
+      spdlog::info("received {}, exiting", number == SIGTERM ? "SIGTERM" : "SIGINT");
       return;
     }
     reload();
@@ -156,11 +158,11 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
 }  // namespace
 
 int RunServe(const Options& options, std::ostream& err) {
-  // Threads that take turns need no heap each: what one frees, the next can use.
+  // One heap for all threads: they take turns, and each can reuse what another freed.
   mallopt(M_ARENA_MAX, 1);
-  // What is large (the rows of a walk of thousands) goes back at once: left alone, the first such buffer that
-  // is freed raises this threshold above all of them. The smaller ones that every look needs anew stay in the
-  // heap, and the heap's end with them: a page that comes back costs a fault.
+  // Large buffers (a walk over thousands of processes) return to the kernel at once. By default the first
+  // free of such a buffer raises the threshold above all of them. Smaller buffers, which every observation
+  // needs again, stay in the heap: returning their pages would cost a fault each time.
   mallopt(M_MMAP_THRESHOLD, 512 << 10);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
   SetUpLogging(options.log_level, options.log_format);
@@ -171,8 +173,8 @@ int RunServe(const Options& options, std::ostream& err) {
   const std::optional<snapshot::SnapshotConfig> snapshot = config->snapshot;
   const std::set<std::string> enabled = EnabledCollectors(options);
 
-  std::string token_told;
-  const absl::StatusOr<http::BearerToken> token = MakeToken(options, &token_told);
+  std::string token_log_line;
+  const absl::StatusOr<http::BearerToken> token = LoadOrMakeToken(options, &token_log_line);
   if (!token.ok()) return Fail(token.status(), err);
   auto web_config = LoadWebConfig(options.web_config_file);
   if (!web_config.ok()) return Fail(web_config.status(), err);
@@ -193,7 +195,7 @@ int RunServe(const Options& options, std::ostream& err) {
                           .leak_time_factor = options.leak_time_factor},
                          *std::move(config));
   if (!watch.ok()) return Fail(watch.status(), err);
-  GiveUpPrivileges(options);  // before the first thread starts
+  DropUnneededPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
   agents::Observer& observer = (*watch)->observer();
   serve::Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
@@ -218,11 +220,11 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!slots.ok()) return Fail(slots.status(), err);
 
   spdlog::info("{}", base::VersionLine());
-  LogWhatIsThere(*sampler.Latest());
-  spdlog::info("{}", token_told);
+  LogRunningAgents(*sampler.Latest());
+  spdlog::info("{}", token_log_line);
   services.Start();
   base::GiveBackStartPages();
-  LogAddresses(options, server, *tls != nullptr);  // the last line: who waits for it may count the others
+  LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
   server.Stop();
   slots->reset();

@@ -1,10 +1,10 @@
-// What serve runs besides scrapes: the ledger, snapshots, agent_meta, the log of how agents ended, the leak
-// evidence that outlives a restart. The sampler feeds each of them; some show metrics and routes of their
-// own. A new one is a member here and a line in each function.
+// The services that serve runs besides scrapes: the ledger, snapshots, agent_meta, the exit log, and leak
+// evidence that survives a restart. The sampler feeds each of them, and some add metrics and routes. To add
+// a service, add a member here and a line to each function.
 //
-// Ownership: owns them all; borrows the options. Made before the sampler and destroyed after it, whose
-// listeners they are.
-// Thread safety: one thread sets it up and stops it.
+// Ownership: owns the services and borrows the options. They listen to the sampler, so make Services before
+// the sampler and destroy it after the sampler.
+// Thread safety: use it from one thread.
 
 #ifndef AGENT_EXPORTER_EXPORTER_SERVICES_H_
 #define AGENT_EXPORTER_EXPORTER_SERVICES_H_
@@ -30,7 +30,7 @@ namespace agent_exporter::exporter {
 
 class Services {
  public:
-  // Opens what is written to; starts no thread, so that privileges can still be given up.
+  // Opens the files that services write. Starts no thread, so that privileges can still be dropped.
   Services(const Options& options, const Config& config);
 
   // These three before the sampler's, the registry's and the server's start. Follow starts threads.
@@ -38,9 +38,9 @@ class Services {
   void AddMetrics(serve::Registry& registry);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
 
-  // Once all else runs.
+  // Call it when everything else runs.
   void Start();
-  // After the sampler has stopped.
+  // Call it after the sampler has stopped.
   void Stop();
 
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
@@ -50,12 +50,12 @@ class Services {
   const std::optional<snapshot::SnapshotConfig> snapshot_config_;
   std::vector<sessions::MetaOptions> meta_options_;
 
-  // Shared with the sampler's listeners and with scrapes that come late.
+  // Shared with the sampler's listeners and with late scrapes.
   std::shared_ptr<run::ExitLog> exits_ = std::make_shared<run::ExitLog>();
   std::shared_ptr<sessions::MetaKeeper> meta_;
   std::unique_ptr<ledger::LedgerService> ledger_;
   std::optional<snapshot::SnapshotService> snapshots_;
-  std::unique_ptr<serve::LeakState> leak_state_;  // null: there is no place to keep it
+  std::unique_ptr<serve::LeakState> leak_state_;  // null: no state directory
 };
 
 }  // namespace agent_exporter::exporter

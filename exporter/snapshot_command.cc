@@ -1,4 +1,4 @@
-// `agent_exporter snapshot`: one snapshot of one agent, now.
+// `agent_exporter snapshot`: takes one snapshot of one agent.
 
 #include "exporter/snapshot_command.h"
 
@@ -39,7 +39,7 @@ std::optional<sessions::AgentMeta> ReadMeta(const agents::Observation& observati
   return std::nullopt;
 }
 
-// The exporter whose daemon takes snapshots into this directory: who wrote the last one, if it still runs.
+// The exporter that takes snapshots into this directory: the writer of the last one, if it is still running.
 std::optional<pid_t> FindDaemon(const snapshot::SnapshotStore& store, const std::string& agent,
                                 kernel::ProcessSource& source) {
   const auto latest = store.ReadLatest(agent);
@@ -48,7 +48,7 @@ std::optional<pid_t> FindDaemon(const snapshot::SnapshotStore& store, const std:
   const nlohmann::json::json_pointer where("/pids/container_daemon");
   if (!json.is_object() || !json.contains(where) || !json[where].is_number_integer()) return std::nullopt;
   const pid_t pid = json[where].get<pid_t>();
-  // A pid alone may be a stranger's by now; one that is called as we are is taken for it.
+  // The pid may belong to another process by now, so require our own process name.
   const auto found = source.ReadOne({.pid = pid}), self = source.ReadOne({.pid = ::getpid()});
   return found.ok() && self.ok() && found->comm == self->comm ? std::optional(pid) : std::nullopt;
 }
@@ -63,13 +63,13 @@ snapshot::SnapshotAgent ConfiguredAgent(const snapshot::SnapshotOptions& options
   return agent;
 }
 
-// A snapshot of nobody is one of the host alone; more likely the name is misspelt.
-void WarnOfUnknown(const agents::Observation& observation, const std::string& name, std::ostream& err) {
+// Without such an agent the snapshot shows only the host. Most likely the name is misspelt.
+void WarnIfUnknown(const agents::Observation& observation, const std::string& name, std::ostream& err) {
   std::vector<std::string> names;
   names.reserve(observation.agents.size());
   for (const agents::AgentSample& agent : observation.agents) names.push_back(agent.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  Warn(fmt::format("no agent called {} runs or is configured ({}); the snapshot is of the host alone", name,
+  Warn(fmt::format("no agent called {} is running or configured ({}); the snapshot shows only the host", name,
                    names.empty() ? "none is known" : "known: " + absl::StrJoin(names, ", ")),
        err);
 }
@@ -88,7 +88,7 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
   const auto observed = (*watch)->observer().Observe(true);
   if (!observed.ok()) return observed.status();
   const agents::Observation& observation = **observed;
-  WarnOfUnknown(observation, options.snapshot.agent, err);
+  WarnIfUnknown(observation, options.snapshot.agent, err);
 
   const kernel::RootedReader proc(options.procfs);
   const snapshot::ProbeResults probes = snapshot::RunProbes({});
@@ -112,7 +112,7 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
            .host = snapshot::HostName()}),
       options.snapshot.no_diff ? std::nullopt : std::optional(snapshot.diff));
   if (stored.ok() && stored->diff) {
-    // The daemon, if there is one, compares with this snapshot next: only we can tell of the change.
+    // If a daemon runs, it compares its next snapshot with this one. So only we can report this change.
     snapshot::HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
     pool.Notify(agent.name, *stored->diff, stored->snapshot);
     pool.WaitUntilIdle();
@@ -123,13 +123,13 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
 }  // namespace
 
 CLI::App* AddSnapshotCommand(CLI::App& app, SnapshotCommandOptions& options) {
-  app.add_option("--snapshot.dir", options.dir, "Where snapshots are kept; ~ is your home")
+  app.add_option("--snapshot.dir", options.dir, "Directory of the snapshots; ~ is your home")
       ->envname(EnvironmentName("snapshot.dir"));
   CLI::App* command = app.add_subcommand("snapshot", "Write a snapshot of the host for one agent");
   command->add_option("--agent", options.agent, "Which agent")->required();
   command->add_option("--session", options.session, "The tmux session it runs in");
   command->add_option("--dir", options.short_dir, "Short for --snapshot.dir");
-  command->add_flag("--no-diff", options.no_diff, "Do not compare with the snapshot before");
+  command->add_flag("--no-diff", options.no_diff, "Do not compare with the previous snapshot");
   command->add_flag("--print", options.print, "Print the snapshot too");
   return command;
 }

@@ -14,15 +14,15 @@ class App;
 namespace agent_exporter::exporter {
 
 struct SnapshotCommandOptions {
-  std::string dir;        // --snapshot.dir, for serve too; empty: as configured, or the default
-  std::string short_dir;  // the command's own --dir, which goes before it
+  std::string dir;        // --snapshot.dir, for serve too; empty: the configuration's, or the default
+  std::string short_dir;  // the command's own --dir, which overrides it
   std::string agent;
   std::string session;
   bool no_diff = false;
   bool print = false;
 };
 
-// Adds the command with its flags to the program's, and --snapshot.dir to the program itself.
+// Adds the command with its flags to `app`, and --snapshot.dir to `app` itself.
 CLI::App* AddSnapshotCommand(CLI::App& app, SnapshotCommandOptions& options);
 
 }  // namespace agent_exporter::exporter

@@ -10,9 +10,9 @@ constexpr char kInStateDirectory[] = "/token";
 
 }  // namespace
 
-absl::StatusOr<http::BearerToken> MakeToken(const Options& options, std::string* told) {
+absl::StatusOr<http::BearerToken> LoadOrMakeToken(const Options& options, std::string* log_line) {
   if (!options.token_file.empty()) {
-    *told = absl::StrCat("bearer token read from ", options.token_file);
+    *log_line = absl::StrCat("the bearer token is in ", options.token_file);
     return http::BearerToken::Load(options.token_file);
   }
   const auto directory = base::OwnStateDirectory();
@@ -20,16 +20,16 @@ absl::StatusOr<http::BearerToken> MakeToken(const Options& options, std::string*
   if (status.ok()) {
     const std::string path = *directory + kInStateDirectory;
     auto token = http::BearerToken::LoadOrMake(path);
-    *told = absl::StrCat("the bearer token for all routes but the metrics is in ", path);
+    *log_line = absl::StrCat("the bearer token for all routes except the metrics is in ", path);
     if (token.ok()) return token;
     status = token.status();
   }
-  *told = absl::StrCat("no bearer token, so only the metrics can be read: ", status.message(),
-                       "; name a file with --web.token-file");
+  *log_line = absl::StrCat("no bearer token, so only the metrics can be read: ", status.message(),
+                           "; set a file with --web.token-file");
   return http::BearerToken();
 }
 
-absl::StatusOr<http::BearerToken> FindToken(const Options& options) {
+absl::StatusOr<http::BearerToken> LoadToken(const Options& options) {
   std::string path = options.token_file;
   if (path.empty()) {
     auto directory = base::StateDirectory(base::SystemStateEnvironment());
@@ -40,7 +40,7 @@ absl::StatusOr<http::BearerToken> FindToken(const Options& options) {
   if (token.ok()) return token;
   return absl::FailedPreconditionError(
       absl::StrCat(token.status().message(),
-                   "; the exporter makes it at its first start and names it in its log: give that file with "
+                   "; the exporter creates this file at its first start and logs its path: set it with "
                    "--web.token-file"));
 }
 

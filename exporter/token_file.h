@@ -1,6 +1,6 @@
-// Where the bearer token lies: the file of --web.token-file, else "token" in the state directory.
+// The file with the bearer token: --web.token-file, or "token" in the state directory.
 //
-// Thread safety: free functions; the environment is read.
+// Thread safety: free functions that read the environment.
 
 #ifndef AGENT_EXPORTER_EXPORTER_TOKEN_FILE_H_
 #define AGENT_EXPORTER_EXPORTER_TOKEN_FILE_H_
@@ -13,13 +13,13 @@
 
 namespace agent_exporter::exporter {
 
-// For serve, which makes one where there is none, and in *told what the log should say of it. Without a place
-// to keep one the guarded routes let nobody in and all else works: only a file that was asked for by name
-// must be right.
-absl::StatusOr<http::BearerToken> MakeToken(const Options& options, std::string* told);
+// For serve: loads the token, or makes one if there is none. *log_line says where it is. Without a state
+// directory the protected routes refuse everybody, and everything else works. Only a bad --web.token-file is
+// an error.
+absl::StatusOr<http::BearerToken> LoadOrMakeToken(const Options& options, std::string* log_line);
 
-// The one that serve made. FailedPrecondition says how to come by it.
-absl::StatusOr<http::BearerToken> FindToken(const Options& options);
+// The token that serve made. The FailedPrecondition says how to find it.
+absl::StatusOr<http::BearerToken> LoadToken(const Options& options);
 
 }  // namespace agent_exporter::exporter
 

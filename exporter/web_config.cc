@@ -16,7 +16,7 @@
 namespace agent_exporter::exporter {
 namespace {
 
-// Paths as exporter-toolkit takes them: from the folder of the file.
+// Like exporter-toolkit, resolves paths relative to the file's folder.
 std::string Resolve(const std::string& path, const std::string& file) {
   const size_t slash = file.rfind('/');
   if (path.starts_with('/') || slash == std::string::npos) return path;
@@ -52,12 +52,12 @@ absl::Status CheckClientCa(const YAML::Node& node, const std::string& file, cons
                         tls.client_certificate == http::ClientCertificate::kVerifiedIfGiven;
   if (verified && tls.client_ca_file.empty()) {
     return base::YamlError(node["client_auth_type"], file,
-                           "client_auth_type needs client_ca_file: to check against");
+                           "client_auth_type needs client_ca_file: to verify client certificates");
   }
-  // Who gives a CA wants clients checked.
+  // A CA that is never used is a mistake.
   if (!verified && !tls.client_ca_file.empty()) {
     return base::YamlError(node["client_ca_file"], file,
-                           "client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
+                           "client_ca_file works only with client_auth_type RequireAndVerifyClientCert or "
                            "VerifyClientCertIfGiven; set one of them");
   }
   return absl::OkStatus();
@@ -66,7 +66,7 @@ absl::Status CheckClientCa(const YAML::Node& node, const std::string& file, cons
 absl::StatusOr<http::TlsOptions> ReadTls(const YAML::Node& node, const std::string& file) {
   if (!node.IsMap()) {
     return base::YamlError(node, file,
-                           "tls_server_config must be a map; write cert_file: and key_file: below it");
+                           "tls_server_config must be a map; put cert_file: and key_file: below it");
   }
   if (absl::Status status = base::CheckYamlKeys(
           node, file, {"cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version"});
@@ -115,17 +115,17 @@ absl::StatusOr<std::map<std::string, std::string>> ReadUsers(const YAML::Node& n
     if (name->find(':') != std::string::npos) {
       return base::YamlError(
           entry.first, file,
-          fmt::format("user {} has a colon in its name, which HTTP cannot carry", base::Quoted(*name)));
+          fmt::format("user {} has a colon in its name, which HTTP does not allow", base::Quoted(*name)));
     }
     if (!entry.second.IsScalar() || !http::IsBcryptHash(entry.second.Scalar())) {
       return base::YamlError(
           entry.second, file,
-          fmt::format("the password of user {} is no bcrypt hash; make one: htpasswd -nBC 10 \"\"",
+          fmt::format("the password of user {} is not a bcrypt hash; make one: htpasswd -nBC 10 \"\"",
                       base::Quoted(*name)));
     }
     if (!users.emplace(*name, entry.second.Scalar()).second) {
       return base::YamlError(entry.first, file,
-                             fmt::format("user {} is here twice; remove one", base::Quoted(*name)));
+                             fmt::format("user {} is listed twice; remove one", base::Quoted(*name)));
     }
   }
   return users;

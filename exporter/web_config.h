@@ -1,5 +1,4 @@
-// The file of --web.config.file, in the form of Prometheus' exporters (exporter-toolkit): TLS, and who may
-// ask.
+// The file of --web.config.file, in the format of Prometheus exporters (exporter-toolkit): TLS and passwords.
 //
 //   tls_server_config:
 //     cert_file: server.crt           # PEM; with the chain, if there is one
@@ -10,12 +9,12 @@
 //   basic_auth_users:
 //     prometheus: $2y$10$...          # bcrypt
 //
-// Paths are relative to the file's own folder. Keys of exporter-toolkit that are not here are errors, not
-// passed over: who writes one relies on it.
+// Paths are relative to the file's own folder. exporter-toolkit's other keys are errors: ignoring a security
+// setting would be worse.
 //
 // Thread safety: free functions; WebConfig is a value.
-// Errors: InvalidArgument "file:line: what is wrong; what to do"; as LoadConfig for a file that cannot be
-// read.
+// Errors: InvalidArgument "file:line: what is wrong; what to do". If the file cannot be read, the same error
+// as LoadConfig.
 
 #ifndef AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_
 #define AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_
@@ -32,10 +31,10 @@ namespace agent_exporter::exporter {
 
 struct WebConfig {
   std::optional<http::TlsOptions> tls;       // empty: plain HTTP
-  std::map<std::string, std::string> users;  // name: bcrypt hash; empty: nobody is asked
+  std::map<std::string, std::string> users;  // name: bcrypt hash; empty: no password needed
 };
 
-// `file` names the text in messages and is where relative paths start.
+// `file` appears in messages, and relative paths start at its folder.
 absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::string& file);
 
 // Reads and parses `path`; an empty path gives plain HTTP for everybody.

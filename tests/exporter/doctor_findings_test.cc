@@ -41,7 +41,7 @@ DoctorFacts GoodHost() {
 }
 
 Finding About(const DoctorFacts& facts, const std::string& subject) {
-  for (Finding& finding : Judge(facts)) {
+  for (Finding& finding : MakeFindings(facts)) {
     if (finding.subject == subject) return std::move(finding);
   }
   ADD_FAILURE() << "nothing about " << subject;
@@ -49,7 +49,7 @@ Finding About(const DoctorFacts& facts, const std::string& subject) {
 }
 
 TEST(Judge, AGoodHostNeedsNothing) {
-  const std::vector<Finding> findings = Judge(GoodHost());
+  const std::vector<Finding> findings = MakeFindings(GoodHost());
   EXPECT_GE(findings.size(), 16u);
   for (const Finding& finding : findings) {
     EXPECT_EQ(finding.mark, Mark::kOk) << finding.subject << ": " << finding.finding;
@@ -61,7 +61,7 @@ TEST(Judge, AGoodHostNeedsNothing) {
 TEST(Judge, WithoutProcfsThatIsAllThereIsToSay) {
   DoctorFacts facts = GoodHost();
   facts.proc = absl::NotFoundError("/nowhere: No such file or directory");
-  const std::vector<Finding> findings = Judge(facts);
+  const std::vector<Finding> findings = MakeFindings(facts);
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].mark, Mark::kNo);
   EXPECT_THAT(findings[0].finding, HasSubstr("/nowhere"));
@@ -83,7 +83,7 @@ TEST(Judge, OthersFiguresThatCannotBeRead) {
   DoctorFacts facts = GoodHost();
   facts.foreign =
       ForeignProcess{.pid = 1, .uid = 0, .io = absl::PermissionDeniedError("no"), .exe = absl::OkStatus()};
-  const Finding finding = About(facts, "others' figures");
+  const Finding finding = About(facts, "other users");
   EXPECT_EQ(finding.mark, Mark::kPartly);
   EXPECT_THAT(finding.finding, HasSubstr("io of pid 1 of uid 0"));
   EXPECT_THAT(finding.advice, HasSubstr("CAP_SYS_PTRACE"));
@@ -102,7 +102,7 @@ TEST(Judge, MissingCapabilitiesAreNamedAndAskedFor) {
   facts.self_status = "CapEff:\t0000000000280004\n";  // CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON
   EXPECT_EQ(About(facts, "capabilities").mark, Mark::kOk);
   facts.self_status = "CapEff:\tnonsense\n";
-  EXPECT_THAT(About(facts, "capabilities").finding, HasSubstr("not known"));
+  EXPECT_THAT(About(facts, "capabilities").finding, HasSubstr("unknown"));
 }
 
 TEST(Judge, APidNamespaceOfItsOwn) {
@@ -127,7 +127,7 @@ TEST(Judge, OldKernels) {
   facts.kernel_release = "5.11.0\n";
   EXPECT_EQ(About(facts, "kernel").mark, Mark::kOk);
   facts.kernel_release = "what\n";
-  EXPECT_THAT(About(facts, "kernel").finding, HasSubstr("not known"));
+  EXPECT_THAT(About(facts, "kernel").finding, HasSubstr("unknown"));
 }
 
 TEST(Judge, WhatStandsInTheWayOfBpf) {
@@ -168,7 +168,7 @@ TEST(Judge, TaskstatsMatterOnlyWithoutBpf) {
   facts.bpf_events = absl::PermissionDeniedError("no");
   EXPECT_EQ(About(facts, "taskstats").mark, Mark::kPartly);
   EXPECT_THAT(About(facts, "taskstats").finding, HasSubstr("this kernel has no taskstats"));
-  EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("up to the last look"));
+  EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("since the last sample"));
   facts.taskstats = absl::PermissionDeniedError("listening to taskstats: Operation not permitted");
   EXPECT_THAT(About(facts, "taskstats").advice, HasSubstr("CAP_NET_ADMIN"));
   facts.taskstats = absl::FailedPreconditionError("elsewhere");

@@ -42,8 +42,8 @@ TEST(RunDoctor, OnThisHost) {
   EXPECT_EQ(RunDoctor(Options{}, out, err), 0);
   EXPECT_THAT(out.str(), testing::StartsWith("ok      procfs"));
   for (const char* subject :
-       {"hidepid", "others' figures", "capabilities", "pid namespace", "kernel", "BTF", "lockdown",
-        "BPF source", "BPF events", "proc connector", "cgroups", "pressure (PSI)", "open files"}) {
+       {"hidepid", "other users", "capabilities", "pid namespace", "kernel", "BTF", "lockdown", "BPF source",
+        "BPF events", "proc connector", "cgroups", "pressure (PSI)", "open files"}) {
     EXPECT_THAT(out.str(), HasSubstr(subject));
   }
   EXPECT_EQ(err.str(), "");
@@ -90,7 +90,7 @@ TEST(RunDoctor, WithoutRightsSaysWhatToAskForAndCanServe) {
   EXPECT_THAT(text,
               HasSubstr("AmbientCapabilities=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_BPF CAP_PERFMON\n"));
   // pid 1, if no other, is root's.
-  EXPECT_THAT(text, testing::ContainsRegex("partly +others' figures +io and exe of pid"));
+  EXPECT_THAT(text, testing::ContainsRegex("partly +other users +io and exe of pid"));
 }
 
 TEST(ReadDoctorFacts, LooksBelowTheGivenRootsOnly) {

@@ -217,14 +217,14 @@ TEST(DropPrivileges, TheProcConnectorGoesOn) {
   EXPECT_EQ(wrong, "");
 }
 
-TEST(BpfMustStay, OnlyOnKernelsThatRefuseEveryCall) {
-  EXPECT_TRUE(BpfMustStay("5.18.9-1-amd64\n", "2\n"));
-  EXPECT_TRUE(BpfMustStay("4.19.0\n", "1\n"));
-  EXPECT_FALSE(BpfMustStay("5.19.0\n", "2\n"));
-  EXPECT_FALSE(BpfMustStay("6.1.0-28-amd64\n", "2\n"));
-  EXPECT_FALSE(BpfMustStay("5.10.0-28-amd64\n", "0\n"));
-  EXPECT_FALSE(BpfMustStay("5.10.0-28-amd64\n", ""));
-  EXPECT_TRUE(BpfMustStay("what\n", "2\n"));
+TEST(NeedsBpfCapability, OnlyOnKernelsThatRefuseEveryCall) {
+  EXPECT_TRUE(NeedsBpfCapability("5.18.9-1-amd64\n", "2\n"));
+  EXPECT_TRUE(NeedsBpfCapability("4.19.0\n", "1\n"));
+  EXPECT_FALSE(NeedsBpfCapability("5.19.0\n", "2\n"));
+  EXPECT_FALSE(NeedsBpfCapability("6.1.0-28-amd64\n", "2\n"));
+  EXPECT_FALSE(NeedsBpfCapability("5.10.0-28-amd64\n", "0\n"));
+  EXPECT_FALSE(NeedsBpfCapability("5.10.0-28-amd64\n", ""));
+  EXPECT_TRUE(NeedsBpfCapability("what\n", "2\n"));
 }
 
 TEST(PrivilegesToKeep, GoByTheKernelAndThePorts) {

@@ -67,7 +67,7 @@ TEST(WebConfigTest, MistakesAreNamed) {
       {"\nhttp_server_config: {}",
        "/etc/web.yml:2: unknown key \"http_server_config\"; did you mean tls_server_config?"},
       {"tls_server_config: x",
-       "/etc/web.yml:1: tls_server_config must be a map; write cert_file: and key_file: below it"},
+       "/etc/web.yml:1: tls_server_config must be a map; put cert_file: and key_file: below it"},
       {"tls_server_config: {cert_file: c}",
        "/etc/web.yml:1: tls_server_config needs both cert_file: and key_file:"},
       {tls + ", cipher_suites: [x]}",
@@ -80,17 +80,17 @@ TEST(WebConfigTest, MistakesAreNamed) {
       {tls + ", min_version: SSL30}",
        "/etc/web.yml:1: min_version must be one of TLS10, TLS11, TLS12, TLS13"},
       {tls + ", client_auth_type: RequireAndVerifyClientCert}",
-       "/etc/web.yml:1: client_auth_type needs client_ca_file: to check against"},
+       "/etc/web.yml:1: client_auth_type needs client_ca_file: to verify client certificates"},
       {tls + ", client_ca_file: c}",
-       "/etc/web.yml:1: client_ca_file is used by no client_auth_type but RequireAndVerifyClientCert and "
+       "/etc/web.yml:1: client_ca_file works only with client_auth_type RequireAndVerifyClientCert or "
        "VerifyClientCertIfGiven; set one of them"},
       {"basic_auth_users: [a]", "/etc/web.yml:1: basic_auth_users must be a map of names and bcrypt hashes"},
       {"basic_auth_users: {ann: secret}",
-       "/etc/web.yml:1: the password of user \"ann\" is no bcrypt hash; make one: htpasswd -nBC 10 \"\""},
+       "/etc/web.yml:1: the password of user \"ann\" is not a bcrypt hash; make one: htpasswd -nBC 10 \"\""},
       {"basic_auth_users: {\"a:b\": " + std::string(kHash) + "}",
-       "/etc/web.yml:1: user \"a:b\" has a colon in its name, which HTTP cannot carry"},
+       "/etc/web.yml:1: user \"a:b\" has a colon in its name, which HTTP does not allow"},
       {"basic_auth_users:\n  a: " + std::string(kHash) + "\n  a: " + kHash,
-       "/etc/web.yml:3: user \"a\" is here twice; remove one"},
+       "/etc/web.yml:3: user \"a\" is listed twice; remove one"},
   };
   for (const auto& [text, message] : cases) EXPECT_EQ(Parse(text).status().message(), message) << text;
 }

@@ -33,7 +33,7 @@ class Services {
   // Opens the files that services write. Starts no thread, so that privileges can still be dropped.
   Services(const Options& options, const Config& config);
 
-  // These three before the sampler's, the registry's and the server's start. Follow starts threads.
+  // Call these three before the sampler and the server start. Follow starts threads.
   void Follow(serve::Sampler& sampler, agents::Observer& observer);
   void AddMetrics(serve::Registry& registry);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The Debian packages that agent_exporter needs, by purpose, and their installation.
+# Lists and installs the Debian packages that agent_exporter needs, by purpose.
 #
 #   deploy/packages.sh build [bpf test lint bench kernels]    prints the names, one a line
 #   deploy/packages.sh missing build [test ...]       prints those not installed yet
 #   deploy/packages.sh install build [test ...]       installs those; asks for nothing if there are none
 #   deploy/packages.sh runtime FILE...                prints the packages that hold the libraries FILE links
 #
-# The names are the same on Debian 12 and 13. Services that come along (Prometheus, for the tests) are neither started
-# nor left enabled.
+# The names are the same on Debian 12 and 13. Services that the packages bring along (Prometheus, for the tests) are
+# neither started nor left enabled.
 set -euo pipefail
 
 names() {
@@ -17,19 +17,20 @@ names() {
         libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev make nlohmann-json3-dev \
         prometheus-cpp-dev zlib1g-dev ;;
     bpf)
-      # Optional: without them the build leaves the BPF process source out.
+      # Optional: without them the program has no BPF process source.
       printf '%s\n' bpftool clang libbpf-dev pkgconf ;;
     test)
-      # ninja-build: the presets. mold: optional, links the test programs faster. chromium, nodejs, npm: the page's tests.
+      # The presets use ninja. mold is optional and links the test programs faster. chromium, nodejs and npm are for the
+      # page's tests.
       printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev mold ninja-build nodejs npm openssl procps \
         prometheus prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen strace tmux ;;
     lint)
-      # One version on both releases, so that both give the same verdict.
+      # The same version on both releases, so that both report the same problems.
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;
     bench)
       printf '%s\n' libbenchmark-dev prometheus-node-exporter prometheus-process-exporter ;;
     kernels)
-      # tests/kernels/run.sh only.
+      # Only for tests/kernels/run.sh.
       printf '%s\n' busybox-static cpio qemu-system-x86 ;;
     *)
       echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench, kernels)" >&2
@@ -39,7 +40,7 @@ names() {
 
 is_installed() {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]] && return
-  # A nodejs that is not Debian's may bring npm along and conflict with Debian's package of that name.
+  # A nodejs from elsewhere may include npm and conflict with Debian's npm package.
   [[ $1 == npm ]] && command -v npm >/dev/null
 }
 
@@ -52,20 +53,19 @@ missing() {
   done | sort -u
 }
 
-# Runs a command as root.
 as_root() {
   if ((EUID == 0)); then
     "$@"
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    echo "packages.sh: needs root, and there is no sudo. As root, run: $0 ${ARGUMENTS[*]}" >&2
+    echo "packages.sh: needs root, and sudo is missing. As root, run: $0 ${ARGUMENTS[*]}" >&2
     exit 1
   fi
 }
 
-# While this file is there, packages' scripts start no service (policy-rc.d is Debian's own switch for that).
-# An administrator's own policy is left as it is.
+# Package scripts start no services while this file exists (policy-rc.d is Debian's switch for that). An existing policy
+# stays unchanged.
 POLICY=/usr/sbin/policy-rc.d
 forbid_service_starts() {
   [[ -e $POLICY ]] && return
@@ -74,8 +74,8 @@ forbid_service_starts() {
   as_root chmod 755 "$POLICY"
 }
 
-# Package scripts also enable their services for the next boot: undo that for those that just came. The helper wants to
-# be told which package it acts for.
+# Package scripts also enable their services for the next boot. Disables those of the packages just installed. The helper
+# needs the name of the package.
 disable_services_of() {
   local package unit
   for package in "$@"; do
@@ -93,20 +93,20 @@ install() {
     return
   fi
   if ! command -v apt-get >/dev/null; then
-    echo "packages.sh: no apt-get here; install by hand what these Debian packages hold: ${packages[*]}" >&2
+    echo "packages.sh: apt-get is missing; install the contents of these Debian packages by hand: ${packages[*]}" >&2
     exit 1
   fi
   if [[ " $* " == *" test "* || " $* " == *" bench "* ]]; then
     forbid_service_starts
   fi
-  # A third-party source that is down must not stop us: the install below says if a package is not to be had.
+  # Ignore errors: a third-party source may be down. If a package is not available, the install below fails.
   as_root apt-get update -q || true
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 "${packages[@]}"
   disable_services_of "${packages[@]}"
 }
 
-# ldd may name a library by a path through the /lib -> usr/lib link, while dpkg knows it by either.
+# ldd may print a path through the /lib -> usr/lib link, and dpkg may know the library by either path.
 runtime() {
   local library real
   ldd "$@" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u | while read -r library; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 or 13 to a running exporter: installs the missing build packages (as root, or by sudo), builds
-# the release preset's program, and starts it here in the foreground. A second run installs nothing and asks for nothing.
+# Sets up the exporter on a bare Debian 12 or 13: installs the missing build packages (as root or with sudo), builds the
+# release preset, and starts the program in the foreground. A second run installs nothing and asks for no password.
 #
 #   deploy/quickstart.sh [--no-start] [--] [arguments for "agent_exporter serve"]
 set -euo pipefail
@@ -26,23 +26,23 @@ advise() {
 }
 
 if ! command -v dpkg-query >/dev/null; then
-  advise "this is no Debian: install what 'deploy/packages.sh build' names, then run: cmake -S . -B build && cmake --build build"
+  advise "this is not Debian: install the packages that 'deploy/packages.sh build' lists, then run: cmake -S . -B build && cmake --build build"
 fi
 missing=$(deploy/packages.sh missing build)
 if [[ -n $missing ]]; then
   echo "Packages to install: ${missing//$'\n'/ }"
   if ((EUID != 0)); then
-    command -v sudo >/dev/null || advise "installing needs root, and there is no sudo. As root, run: deploy/packages.sh install build"
-    sudo -v  # asks for the password now: its prompt would be lost in the progress line
+    command -v sudo >/dev/null || advise "installing needs root, and sudo is missing. As root, run: deploy/packages.sh install build"
+    sudo -v  # ask for the password now: the progress line would hide the prompt
   fi
   step "Installing $(wc -w <<<"$missing") packages" deploy/packages.sh install build ||
     advise "check the network and 'apt-get update', then run this again; or install the packages above by hand"
 fi
 
 step "Configuring" cmake --preset release -DAGENT_EXPORTER_BUILD_TESTS=OFF -DAGENT_EXPORTER_BUILD_BENCH=OFF ||
-  advise "if a package was not found, see 'deploy/packages.sh missing build'; if build/release is from another compiler, remove it"
+  advise "if a package was not found, run 'deploy/packages.sh missing build'; if another compiler made build/release, remove it"
 step "Building" cmake --build build/release --target agent_exporter -j "$(build_jobs)" ||
-  advise "if the compiler was 'Killed', the machine is short of memory: run again, what is built is kept"
+  advise "if the compiler was 'Killed', the machine ran out of memory: run this again, it continues where it stopped"
 
 program=build/release/bin/agent_exporter
 if ! $start; then

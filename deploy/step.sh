@@ -1,7 +1,8 @@
-# Sourced by the set-up scripts: runs a long command with its output in a log and its progress on one line.
+# Functions for the set-up scripts: run a long command, write its output to a log and show progress on one line.
 # shellcheck shell=bash
 
-# step TITLE COMMAND...: the command's status. Its output is added to $STEP_LOG; when it fails, the log's end is shown.
+# step TITLE COMMAND...: runs the command, appends its output to $STEP_LOG and returns its status. If it fails, prints the
+# end of the log.
 step() {
   local title=$1 status=0 first_line
   shift
@@ -9,13 +10,13 @@ step() {
   "$@" 2>&1 </dev/null | tee -a "$STEP_LOG" | step_show "$title" || status=${PIPESTATUS[0]}
   if ((status != 0)); then
     echo "$title: failed (exit $status). The end of $STEP_LOG:" >&2
-    # Errors of parallel jobs stand above what was still running, hence so many lines.
+    # In a parallel build the error is above the output of jobs that were still running, so print many lines.
     tail -n "+$first_line" "$STEP_LOG" | tail -n 40 | sed 's/^/  | /' >&2
   fi
   return "$status"
 }
 
-# A terminal gets one line that changes; a log file a line every 20 s at most.
+# Updates one line on a terminal; in a log file, prints a line at most every 20 s.
 step_show() {
   local title=$1 line start=$SECONDS shown=$SECONDS
   if [[ ! -t 1 ]]; then
@@ -35,7 +36,7 @@ step_show() {
   echo "$title: $((SECONDS - start)) s"
 }
 
-# build_jobs: one job a core, but at most one per 1.5 GiB of memory: the largest sources need about that.
+# build_jobs: one job per core, but at most one per 1.5 GiB of memory, which the largest sources need.
 build_jobs() {
   local cores memory
   cores=$(nproc)

@@ -1,4 +1,4 @@
-# Every library comes from Debian's packages; deploy/packages.sh lists them by name.
+# All libraries are Debian packages; deploy/packages.sh lists them.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(absl REQUIRED)
@@ -11,8 +11,8 @@ find_package(spdlog REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
 find_package(SQLite3 REQUIRED)
 
-# RE2's and civetweb's Debian packages have no CMake package on both releases. (Debian 13's pkg-config takes half a minute
-# to expand re2's 150 Abseil requirements.)
+# These Debian packages have no CMake package on both releases. (pkg-config is no way out: on Debian 13 it takes half a
+# minute to expand re2's 150 Abseil requirements.)
 function(agent_exporter_plain_library target library header)
   find_library(${target}_LIBRARY ${library} REQUIRED)
   find_path(${target}_INCLUDE_DIR ${header} REQUIRED)
@@ -24,7 +24,7 @@ agent_exporter_plain_library(civetweb_c civetweb civetweb.h)
 agent_exporter_plain_library(crypt_c crypt crypt.h)
 agent_exporter_plain_library(re2_cc re2 re2/re2.h)
 
-# yaml-cpp before 0.8 (Debian 12) exports a plain target name.
+# yaml-cpp before 0.8 (Debian 12) exports its target without a namespace.
 if(NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()

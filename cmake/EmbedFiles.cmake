@@ -1,6 +1,7 @@
-# embed_files(<out variable> <name=path> ...): a C++ source that holds these files; web/web_files.h says how it is read.
+# embed_files(<out variable> <name=path> ...): makes a C++ source that contains these files; web/web_files.h is its
+# interface.
 #
-# Run as a script (cmake -P) it writes that source, at build time, so that an edited file needs no new configuring.
+# The build runs this file as a script (cmake -P) to write that source, so an edited file needs no reconfiguring.
 if(CMAKE_SCRIPT_MODE_FILE)
   set(table "")
   set(arrays "")

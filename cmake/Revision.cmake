@@ -1,7 +1,7 @@
-# Sets AGENT_EXPORTER_REVISION to the commit of this repository, or to "unknown" in an unpacked archive. Git is given the
-# repository by name: left to search, it would find one that the sources merely lie in.
+# Sets AGENT_EXPORTER_REVISION to the commit of this repository, or to "unknown" in an unpacked archive. --git-dir stops
+# git from using a repository that only contains the sources' folder.
 #
-# Run as a script (cmake -P) it prints the revision.
+# Run as a script (cmake -P), it prints the revision.
 get_filename_component(AGENT_EXPORTER_SOURCES ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 execute_process(
   COMMAND git --git-dir=${AGENT_EXPORTER_SOURCES}/.git rev-parse --short HEAD

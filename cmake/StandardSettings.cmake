@@ -1,6 +1,6 @@
-# Build policy in two INTERFACE targets, so that no folder repeats flags:
+# Build policy in two INTERFACE targets, so that folders need not repeat flags:
 #   standard_settings  language level, include root, sanitizers
-#   standard_warnings  warnings, errors in CI
+#   standard_warnings  warnings, and whether they are errors
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
@@ -19,9 +19,10 @@ if(AGENT_EXPORTER_SANITIZE)
     -fsanitize=${AGENT_EXPORTER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(standard_settings INTERFACE -fsanitize=${AGENT_EXPORTER_SANITIZE})
   # Debian's abseil is built without sanitizers. Since 2023 its hash tables have another layout under ASan, unless
-  # NDEBUG_SANITIZER says not; they poison freed slots too, which the library's own code then trips over (see below).
+  # NDEBUG_SANITIZER is defined. They also poison freed slots, which the library's own code then reads: see
+  # allow_user_poisoning below.
   target_compile_definitions(standard_settings INTERFACE NDEBUG_SANITIZER)
-  # g++ 13 on does not see "&function == nullptr" as a constant under these checks, and abseil's headers need it.
+  # abseil's headers need "&function == nullptr" to be a constant. With these checks it is none for g++ 13 and later.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
     target_compile_options(standard_settings INTERFACE
       -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
@@ -35,20 +36,20 @@ endif()
 add_library(standard_warnings INTERFACE)
 target_compile_options(standard_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion
-  -Wno-missing-field-initializers  # designated initialisers leave out what has a default
+  -Wno-missing-field-initializers  # designated initialisers may omit fields that have defaults
   $<$<BOOL:${AGENT_EXPORTER_WERROR}>:-Werror>)
 
-# A fast build parses the headers that most sources share once and compiles sources by the eight. The test command's
-# presets do; dev does not, since there one edited source is to be one compilation. What a fast build cannot see, a source
-# that forgets an include, tests/includes.py finds.
+# A fast build precompiles the headers that most sources share and compiles eight sources at a time. The test command's
+# presets use it. dev does not, so that one edited source is one compilation. A fast build cannot find missing includes;
+# tests/includes.py does.
 option(AGENT_EXPORTER_FAST_BUILD "Compile several sources at once, with precompiled headers" OFF)
 if(AGENT_EXPORTER_FAST_BUILD)
   set(CMAKE_UNITY_BUILD ON)
-  # Of a class that holds one of the unnamed namespace: g++ takes that for a header's.
+  # g++ takes the combined file for a header and warns of classes with members of types in an unnamed namespace.
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
 
-option(AGENT_EXPORTER_MOLD "Link with mold where it is installed: faster" OFF)
+option(AGENT_EXPORTER_MOLD "Link with mold if it is installed, which is faster" OFF)
 if(AGENT_EXPORTER_MOLD)
   find_program(MOLD_EXECUTABLE mold)
   if(MOLD_EXECUTABLE)
@@ -56,7 +57,7 @@ if(AGENT_EXPORTER_MOLD)
   endif()
 endif()
 
-# precompiled(<name> LINK ... HEADERS ...): an object library whose only purpose is its precompiled header.
+# precompiled(<name> LINK ... HEADERS ...): an object library that exists only for its precompiled header.
 function(precompiled name)
   cmake_parse_arguments(ARG "" "" "LINK;HEADERS" ${ARGN})
   file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc CONTENT "// Only for its precompiled header.\n")
@@ -80,7 +81,7 @@ if(AGENT_EXPORTER_FAST_BUILD)
   endif()
 endif()
 
-# agent_exporter_library(<name> SOURCES ... LINK ...): a static library under the project's policy.
+# agent_exporter_library(<name> SOURCES ... LINK ...): a static library with the project's settings and warnings.
 function(agent_exporter_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
@@ -90,12 +91,12 @@ function(agent_exporter_library name)
   endif()
 endfunction()
 
-# Builds the tests labelled "sanitize": all that the asan and tsan presets need.
+# Builds the tests labelled "sanitize"; the asan and tsan presets need no others.
 add_custom_target(sanitize_tests)
 
-# agent_exporter_test(<name> SOURCES ... LINK ... [LABELS ...]): a GoogleTest binary, known to CTest under its own name.
-# Label "sanitize" (the default) runs it under the sanitizers as well; LABELS none keeps it out of them,
-# LABELS address runs it under asan but not under tsan (one thread, and tsan's own would be counted with it).
+# agent_exporter_test(<name> SOURCES ... LINK ... [LABELS ...]): a GoogleTest program and a CTest of the same name.
+# The default label "sanitize" runs it under the sanitizers too. LABELS none excludes it from them. LABELS address runs it
+# under asan but not under tsan, for tests that count threads, since tsan adds one.
 function(agent_exporter_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_LABELS)

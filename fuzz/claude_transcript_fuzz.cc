@@ -1,5 +1,6 @@
-// Fuzz target: the transcript of a Claude Code session, which the agent writes and so controls, and the JSON
-// of agent_meta. The first two bytes choose how far back is read and how long a line may be.
+// Fuzz target: the parsers of Claude Code transcripts and of agent_meta's JSON. Agents write both, so they
+// may contain anything. The first two bytes choose the limits: how many bytes to read, and how long a line
+// may be.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-// A name that may become a label: short and valid UTF-8, which LabelValue leaves as it is.
+// A name may become a label, so it must be short and valid UTF-8.
 void RequireName(const std::string& name) {
   Require(name.size() <= 128 && base::LabelValue(name) == name, "a name is too long or not UTF-8");
 }
@@ -45,19 +46,20 @@ void Fuzz(std::string_view data) {
   data.remove_prefix(2);
   const base::Descriptor file(::memfd_create("transcript", MFD_CLOEXEC));
   Require(::write(file.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()),
-          "no memory file");
+          "cannot write the memory file");
 
   for (const sessions::TailLimits& limit : {limits, sessions::TailLimits()}) {
     const auto session = sessions::ReadClaudeTranscript(file.get(), data.size(), limit);
-    Require(session.ok(), "a file that does not change cannot be read");
+    Require(session.ok(), "cannot read an unchanging file");
     RequireSane(*session);
-    // The same again: nothing depends on what was in memory.
+    // Read it again to show that the result does not depend on uninitialized memory.
     Require(*sessions::ReadClaudeTranscript(file.get(), data.size(), limit) == *session,
-            "two readings differ");
+            "a second read gives another result");
   }
   if (const auto meta = sessions::ParseAgentMeta(data); meta.ok()) {
     if (meta->model) RequireName(*meta->model);
-    Require(meta->context_pct.value_or(0) >= 0 && meta->context_pct.value_or(0) <= 100, "no percentage");
+    Require(meta->context_pct.value_or(0) >= 0 && meta->context_pct.value_or(0) <= 100,
+            "context_pct is not a percentage");
   }
 }
 

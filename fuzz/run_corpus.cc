@@ -1,5 +1,5 @@
-// Runs a fuzz target once over every file of the folders it is given: what a corpus found stays found, with
-// any compiler and under any sanitizer. A failure aborts.
+// Runs a fuzz target once on every file in the given folders. So old findings are tested again with every
+// compiler and sanitizer. A failure aborts.
 
 #include <algorithm>
 #include <cstdint>
@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   }
   std::sort(files.begin(), files.end());
   for (const std::filesystem::path& file : files) {
-    std::cout << file.filename().string() << std::endl;  // before it runs, to be the last line of a crash
+    std::cout << file.filename().string()
+              << std::endl;  // before the run: after a crash the last line names the file
     std::ifstream in(file, std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(text.data()), text.size());

@@ -1,6 +1,6 @@
-"""What the comparison is made of: crowds of processes, exporters under measurement, the bare loop.
+"""Building blocks of the benchmarks: groups of processes, measured exporters, the bare loop.
 
-Everything started here ends with the `with` block that holds it, and with this process, however that ends.
+Everything started here ends with its `with` block, and also when this process ends or is killed.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ import socket
 import subprocess
 import time
 
-# What Prometheus 2.42 sends.
+# The headers that Prometheus 2.42 sends.
 SCRAPE_HEADERS = {
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
     "Accept-Encoding": "gzip",
     "X-Prometheus-Scrape-Timeout-Seconds": "10",
 }
-# Our scrapes within 500 ms share one observation, so measured ones stand further apart. The peers get the same pause.
+# Scrapes of agent_exporter within 500 ms share one observation, so we wait longer. The peers get the same pause.
 PAUSE_SECONDS = 0.6
 START_SECONDS = 60
 
@@ -33,7 +33,7 @@ def _die_with_parent():
 
 
 def start(argv, **options):
-    # In a session of its own: Ctrl-C is for us, who then end everything in order.
+    # In its own session, so that Ctrl-C reaches only this script, which then stops everything in order.
     return subprocess.Popen(
         [str(word) for word in argv], preexec_fn=_die_with_parent, start_new_session=True, **options
     )
@@ -53,7 +53,7 @@ def live_processes():
 
 
 def named(program, name, directory):
-    """`program` under another name: a link to it, in a folder of its own, since several programs take the same name."""
+    """Returns a link to `program` with another name. Its own folder lets several programs use the same name."""
     folder = pathlib.Path(directory) / pathlib.Path(program).name
     folder.mkdir(exist_ok=True)
     link = folder / name
@@ -64,7 +64,10 @@ def named(program, name, directory):
 
 @contextlib.contextmanager
 def crowd(spawn_processes, name, count, fds, directory):
-    """`count` idle processes with `fds` descriptors each: one called `name`, the rest its children. Yields its pid."""
+    """Starts `count` idle processes with `fds` descriptors each: one called `name`, the others are its children.
+
+    Yields its pid.
+    """
     if count < 1:
         yield None
         return
@@ -74,7 +77,7 @@ def crowd(spawn_processes, name, count, fds, directory):
             raise RuntimeError(f"could not start {count} processes")
         yield process.pid
     finally:
-        process.stdin.close()  # it ends its children, then itself
+        process.stdin.close()  # it then stops its children and exits
         try:
             process.wait(START_SECONDS)
         finally:
@@ -83,7 +86,7 @@ def crowd(spawn_processes, name, count, fds, directory):
 
 
 class BareScan:
-    """The bare loop (bare_scan.cc), one pass at a time."""
+    """The bare loop (bare_scan.cc), run one pass at a time."""
 
     def __init__(self, program):
         self.name = "bare loop"
@@ -98,7 +101,7 @@ class BareScan:
         self._process.stdout.close()
 
     def cpu_seconds(self, passes):
-        """CPU of one pass, the mean of `passes`."""
+        """Returns the CPU of one pass, as the mean of `passes`."""
         total = 0
         for _ in range(passes):
             self._process.stdin.write(b"\n")
@@ -109,7 +112,7 @@ class BareScan:
 
 
 class Exporter:
-    """A running exporter on a free loopback port. `argv` holds {address} where that goes."""
+    """A running exporter on a free loopback port. {address} in `argv` is replaced by its address."""
 
     def __init__(self, name, argv):
         self.name = name
@@ -119,7 +122,7 @@ class Exporter:
         argv = [str(word).format(address=f"127.0.0.1:{self._port}") for word in argv]
         self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         self._process = start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # clock_getcpuclockid(3): the CPU time of all its threads, dead ones too, in nanoseconds.
+        # As clock_getcpuclockid(3): the CPU time of all its threads, including those that have ended.
         self._cpu_clock = (~self._process.pid << 3) | 2
 
     def __enter__(self):
@@ -148,7 +151,7 @@ class Exporter:
         return body
 
     def value(self, pattern):
-        """The sum of the samples whose name and labels match `pattern`, in an unmeasured scrape."""
+        """Returns the sum of the samples whose name and labels match `pattern`, from an unmeasured scrape."""
         lines = self.scrape(headers={}).decode().splitlines()
         samples = [line for line in lines if re.match(pattern, line)]
         if not samples:
@@ -160,7 +163,7 @@ class Exporter:
         return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M).group(1)) * 1024
 
     def cpu_seconds(self, scrapes):
-        """CPU per scrape, the mean of `scrapes`; what the exporter does of its own accord meanwhile counts as well."""
+        """Returns the CPU per scrape, as the mean of `scrapes`. It includes the exporter's background work."""
         before = time.clock_gettime(self._cpu_clock)
         for _ in range(scrapes):
             self.scrape()
@@ -168,7 +171,7 @@ class Exporter:
         return (time.clock_gettime(self._cpu_clock) - before) / scrapes
 
     def idle_cpu_seconds(self, seconds):
-        """CPU per second while nobody scrapes."""
+        """Returns the CPU per second without scrapes."""
         before = time.clock_gettime(self._cpu_clock)
         time.sleep(seconds)
         return (time.clock_gettime(self._cpu_clock) - before) / seconds

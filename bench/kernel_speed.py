@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measures agent_exporter at kernel speed (BPF snapshots, fork and exit events) against its bars, on this machine.
+"""Measures agent_exporter's BPF snapshots and its fork and exit events against their bars, on this machine.
 
-Prints one Markdown table. Needs root, the release build and Debian's prometheus-process-exporter; bench/run.sh gets both.
+Prints a Markdown table. Needs root, the release build and Debian's prometheus-process-exporter; bench/run.sh provides the
+last two.
 """
 
 import argparse
@@ -29,7 +30,7 @@ STORM_SECONDS = 20
 FORKS_A_SECOND = 2000
 EXECS = 3000
 BETWEEN_SCRAPES = 15
-# Every 60 s all processes are walked as a cross-check; a window of a minute holds one.
+# The exporter walks all processes every 60 s as a cross-check, so a window of a minute includes one walk.
 CROSS_CHECK_SECONDS = 60
 
 
@@ -39,7 +40,7 @@ class Table:
         self.missed = False
 
     def add(self, figure, measured, bar, met):
-        """`met` None: told for comparison, no bar. The load says what else ran: wall-clock figures are worth little under any."""
+        """`met` is None for figures without a bar. The load average is shown because load distorts wall-clock figures."""
         load = os.getloadavg()[0]
         verdict = {None: "", True: "yes", False: "**no**"}[met]
         self.missed |= met is False
@@ -52,14 +53,14 @@ class Table:
 
 
 class Load:
-    """process_load under the agent's name: the watched process that starts others to order."""
+    """process_load under the agent's name: the watched process, which starts others on request."""
 
     def __init__(self, program, name, directory):
         self._process = start([named(program, name, directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
         if self._process.stdout.readline() != "ready\n":
-            raise RuntimeError("process_load does not start")
+            raise RuntimeError("process_load did not start")
         return self
 
     def __exit__(self, *_):
@@ -83,7 +84,7 @@ class Measurement:
         self.table = Table()
 
     def exporter(self, *flags, interval="1s"):
-        """Watches AGENT and nothing else, whatever other agents this host runs."""
+        """Returns an exporter that watches only AGENT, even if the host runs other agents."""
         config = self.directory / f"every_{interval}.yml"
         config.write_text(f"sample_interval: {interval}\nbuiltin_profiles: false\n"
                           f"agents: [{{name: {AGENT}, match: {{comm: {AGENT}}}}}]\n")
@@ -101,7 +102,7 @@ class Measurement:
 
     @staticmethod
     def settle():
-        """Waits until the last crowd is gone, or it would count as part of the next host."""
+        """Waits until the previous crowd has gone, so that it does not count for the next host."""
         before, now = -1, live_processes()
         while abs(now - before) > 5:
             time.sleep(0.5)
@@ -113,7 +114,7 @@ class Measurement:
         others = max(processes - live_processes() - watched, 0)
         stack.enter_context(crowd(spawn, AGENT, watched, FDS, self.directory))
         stack.enter_context(crowd(spawn, "bystander", others, FDS, self.directory))
-        say(f"a host of {live_processes()} processes, {watched} watched")
+        say(f"the host has {live_processes()} processes, {watched} watched")
 
     def snapshot_cpu(self):
         with contextlib.ExitStack() as stack:
@@ -128,7 +129,7 @@ class Measurement:
                 its = peer.cpu_seconds(5) * 1e3
         processes, ours = figures["snapshot"]
         what = f"CPU a snapshot of {processes:,} processes, all fields and fd counts, median of {PASSES}"
-        # As in the comparison of procfs, the bare loop reads the same and makes nothing of it. The two others read less.
+        # As for procfs, the bare loop reads the same fields and drops them. The two others read less.
         for name, reading, bar, met in (
                 ("same_fields", "a bare loop that reads the same fields and drops them", "<= 1.5 x", lambda r: r <= 1.5),
                 ("two_numbers", "an iterator that reads two numbers a task", "(none)", lambda r: None),
@@ -140,7 +141,7 @@ class Measurement:
                        its / ours >= 200)
 
     def scrape_time(self):
-        # No ticks of its own: each scrape has to look for itself.
+        # The sampler does not run, so that every scrape must take its own observation.
         with contextlib.ExitStack() as stack:
             self.host(stack, 5000, 10)
             ours = stack.enter_context(
@@ -160,7 +161,7 @@ class Measurement:
 
     @staticmethod
     def sum(exporter, metric):
-        """0 where there is no such series yet."""
+        """Returns 0 if there is no such series yet."""
         try:
             return exporter.value(metric)
         except RuntimeError:
@@ -168,8 +169,8 @@ class Measurement:
 
     def tree_cpu(self):
         metric = r'agent_descendants_cpu_seconds_total\{.*agent="watched"'
-        # Of children that nobody waits for the truth is what they say themselves as they call exit; what the kernel does
-        # after that is counted too.
+        # For children that nobody waits for, the truth is the CPU that they report when they call exit. The exporter also
+        # counts what the kernel does after that, hence the wider bar.
         loads = (("burn", "waited for", 1.001), ("unwaited", "of a parent that ignores SIGCHLD", 1.2))
         for maker, source in (("bpf", "bpf"), ("netlink", "procfs")):
             with self.load() as load, self.exporter(f"--process.events={maker}", f"--process.source={source}") as ours:
@@ -191,10 +192,10 @@ class Measurement:
             with self.load() as load, self.exporter(f"--process.events={maker}") as ours:
                 before = [self.sum(ours, metric) for metric in metrics]
                 seconds = load.ask("rate", count, FORKS_A_SECOND) / 1e6
-                time.sleep(3)  # three ticks: what ended last is read and settled
+                time.sleep(3)  # three ticks, after which the last exits are counted
                 started, exited, lost = (int(self.sum(ours, metric) - was) for metric, was in zip(metrics, before))
             self.table.add(f"{count:,} forks at {count / seconds:,.0f} a second, events {maker}",
-                           f"started {started:,}, exited {exited:,}, lost {lost:,}", "the truth, or lost says what is missing",
+                           f"started {started:,}, exited {exited:,}, lost {lost:,}", "exact, or lost accounts for the rest",
                            started == exited == count or (started <= count >= exited and 2 * count - started - exited <= lost))
 
     def slow_down(self, rounds):
@@ -202,7 +203,7 @@ class Measurement:
         with self.load() as load:
             load.ask("exec", EXECS // 3)
             for i in range(2 * rounds):
-                watched = i % 4 in (1, 2)  # without, with, with, without: drift falls on both
+                watched = i % 4 in (1, 2)  # without, with, with, without: drift affects both equally
                 with contextlib.ExitStack() as stack:
                     if watched:
                         ours = stack.enter_context(self.exporter("--process.events=bpf"))
@@ -254,9 +255,10 @@ class Measurement:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
-    parser.add_argument("--rounds", type=int, default=10, help="of the fork + exec + exit loop, with and without each")
+    parser.add_argument("--rounds", type=int, default=10,
+                        help="rounds of the fork + exec + exit loop, each with and without the exporter")
     figures = ("snapshot-cpu", "scrape-time", "tree-cpu", "storm", "slow-down", "own-cpu", "tick-growth")
-    parser.add_argument("--only", choices=figures, action="append", help="repeatable; else all")
+    parser.add_argument("--only", choices=figures, action="append", help="repeatable; default: all")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("BPF and the proc connector need root")
@@ -280,7 +282,7 @@ def main():
             run[figure]()
     print(f"Machine: {machine()}.  ")
     print(f"Command: `{shlex.join(['bench/run.sh', 'kernel', *sys.argv[1:]])}`.  ")
-    print("CPU is of all threads; \"load\" is the load average of the last minute as the figure was taken.\n")
+    print("CPU is the sum of all threads; \"load\" is the load average over one minute at the time of the measurement.\n")
     print(measurement.table)
     return 1 if measurement.table.missed else 0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares agent_exporter (procfs source, default configuration) with its peers on this machine, side by side.
 
-Prints one Markdown table. Usually started by bench/run.sh, which builds what it needs.
+Prints a Markdown table. Run it through bench/run.sh, which builds the programs.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from harness import PAUSE_SECONDS, BareScan, Exporter, crowd, live_processes
 FDS = 10
 WARM_UP = 3
 IDLE_SECONDS = 30  # six of the sampler's ticks
-# Memory is flat once each of the server's threads was used and everything that happens every few minutes (the ledger's
-# write, the state file) happened: five minutes of the ten that 1,000 scrapes take. Its peak counts from the first on.
+# Memory is flat once every server thread and every job that runs every few minutes (the ledger's write, the state file)
+# has run. That takes five of the ten minutes of 1,000 scrapes. The peak is of all scrapes.
 SETTLED_SHARE = 0.5
 MEGABYTE = 1e6
 
-# What the bars are set for; by itself agent_exporter takes BPF where it may.
+# The bars are for these flags. By default agent_exporter uses BPF if it can.
 PROCFS = ["--process.source=procfs", "--process.events=none"]
 
 PROCESS_EXPORTER = [
@@ -37,9 +37,9 @@ PROCESS_EXPORTER = [
     "-gather-smaps=false",
     "-threads=false",
 ]
-# The whole host, grouped by name: the configuration of its documentation.
+# The whole host, grouped by name: the example in its documentation.
 EVERY_NAME = "process_names: [{name: '{{.Comm}}', cmdline: ['.+']}]\n"
-# Those called codex and all below them; of the others it then reads little.
+# Only processes called codex and their descendants; it reads little about the others.
 CODEX_ONLY = ["-children=true", "-procnames=codex"]
 NODE_EXPORTER = [
     "/usr/bin/prometheus-node-exporter",
@@ -54,7 +54,7 @@ def say(text):
 
 
 class Row:
-    """One line of the table. `ours` and `peers` hold a figure for each repetition; the bar must hold in every one."""
+    """One line of the table. `ours` and `peers` have one figure per repetition, and each must meet the bar."""
 
     def __init__(self, figure, unit, ours, peer, peers, bar, ratio, met):
         self.figure, self.unit, self.ours, self.peer, self.peers, self.bar = figure, unit, ours, peer, peers, bar
@@ -82,7 +82,7 @@ class Comparison:
         return Exporter(name, [program, "serve", "--web.listen-address={address}", *flags])
 
     def host(self, stack, processes, watched):
-        """Fills the host up to `processes` live ones, `watched` of them the agent's; what is here already counts."""
+        """Starts processes until the host has `processes`, of which `watched` belong to the agent."""
         spawn = self.bin / "spawn_processes"
         others = processes - live_processes() - watched
         say(f"starting {watched} watched and {max(others, 0)} other processes")
@@ -90,14 +90,17 @@ class Comparison:
         stack.enter_context(crowd(spawn, "bystander", others, FDS, self.directory))
 
     def check_watched(self, ours, watched):
-        """That the figures are of what they claim: the whole tree, with its descriptors."""
+        """Checks that the exporter really watches the whole tree with its descriptors."""
         seen = ours.value(r'agent_descendants\{.*agent="codex"') + ours.value(r'agent_instances\{.*agent="codex"')
         fds = ours.value(r'agent_descendants_open_fds\{.*agent="codex"')
         if (seen, fds) != (watched, (watched - 1) * FDS):
             raise RuntimeError(f"watching {seen} processes with {fds} descriptors, not {watched}")
 
     def measure(self, contenders):
-        """CPU in ms per scrape of each, a list by repetition. One after the other, in turn from the front and the back."""
+        """Returns for each contender the CPU in ms per scrape, as a list with one figure per repetition.
+
+        Measures one after the other, and reverses the order in every second repetition.
+        """
         figures = {contender.name: [] for contender in contenders}
         for repetition in range(self.options.repetitions):
             for contender in contenders if repetition % 2 == 0 else reversed(contenders):
@@ -140,11 +143,11 @@ class Comparison:
                 (ours, every, "peer >= 25 x ours", times, lambda r: r >= 25),
                 (ours, node, "ours < 1 x peer", share, lambda r: r < 1),
                 (ours, codex, "(none)", times, None),
-                (auto, every, "(none; BPF where it may be had)", times, None),
+                (auto, every, "(none; uses BPF if it can)", times, None),
             )
         ]
-        self.notes.append(f"The sampler's own looks, one every 5 s, are in the figures; by themselves they cost "
-                          f"{idle * 1e3:.1f} ms of CPU a second ({where}).")
+        self.notes.append(f"The figures include the sampler, which runs every 5 s and alone uses "
+                          f"{idle * 1e3:.1f} ms of CPU per second ({where}).")
 
     def bare_loop(self, processes=5000, watched=10):
         with contextlib.ExitStack() as stack:
@@ -174,7 +177,7 @@ class Comparison:
         where = f"host of {live:,}, agent of {watched:,}, {scrapes:,} scrapes"
         growth = (sizes[-1] / sizes[settled] - 1) * 100
         self.rows += [
-            Row(f"RSS, most, {where}", "MB", [max(sizes)], "", [], "<= 20", None, lambda size: size <= 20),
+            Row(f"RSS, peak, {where}", "MB", [max(sizes)], "", [], "<= 20", None, lambda size: size <= 20),
             Row(f"RSS, growth from scrape {settled} to the last", "%", [growth], "", [], "flat: <= 1", None,
                 lambda percent: percent <= 1),
         ]
@@ -214,11 +217,12 @@ def report(comparison):
     print(f"Machine: {machine()}.  ")
     print(f"Command: `{options.command}`.  ")
     print(f"Peers: {', '.join(peers_versions())}. process-exporter runs with "
-          f"`{shlex.join(PROCESS_EXPORTER[2:])}`, every process grouped by name or, as \"codex only\", with "
+          f"`{shlex.join(PROCESS_EXPORTER[2:])}` and groups all processes by name, or as \"codex only\" runs with "
           f"`{shlex.join(CODEX_ONLY)}`; node_exporter with `{shlex.join(NODE_EXPORTER[2:])}`; ours with "
-          f"`{shlex.join(PROCFS)}` unless it says otherwise.  ")
-    print(f"CPU is of all threads (clock_getcpuclockid), the mean of {options.scrapes} scrapes {PAUSE_SECONDS * 1e3:.0f} "
-          f"ms apart, {options.repetitions} repetitions in alternating order; {FDS} descriptors a process.  ")
+          f"`{shlex.join(PROCFS)}` unless the figure says otherwise.  ")
+    print(f"CPU is the sum of all threads (clock_getcpuclockid), the mean of {options.scrapes} scrapes "
+          f"{PAUSE_SECONDS * 1e3:.0f} ms apart, {options.repetitions} repetitions in alternating order; "
+          f"{FDS} descriptors per process.  ")
     for note in comparison.notes:
         print(f"{note}  ")
     print("\n| figure | ours | peer | ratio | bar | met |\n|---|---|---|---|---|---|")
@@ -234,7 +238,7 @@ def main():
     parser.add_argument("--memory-scrapes", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="a fifth of the scrapes")
     figures = ("agent-1000", "agent-5000", "bare-loop", "memory", "serialising")
-    parser.add_argument("--only", choices=figures, action="append", help="repeatable; else all")
+    parser.add_argument("--only", choices=figures, action="append", help="repeatable; default: all")
     options = parser.parse_args()
     options.command = shlex.join(["bench/run.sh", *sys.argv[1:]])
     if options.quick:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The comparison with peers: installs them, builds the release preset's programs, measures all figures side by side and
-# prints one Markdown table. Exit status 1: a bar is missed. About 40 minutes; with --quick ten.
+# Compares agent_exporter with its peers: installs them, builds the release preset, measures all figures side by side and
+# prints a Markdown table. Exits with 1 if a figure misses its bar. Takes about 40 minutes, with --quick ten.
 #
-#   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help names all)
-#   bench/run.sh kernel [--only FIGURE] [--rounds N]     BPF snapshots and events instead (root; about 12 minutes)
-#   bench/run.sh transcript     a 1 GiB Claude Code transcript beside a 4 MiB one instead (seconds)
-#   bench/run.sh ledger         the ledger at a million rows instead (a minute)
+#   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help lists all)
+#   bench/run.sh kernel [--only FIGURE] [--rounds N]     measures BPF snapshots and events (root; about 12 minutes)
+#   bench/run.sh transcript     compares a 1 GiB Claude Code transcript with a 4 MiB one (seconds)
+#   bench/run.sh ledger         measures the ledger with a million rows (a minute)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/step.sh

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Labelled traces of leaking and of healthy agents, one value a minute, from a seed.
+"""Generates labelled traces of leaking and of healthy agents from a seed, with one value per minute.
 
     generate.py --seed N --leaks PER_CLASS --benign PER_CLASS --ambiguous PER_CLASS DIRECTORY
 
-DIRECTORY/traces.jsonl holds one line per trace, DIRECTORY/traces.f64 what they measured: for each trace four rows of
-`minutes` little-endian doubles: used (NaN: nobody looked), limit, epoch (a number for each start of the root) and zombies.
-An incident is [onset, hit]: the minutes in which a leak begins and in which it reaches the limit.
+DIRECTORY/traces.jsonl has one line per trace. DIRECTORY/traces.f64 has the values: for each trace four rows of `minutes`
+little-endian doubles: used (NaN: not measured), limit, epoch (a number for each start of the root) and zombies.
+An incident is [onset, hit]: the minutes in which a leak begins and reaches the limit.
 """
 
 import argparse
@@ -168,7 +168,7 @@ def b_log_rotation(rng):
 
 
 def b_pid_reuse(rng):
-    """The agent ends and another program of the same name, of another size, takes its place, once under the same pid."""
+    """The agent exits and another program with the same name but another size replaces it, once with the same pid."""
     trace = benign(rng, np.zeros(WEEK))
     cuts = np.concatenate([[0], np.sort(rng.integers(60, WEEK - 60, rng.integers(3, 15))), [WEEK]])
     for number, (start, end) in enumerate(zip(cuts[:-1], cuts[1:])):
@@ -177,7 +177,7 @@ def b_pid_reuse(rng):
     return trace
 
 
-# Ambiguous: what nobody could tell from a leak while it lasts.
+# Ambiguous: not distinguishable from a leak while it lasts.
 
 def a_cache_fill(rng):
     fill, amplitude, start = int(rng.uniform(6, 48) * 60), rng.uniform(0.3, 0.6), int(rng.uniform(0, 72) * 60)
@@ -194,7 +194,7 @@ def a_ramp_release(rng):
     return benign(rng, share)
 
 
-# Leaks: some hours or days of health, then from the onset on to the limit.
+# Leaks: healthy for some hours or days, then growing from the onset to the limit.
 
 def background(rng, n, resource, saw=None):
     share = shapes.steady(rng, n, 0.04, 0.35)
@@ -219,14 +219,14 @@ def leak(rng, resource, minutes, shape=None, share=None, saw=None, scope="self",
     base = np.minimum(base, 0.6)
     t = np.clip((np.arange(n) - before) / minutes, 0, None)
     grown = shape(t) if shape else t
-    # The last tenth of an hour before the planned end decides how much there is to fill.
+    # The background in the half hour before the planned end decides how far the leak must grow.
     top = base[max(before, before + minutes - 30):before + minutes + 1].max()
     trace.share = base + (1 - top) * grown
     hit = int(np.argmax(trace.share[before:] >= 1 - 1e-9)) + before
     if trace.share[hit] < 1 - 1e-9:
         hit = before + minutes
     trace.incidents = [(before, hit)]
-    # It dies of it and is started again.
+    # The agent crashes at the limit and restarts.
     trace.share[hit + 1:] = base[hit + 1:]
     trace.share[hit] = 1
     trace.epoch[hit + 1:] = 1
@@ -262,7 +262,7 @@ def l_fd_staircase(rng):
 
 
 def l_fd_pool_sawtooth(rng):
-    """A connection pool that is trimmed now and then, and gives back a little less than it took."""
+    """A connection pool that is trimmed at times, but releases a little less than it took."""
     minutes = log_uniform(rng, 4, 48) * 60
     return leak(rng, "fds", minutes, saw=(minutes / rng.uniform(20, 80), rng.uniform(0.03, 0.12)))
 
@@ -280,7 +280,7 @@ def l_memory_slow(rng):
 
 
 def l_memory_load_coupled(rng):
-    """Leaks with the work it does: fast by day, hardly at night."""
+    """Leaks in proportion to its load: fast by day, hardly at night."""
     minutes = int(log_uniform(rng, 1.5, 5) * DAY)
     rate = 0.15 + shapes.daily(rng, minutes + 1, 1.0)
     grown = np.cumsum(rate) / rate.sum()
@@ -298,7 +298,7 @@ def l_memory_big_sawtooth(rng):
 
 
 def l_memory_warm_up(rng):
-    """Warms up first, and never stops growing."""
+    """Warms up, then keeps growing."""
     amplitude = rng.uniform(0.05, 0.25)
     return leak(rng, "memory", log_uniform(rng, 8, 48) * 60, before=0, share=lambda n: shapes.steady(
         rng, n, 0.04, 0.2) + shapes.warm_up(rng, n, amplitude, "exponential"))
@@ -365,7 +365,7 @@ def main():
                 if arguments.only and name != arguments.only:
                     continue
                 for number in range(counts[kind]):
-                    # The name and not its place seeds it: a new class leaves the others' traces as they are.
+                    # Seed by name instead of position, so that a new class does not change the other traces.
                     rng = np.random.default_rng([arguments.seed, *name.encode(), number])
                     trace = make(rng)
                     rows = trace.rows()

@@ -1,20 +1,20 @@
 #!/usr/bin/python3
-"""The shipped alert rules, judged by the real Prometheus over labelled traces.
+"""Evaluates the shipped alert rules over labelled traces in a real Prometheus.
 
     replay_rules.py DIRECTORY [--rules FILE] [--shard-size N] [--jobs N] [--baselines]
 
-DIRECTORY holds traces.jsonl and traces.f64 (generate.py) and evidence.f64 (leak_replay). In shards, the traces become blocks
-of a Prometheus (promtool tsdb create-blocks-from openmetrics); every recording rule is evaluated by query_range in the order
-of what they build on, its result becomes blocks too, and at last every alert's expression is evaluated, and `for` and
-`keep_firing_for` applied as Prometheus does.
+DIRECTORY must have traces.jsonl and traces.f64 (generate.py) and evidence.f64 (leak_replay). The script works in shards:
+  1. It turns the traces into blocks of a Prometheus (promtool tsdb create-blocks-from openmetrics).
+  2. It evaluates each recording rule with query_range, after the rules that it needs, and turns the results into blocks.
+  3. It evaluates each alert's expression, and applies `for` and `keep_firing_for` as Prometheus does.
 
-DIRECTORY/alerts.jsonl gets one line a trace: {"id": ..., "alerts": {"AgentFdLeakFast/critical": [[from, to], ...]}}, in
-minutes of the trace, `to` exclusive. With --baselines also those of the rules people use instead (BASELINES).
+It writes one line per trace to DIRECTORY/alerts.jsonl: {"id": ..., "alerts": {"AgentFdLeakFast/critical": [[from, to], ...]}},
+in minutes of the trace, `to` exclusive. With --baselines it adds the alerts of common alternatives (BASELINES).
 
-What differs from a Prometheus that runs the file: all rules are evaluated every 2 min, those of the short spans not every
-minute; limits and start times are scraped every 2 min; figures that no rule looks at (no evidence, ratios below 0.5) are left
-out. Where a series ends, a running Prometheus says so at once by a staleness marker; blocks made of text have none, so that
-an instant selector must not look back further than one step.
+Differences from a Prometheus that runs the rules: all rules run every 2 min, also those of the short spans, which normally
+run every minute. Limits and start times are scraped every 2 min. Values that no rule uses (no evidence, ratios below 0.5) are
+left out. When a series ends, a running Prometheus writes a staleness marker; blocks made from text have none, so an instant
+selector must not look back further than one step.
 """
 
 import argparse
@@ -41,7 +41,7 @@ STEP = 2  # minutes
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 ROWS, EVIDENCE_ROWS = 4, 3
 
-# What there is without this project, as its own alerts: baseline name -> (expression, for in seconds).
+# Common alerts without this project: baseline name -> (expression, for in seconds).
 USED, LIMIT = "agent_resource_used", "agent_resource_limit"
 BASELINES = {
     "predict_linear_1h_4h": (f"predict_linear({USED}[1h], 4 * 3600) > {LIMIT}", 300),
@@ -56,7 +56,7 @@ def seconds(duration):
 
 
 def load(directory):
-    """(about, used, limit, epoch, zombies, evidence) of each trace."""
+    """Yields (about, rows, evidence) of each trace; the rows are used, limit, epoch and zombies."""
     traces = np.memmap(directory / "traces.f64", dtype="<f8", mode="r")
     evidence = np.memmap(directory / "evidence.f64", dtype="<f8", mode="r")
     if not len(evidence):
@@ -71,13 +71,13 @@ def load(directory):
 
 
 def lines(metric, labels, minutes, values):
-    """Samples of one series."""
+    """Returns the samples of one series as OpenMetrics lines."""
     head = metric + "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "} "
     return "".join([f"{head}{value:.12g} {FIRST + 60 * int(minute)}\n" for minute, value in zip(minutes, values)])
 
 
 def openmetrics(shard):
-    """What the exporter would have shown of these traces."""
+    """Returns the metrics that the exporter would have exported for these traces."""
     families = {}
 
     def add(metric, labels, rows, keep, values):
@@ -110,7 +110,7 @@ def openmetrics(shard):
 
 
 class Prometheus:
-    """Serves one data directory; started anew whenever blocks came in."""
+    """Serves one data directory; restarts after each new set of blocks."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
@@ -125,12 +125,12 @@ class Prometheus:
             made = subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=336h",
                                    "--quiet", file.name, self.directory / "data"], capture_output=True, text=True, check=False)
             if made.returncode != 0:
-                raise RuntimeError(f"promtool takes no blocks of {text[:200]!r}...: {made.stderr}")
+                raise RuntimeError(f"promtool cannot make blocks of {text[:200]!r}...: {made.stderr}")
 
     def start(self):
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
         self.url = f"http://{address}"
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
@@ -165,27 +165,27 @@ class Prometheus:
 
 
 def stages(rules):
-    """Recording rules in steps, each of which needs only those before it."""
+    """Returns the recording rules in stages. Each stage needs only the stages before it."""
     level = {}
     names = {rule["record"] for rule in rules}
     waiting = list(rules)
     while waiting:
         for rule in waiting:
             needs = {name for name in names if re.search(re.escape(name) + r"(?![\w:])", rule["expr"])}
-            # Rules of one name (one for each span) come when all of them can.
+            # Rules with the same name (one for each span) belong to the same stage.
             peers = [peer for peer in rules if peer["record"] == rule["record"]]
             needs |= {name for peer in peers for name in names if re.search(re.escape(name) + r"(?![\w:])", peer["expr"])}
             if needs <= set(level):
                 level[rule["record"]] = 1 + max([level[name] for name in needs], default=0)
                 break
         else:
-            raise ValueError("recording rules need each other in a circle")
+            raise ValueError("recording rules depend on each other in a cycle")
         waiting = [rule for rule in waiting if rule["record"] not in level]
     return [[rule for rule in rules if level[rule["record"]] == number] for number in range(1, max(level.values()) + 1)]
 
 
 def episodes(samples, step, wait, keep, end):
-    """[from, to) in minutes in which an alert fires, of the times at which its expression gave a value."""
+    """Returns the [from, to) minutes in which an alert fires, given the minutes at which its expression has a value."""
     firing, active_since, firing_from, last = [], None, None, None
     have = {minute for minute, _ in samples}
     for minute in range(0, end + step, step):
@@ -214,7 +214,7 @@ def replay(shard, groups, baselines):
     try:
         prometheus.add_blocks(openmetrics(shard))
         for stage in stages([rule for group in groups for rule in group["rules"] if "record" in rule]):
-            series = {}  # what differs in the old name only, as of an `or`, is one
+            series = {}  # series that differ only in their old name, as from an `or`, become one
             for rule in stage:
                 for labels, samples in prometheus.query_range(rule["expr"], end, STEP * 60):
                     labels = {**{k: v for k, v in labels.items() if k != "__name__"}, **rule.get("labels", {})}
@@ -255,7 +255,7 @@ def main():
     arguments = parser.parse_args()
     groups = yaml.safe_load(arguments.rules.read_text())["groups"]
     traces = list(load(arguments.directory))
-    # Traces of like length together: a query runs to the end of the longest.
+    # Group traces of similar length, because a query runs to the end of the longest.
     traces.sort(key=lambda trace: trace[0]["minutes"])
     shards = [traces[i:i + arguments.shard_size] for i in range(0, len(traces), arguments.shard_size)]
     found = {}

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The detection lab: labelled traces of leaking and of healthy agents, through the exporter's evidence code and through the
-# shipped alert rules in the real Prometheus, scored with intervals and beside what people use otherwise.
+# The detection lab: runs labelled traces of leaking and of healthy agents through the exporter's evidence code, and through
+# the shipped alert rules in a real Prometheus. Scores both with confidence intervals and compares them with common
+# alternatives.
 #
 #   bench/detection/run.sh [--seed N] [--jobs N] [--keep DIRECTORY]    576 leaking agents and 1,026 healthy agent-weeks;
 #                                                                      about half an hour on two cores, 2 GB in DIRECTORY
-#   bench/detection/run.sh --evidence-only                             without Prometheus: the evidence alone, a minute
-#   bench/detection/run.sh --small LEAK_REPLAY                         a part of that with thresholds, as CTest runs it
+#   bench/detection/run.sh --evidence-only                             only the evidence, without Prometheus; a minute
+#   bench/detection/run.sh --small LEAK_REPLAY                         a small part of that with its own bars, for CTest
 #
-# Seeds up to 1000 were for development, --small is 7; of the others 1001, 1003 and 1004 have been looked at, the default has not.
-# Needs deploy/packages.sh build test. Prints Markdown tables;
-# status 1: a bar is missed.
+# Development used the seeds up to 1000, and --small uses 7. Of the others we have looked at 1001, 1003 and 1004, but not at
+# the default. Needs deploy/packages.sh build test. Prints Markdown tables; exits with 1 if a figure misses its bar.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

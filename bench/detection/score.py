@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""What alerts over labelled traces are worth, with intervals.
+"""Scores alerts over labelled traces, with confidence intervals.
 
     score.py DIRECTORY... [--of DETECTOR] [--markdown FILE] [--check] [--bars small]
 
-Each DIRECTORY holds traces.jsonl (generate.py), evidence.f64 (leak_replay) and alerts.jsonl (replay_rules.py); several count
-as one. Detectors: "rules" are the shipped alerts (pages are critical, tickets are warning; caught is by either), "evidence"
-is the exporter's own alone, and every baseline in alerts.jsonl stands for itself.
+Each DIRECTORY must have traces.jsonl (generate.py), evidence.f64 (leak_replay) and alerts.jsonl (replay_rules.py); several
+are scored together. Detectors: "rules" are the shipped alerts (pages are critical, tickets are warning, either catches an
+incident), "evidence" is the exporter's leak evidence alone, and each baseline in alerts.jsonl is a detector too.
 
-An incident is caught when an alert begins to fire between its onset and its end: one that has gone on firing since an earlier
-crash catches nothing. False is an episode of an agent that touches no incident nor the hour after one;
-alerts of one agent that overlap are one episode. Ambiguous traces count apart. Intervals are of 95 %: Wilson for shares,
-Byar for rates, bootstrap over incidents for quantiles. --check exits with 1 where a bar is missed.
+An alert catches an incident if it starts to fire between the onset and the end. An alert that has been firing since an
+earlier crash catches nothing. An episode is false if it overlaps no incident and not the hour after one. Overlapping alerts
+of one agent are one episode. Ambiguous traces are counted separately. Intervals are 95 %: Wilson for shares, Byar for rates,
+bootstrap over incidents for quantiles. --check exits with 1 if a figure misses its bar.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import numpy as np
 Z = 1.96
 WEEK = 7 * 24 * 60
 AFTER = 60  # minutes after the end in which an alert still belongs to the incident
-# With few traces chance alone misses a bar.
+# Lower bars: with few traces a figure can miss the full bars by chance.
 SMALL_BARS = {"caught before the limit": 0.97, "worst class": 0.75, "caught with >= 25 % of the time left": 0.93,
               "lead, median": 0.45, "lead, 10th percentile": 0.27, "precision of tickets": 0.9,
               "false tickets an agent-week": 0.05}
@@ -41,7 +41,7 @@ def wilson(good, n):
 
 
 def byar(events, time):
-    """Interval of a Poisson rate."""
+    """Returns the interval of a Poisson rate."""
     low = events * (1 - 1 / (9 * events) - Z / (3 * math.sqrt(events))) ** 3 if events else 0.0
     high = (events + 1) * (1 - 1 / (9 * (events + 1)) + Z / (3 * math.sqrt(events + 1))) ** 3
     return (low / time, high / time)
@@ -68,13 +68,13 @@ def merged(episodes):
 def evidence_episodes(seconds):
     finite = np.concatenate([[False], np.isfinite(seconds), [False]]).astype(int)
     starts, ends = np.flatnonzero(np.diff(finite) == 1), np.flatnonzero(np.diff(finite) == -1)
-    # Within a quarter of an hour it is still the same: as keep_firing_for has it.
+    # Episodes less than 15 minutes apart are one, as with keep_firing_for.
     lasting = [[int(a) + EVIDENCE_FOR, int(b) + 15] for a, b in zip(starts, ends) if b - a > EVIDENCE_FOR]
     return merged(lasting)
 
 
 def detectors_of(alerts, evidence):
-    """{detector: {"page": episodes, "ticket": episodes}}; baselines only know tickets."""
+    """Returns {detector: {"page": episodes, "ticket": episodes}}; baselines have only tickets."""
     rules = {"page": [], "ticket": []}
     found = {"rules": rules, "evidence": {"ticket": evidence_episodes(evidence)}}
     for name, episodes in alerts.items():
@@ -110,8 +110,8 @@ def load(directories):
 
 class Score:
     def __init__(self):
-        self.lead = collections.defaultdict(list)  # by class: share of the way that was left, -1: missed
-        self.error = collections.defaultdict(list)  # by class: told / true time to the limit
+        self.lead = collections.defaultdict(list)  # by class: share of the time that was left, -1: missed
+        self.error = collections.defaultdict(list)  # by class: estimated / true time to the limit
         self.true = collections.Counter()  # by severity
         self.false = collections.defaultdict(collections.Counter)  # by severity and class
         self.weeks = collections.Counter()  # by class
@@ -137,9 +137,9 @@ class Score:
                 self.lead[name].append(-1.0)
                 continue
             self.lead[name].append((hit - first) / (hit - onset))
-            told = evidence[int(first)]
-            if math.isfinite(told):
-                self.error[name].append(max(told, 60) / 60 / max(1, hit - first))
+            estimate = evidence[int(first)]
+            if math.isfinite(estimate):
+                self.error[name].append(max(estimate, 60) / 60 / max(1, hit - first))
 
     def of_kind(self, kind):
         return [name for name, own in sorted(self.kinds.items()) if own == kind]
@@ -159,7 +159,7 @@ def quantile(values, q):
 
 
 def figures(score):
-    """{figure: (value, text, bar or None, whether more is better)}"""
+    """Returns {figure: (value, text, bar or None, whether more is better)}."""
     leads = np.array(sum(score.lead.values(), []))
     errors = np.array(sum(score.error.values(), []))
     weeks = sum(weeks for name, weeks in score.weeks.items() if score.kinds[name] != "ambiguous")
@@ -192,14 +192,14 @@ def meets(value, bar, more):
 
 
 def per_class(score):
-    lines = ["| leak class | n | caught | with >= 25 % left | lead median | lead 10th pct | told / true time left |",
+    lines = ["| leak class | n | caught | with >= 25 % left | lead median | lead 10th pct | estimated / true time left |",
              "|---|---|---|---|---|---|---|"]
     for name in score.of_kind("leak"):
         leads = np.array(score.lead[name])
-        told = f"{np.median(score.error[name]):.2f}" if score.error[name] else "–"
+        estimate = f"{np.median(score.error[name]):.2f}" if score.error[name] else "–"
         lines.append(f"| {name} | {len(leads)} | {share(int((leads >= 0).sum()), len(leads))} | "
                      f"{share(int((leads >= 0.25).sum()), len(leads))} | {quantile(leads, 0.5)} | "
-                     f"{np.quantile(leads, 0.1):.2f} | {told} |")
+                     f"{np.quantile(leads, 0.1):.2f} | {estimate} |")
     lines += ["", "| healthy class | agent-weeks | false pages | false tickets |", "|---|---|---|---|"]
     for kind in ("benign", "leak", "ambiguous"):
         names = score.of_kind(kind)
@@ -215,7 +215,7 @@ def per_class(score):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="+", type=pathlib.Path)
-    parser.add_argument("--markdown", type=pathlib.Path, help="write the tables there too")
+    parser.add_argument("--markdown", type=pathlib.Path, help="also write the tables to this file")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--of", default="rules", help="the detector whose classes are shown and checked")
     parser.add_argument("--bars", choices=("full", "small"), default="full")
@@ -225,7 +225,7 @@ def main():
         for detector, episodes in found.items():
             scores[detector].add(about, episodes, evidence)
     if arguments.of not in scores:
-        raise SystemExit(f"score.py: nothing of {arguments.of} in there (there is: {', '.join(scores)})")
+        raise SystemExit(f"score.py: no detector {arguments.of}; there are: {', '.join(scores)}")
     order = [arguments.of] + sorted(name for name in scores if name != arguments.of)
     tables = {name: figures(scores[name]) for name in order}
     own = tables[arguments.of]

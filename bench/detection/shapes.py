@@ -1,4 +1,4 @@
-"""Parts that traces are made of: what agents do all day, as shares of a limit (0..1), one value a minute."""
+"""Building blocks of traces: typical agent behaviour as shares of a limit (0..1), one value per minute."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ WEEK = 7 * DAY
 
 
 def noise(rng, n, scale):
-    """Small and independent from minute to minute; never below zero, since floors do not tremble downwards."""
+    """Small, independent from minute to minute, and never negative, because a floor does not dip."""
     return np.abs(rng.normal(0, scale, n))
 
 
@@ -17,7 +17,7 @@ def steady(rng, n, low=0.04, high=0.4):
 
 
 def sawtooth(rng, n, period, amplitude):
-    """Grows evenly and is collected; no two teeth are the same, and some collections leave a little behind."""
+    """Grows evenly until it is collected. All teeth differ, and some collections leave a little behind."""
     out = np.empty(n)
     at = 0
     while at < n:
@@ -31,7 +31,7 @@ def sawtooth(rng, n, period, amplitude):
 
 
 def daily(rng, n, amplitude, weekdays=False):
-    """A working day: rises in the morning, falls in the evening, a little different every day."""
+    """A working day: rises in the morning and falls in the evening, with small differences between days."""
     start, width, sharp = rng.uniform(0, DAY), rng.uniform(7, 13) * 60, rng.uniform(60, 180)
     minute = np.arange(n) + start
     out = np.zeros(n)
@@ -46,7 +46,7 @@ def daily(rng, n, amplitude, weekdays=False):
 
 
 def walk(rng, n, tau, sigma):
-    """Ornstein–Uhlenbeck: wanders, and comes back within about tau minutes."""
+    """Ornstein–Uhlenbeck: a random walk that returns to its mean within about tau minutes."""
     steps = rng.normal(0, sigma * np.sqrt(2 / tau), n)
     out = np.empty(n)
     value = rng.normal(0, sigma)
@@ -57,7 +57,7 @@ def walk(rng, n, tau, sigma):
 
 
 def sessions(rng, n, mean_total, each, duration, by_day):
-    """Sessions come and go (lognormal lives); each holds its share until it ends."""
+    """Sessions that start and end (lognormal lifetimes); each holds its share until it ends."""
     rate = mean_total / each / duration
     profile = np.ones(n)
     if by_day:
@@ -74,7 +74,7 @@ def sessions(rng, n, mean_total, each, duration, by_day):
 
 
 def jobs(rng, n, per_day, length, height, ramp):
-    """Jobs that take something, keep it and give it back; `length`, `height` and `ramp` are ranges."""
+    """Jobs that take a share, hold it and release it; `length`, `height` and `ramp` are ranges."""
     out = np.zeros(n)
     for _ in range(rng.poisson(per_day * n / DAY)):
         start, lasts = int(rng.integers(0, n)), int(rng.uniform(*length)) + 1
@@ -94,7 +94,7 @@ def warm_up(rng, n, amplitude, kind):
 
 
 def stairs(rng, n, steps):
-    """0 to 1 in n minutes, in uneven steps at uneven times."""
+    """Goes from 0 to 1 in n minutes, in uneven steps at uneven times."""
     at = np.sort(rng.uniform(0, n, steps))
     at = 0.5 * at + 0.5 * np.linspace(0, n, steps, endpoint=False)
     heights = rng.uniform(0.5, 1.5, steps)

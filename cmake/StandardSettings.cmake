@@ -22,7 +22,7 @@ if(AGENT_EXPORTER_SANITIZE)
   # NDEBUG_SANITIZER is defined. They also poison freed slots, which the library's own code then reads: see
   # allow_user_poisoning below.
   target_compile_definitions(standard_settings INTERFACE NDEBUG_SANITIZER)
-  # abseil's headers need "&function == nullptr" to be a constant. With these checks it is none for g++ 13 and later.
+  # With these checks g++ 13 and later do not accept "&function == nullptr" as a constant, which abseil's headers need.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
     target_compile_options(standard_settings INTERFACE
       -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)

@@ -42,7 +42,7 @@ using std::chrono::milliseconds;
 // Scrapes this close together share one observation.
 constexpr milliseconds kShareWithin{500};
 // Longer than any normal observation, shorter than Prometheus' default scrape timeout of 10 s.
-constexpr milliseconds kPatience{5000};
+constexpr milliseconds kObservationTimeout{5000};
 
 // With events the cost of an observation depends on the watched processes, not on the host, so we can afford
 // a shorter interval.
@@ -200,7 +200,8 @@ int RunServe(const Options& options, std::ostream& err) {
   agents::Observer& observer = (*watch)->observer();
   serve::Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
   services.Follow(sampler, observer);
-  serve::Registry registry([&sampler] { return sampler.Fresh(kShareWithin, kPatience); }, collector_timeout);
+  serve::Registry registry([&sampler] { return sampler.Fresh(kShareWithin, kObservationTimeout); },
+                           collector_timeout);
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     if (enabled.count(std::string(row.name)) != 0) registry.Register(row);
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agents/complete_sum.h"
+#include "agents/program_facts.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -88,8 +89,12 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
            .forget_after_seconds = options_.forget_after_seconds,
            .start_ticks = TicksSinceBoot(options_)},
           std::move(rules),
-          [this](const kernel::ProcessStat& stat) {
-            return std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
+          [this](const kernel::ProcessStat& stat,
+                 const std::shared_ptr<const kernel::Program>& program) -> std::unique_ptr<ProcessFacts> {
+            auto live = std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
+            if (program == nullptr) return live;
+            return std::make_unique<ProgramFacts>(
+                program, std::move(live), [this, key = stat.key] { return source_.ReadOne(key).ok(); });
           },
           [this](kernel::ProcessStat* stat) {
             auto again = source_.ReadOne(stat->key);
@@ -193,9 +198,7 @@ absl::Status Observer::Look(const base::ClockReading& now) {
 
 absl::Status Observer::LookAround(const base::ClockReading& now) {
   if (events_ == nullptr) return WalkAll(now);
-  happened_.clear();
-  if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
-  tracker_.ApplyEvents(happened_);
+  if (absl::Status status = DrainEvents(); !status.ok()) return status;
   const uint64_t lost = events_->lost();
   const bool cross_check = now.monotonic - last_walk_ >= options_.cross_check_seconds;
   if (want_walk_ || cross_check || lost != lost_at_walk_) {
@@ -208,6 +211,13 @@ absl::Status Observer::LookAround(const base::ClockReading& now) {
     tracker_.Update(rows_, Walk::kMembers, now, [this](const TrackedProcess& gone) { Forget(gone); });
   }
   return TellOfNewMembers(now);
+}
+
+absl::Status Observer::DrainEvents() {
+  happened_.clear();
+  if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
+  tracker_.ApplyEvents(happened_);
+  return absl::OkStatus();
 }
 
 absl::Status Observer::WalkAll(const base::ClockReading& now) {
@@ -233,6 +243,8 @@ absl::Status Observer::TellOfNewMembers(const base::ClockReading& now) {
     const std::vector<kernel::ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
     if (untold.empty()) return absl::OkStatus();
     if (absl::Status status = events_->Track(untold); !status.ok()) return status;
+    // What they did before, so that the walk finds whose children it sees.
+    if (absl::Status status = DrainEvents(); !status.ok()) return status;
     if (absl::Status status = WalkAll(now); !status.ok()) return status;
   }
   return absl::OkStatus();

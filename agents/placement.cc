@@ -73,7 +73,7 @@ void Tracker::Place(TrackedProcess& process) {
 void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, Role role, bool takes_over) {
   const bool was_root = process.group != nullptr && process.role == Role::kRoot;
   const bool same_group = process.group == group;
-  if (was_root && (!same_group || role != Role::kRoot)) ++process.group->lost_roots;
+  if (was_root && !process.vacated && (!same_group || role != Role::kRoot)) ++process.group->lost_roots;
 
   if (group != nullptr && role == Role::kRoot && !(was_root && same_group) && group->lost_roots > 0) {
     --group->lost_roots;
@@ -82,7 +82,7 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, R
     if (!takes_over) ++group->counters.restarts;
   }
   if (group != nullptr && role == Role::kDescendant && process.group == nullptr &&
-      (process.told || process.stat.key.start_ticks >= options_.start_ticks)) {
+      (process.by_event || process.stat.key.start_ticks >= options_.start_ticks)) {
     ++group->counters.descendants_started;
   }
   process.group = std::move(group);

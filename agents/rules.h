@@ -55,6 +55,8 @@ struct Rule {
   // "agents.yaml:12" or "built-in profile codex": for explain and for error texts.
   std::string origin;
   bool built_in = false;
+
+  friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 // What a match gives the process.

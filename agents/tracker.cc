@@ -17,11 +17,16 @@ Tracker::Tracker(Options options, RuleSet rules, FactsMaker facts, Confirm confi
       facts_(std::move(facts)),
       confirm_(std::move(confirm)),
       groups_(options.max_agents, options.forget_after_seconds) {
-  SetRules(std::move(rules_));
+  ConfigureGroups();
 }
 
 void Tracker::SetRules(RuleSet rules) {
-  rules_ = std::move(rules);
+  std::swap(rules_, rules);
+  ConfigureGroups();
+  ExamineAll(rules);
+}
+
+void Tracker::ConfigureGroups() {
   groups_.ClearConfigured();
   for (const Rule& rule : rules_.rules()) {
     // A name made from a template is known only once something matched.
@@ -33,17 +38,17 @@ void Tracker::SetRules(RuleSet rules) {
                         base::LabelValue(rule.slot));
     }
   }
-  for (auto& [pid, process] : processes_) process.examine = true;
 }
 
 void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const base::ClockReading& now,
                      const std::function<void(const TrackedProcess&)>& gone) {
   ++generation_;
+  now_ = now.monotonic;
   NotePresence(rows);
   Gather(walk);
   ConfirmChildren();
   TakeLeave(walk, gone);
-  MatchChanged(now.monotonic);
+  MatchChanged();
   PlaceAll();
 
   for (const auto& [key, group] : groups_.groups()) group->members = 0;
@@ -69,6 +74,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   execs_.clear();
   folded_ = folded_names.size();
   ForgetDeparted();
+  ForgetUnclaimed();
   ForgetRegistered();
   groups_.ForgetStale(now.monotonic);
 }
@@ -84,17 +90,26 @@ void Tracker::NotePresence(std::vector<kernel::ProcessStat>& rows) {
       SetAside(process);
       inserted = true;
     }
-    if (!inserted) {
-      // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments
-      // are.
-      const bool new_stack =
-          process.stat.start_stack != row.start_stack && row.start_stack != 0 && row.state != 'Z';
-      if (new_stack || process.stat.comm != row.comm) process.examine = true;
-    }
+    if (!inserted) NoteExec(process, row);
     std::swap(process.stat, row);
     process.seen = generation_;
     process.order = i;
     current_.push_back(&process);
+  }
+}
+
+// Whether it runs another program than at the last look. A new stack says so. Its name may be new without an
+// execve (prctl, setproctitle), and never costs a root its match; but where the stack cannot be read, a new
+// name that another rule matches is taken for a new program.
+void Tracker::NoteExec(TrackedProcess& process, kernel::ProcessStat& row) {
+  // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments are.
+  if (row.start_stack == 0) row.start_stack = process.stat.start_stack;
+  if (process.stat.start_stack != row.start_stack && row.state != 'Z') {
+    process.examine = true;
+    process.may_keep = false;
+  } else if (process.stat.comm != row.comm && !(IsRoot(process) && row.start_stack != 0)) {
+    process.may_keep = IsRoot(process) && (!process.examine || process.may_keep);
+    process.examine = true;
   }
 }
 
@@ -165,8 +180,8 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
 // Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
 // The way up ends at one whose children time nobody above will see.
 void Tracker::LetGo(TrackedProcess& process) {
-  if (process.is_new && !process.told)
-    return;  // came and went within this snapshot: nothing of it was counted
+  // Came and went within this snapshot: nothing of it was counted.
+  if (process.is_new && !process.by_event) return;
   TrackedProcess* ancestor = ParentOf(process);
   const TrackedProcess* const parent = ancestor;
   const auto is_the_end = [this](const TrackedProcess& above) {
@@ -181,7 +196,7 @@ void Tracker::LetGo(TrackedProcess& process) {
   const kernel::CpuTimes counted = process.counted_cpu + process.counted_children;
   if (ancestor != nullptr) ancestor->debt.Owe(counted);
   if (process.group == nullptr) return;
-  if (process.role == Role::kRoot) ++process.group->lost_roots;
+  if (process.role == Role::kRoot && !process.vacated) ++process.group->lost_roots;
   if (events_) {
     departed_[process.stat.key] = {
         .key = process.stat.key,
@@ -205,39 +220,6 @@ void Tracker::LetGo(TrackedProcess& process) {
     ++process.group->counters.descendants_exited["unknown"];
   } else {
     process.group->RecordEnd({.key = process.stat.key, .comm = process.stat.comm});
-  }
-}
-
-void Tracker::MatchChanged(double now) {
-  for (const pid_t pid : rules_.PidfilePids()) {
-    auto found = processes_.find(pid);
-    if (found != processes_.end() && !found->second.match) found->second.examine = true;
-  }
-  for (TrackedProcess* process : current_) {
-    if (!process->examine) continue;
-    process->examine = false;
-    Registered* const registered = FindRegistered(process->stat.key);
-    // Who it was is gone with its memory; its last match stays.
-    if (process->stat.state == 'Z' && registered == nullptr) continue;
-    process->match = nullptr;
-    process->own_group.reset();
-    process->folded = false;
-    if (process->stat.kernel_thread) continue;
-    process->registered = registered != nullptr;
-    if (registered != nullptr) {
-      process->match = std::make_shared<const Match>(registered->registration.match);
-    } else if (process->stat.key.pid == options_.self_pid) {
-      static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
-          .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
-      process->match = std::make_shared<const Match>(Match{.agent = "agent_exporter", .reason = *kItself});
-    } else if (std::optional<Match> found = rules_.Find(*facts_(process->stat))) {
-      process->match = std::make_shared<const Match>(*std::move(found));
-    }
-    if (process->match) process->own_group = groups_.Get(*process->match, now, &process->folded);
-    if (registered != nullptr) {
-      registered->group = process->own_group;
-      registered->group->whole_tree = !process->folded;
-    }
   }
 }
 

@@ -14,9 +14,11 @@
 // Counters count from the tracker's start: what a process had used before then, or before it was matched, is
 // not an agent's.
 //
+// The match of a process is decided once for each execve: a new name never drops a live root.
+//
 // With events (kernel/process_events.h) forks, execs and exits are applied between snapshots: lineage is
 // known even of children that no snapshot ever saw, and a snapshot needs to hold the watched processes only
-// (Walk::kMembers).
+// (Walk::kMembers). Where an exec is told with its program, an agent that no snapshot ever saw is known, too.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -27,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -57,6 +60,7 @@ struct TrackedProcess {
   std::shared_ptr<AgentGroup> own_group;  // of `match`
   bool folded = false;
   bool examine = true;
+  bool may_keep = false;  // no execve was seen: `match` stays if no rule matches now
 
   // Lineage: the group and the parent it was first placed below.
   std::shared_ptr<AgentGroup> lineage;
@@ -73,9 +77,11 @@ struct TrackedProcess {
   bool final_cpu = false;  // nothing more will come
 
   // Events.
+  bool by_event = false;    // an event was there before the first look at it
   bool told = false;        // the event source tells of it and of what it starts
   uint64_t told_since = 0;  // generation
   bool exited = false;      // its end was told; it may still be a zombie
+  bool vacated = false;     // a root that counts as lost already
   bool registered = false;  // a root because somebody says so
   const char* exit_reason = "unknown";
 
@@ -86,6 +92,10 @@ struct TrackedProcess {
   size_t order = 0;
   bool is_new = true;
 };
+
+inline bool IsRoot(const TrackedProcess& process) {
+  return process.group != nullptr && process.role == Role::kRoot;
+}
 
 // A process that is a root because somebody says so (`agent_exporter run`), whatever the rules say.
 struct Registration {
@@ -119,7 +129,9 @@ class Tracker {
     double forget_after_seconds = 3600;
     uint64_t start_ticks = 0;  // processes that started later are counted from their birth
   };
-  using FactsMaker = std::function<std::unique_ptr<ProcessFacts>(const kernel::ProcessStat&)>;
+  // `program`: what the execve told; null: not known.
+  using FactsMaker = std::function<std::unique_ptr<ProcessFacts>(
+      const kernel::ProcessStat&, const std::shared_ptr<const kernel::Program>& program)>;
   // Reads a process again; false when it is gone. See ConfirmChildren.
   using Confirm = std::function<bool(kernel::ProcessStat*)>;
 
@@ -178,12 +190,15 @@ class Tracker {
     bool by_parent = false;       // that is its parent, not one further up
     kernel::CpuTimes owed;        // by that ancestor
     bool exited = false;
+    bool vacated = true;
     const char* exit_reason = "unknown";
     std::optional<kernel::CpuTimes> last_cpu;  // as of its exit, until the final figure is told
     uint64_t since = 0;                        // generation
   };
 
+  void ConfigureGroups();
   void NotePresence(std::vector<kernel::ProcessStat>& rows);
+  static void NoteExec(TrackedProcess& process, kernel::ProcessStat& row);
   // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next
   // update.
   void SetAside(TrackedProcess& process);
@@ -191,7 +206,8 @@ class Tracker {
   void ConfirmChildren();
   void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
   void LetGo(TrackedProcess& process);
-  void NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final);
+  // False: no such member, not even of late.
+  bool NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final);
   void AccountLastChildren(TrackedProcess& process);
   void AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu);
   template <typename Process>  // TrackedProcess or Departed
@@ -201,11 +217,17 @@ class Tracker {
   void AdoptBelowReaper(TrackedProcess& process);
   void ForgetRegistered();
   void ForgetDeparted();
+  void ApplyEvent(const kernel::ProcessEvent& event);
   void ApplyFork(const kernel::ProcessEvent& event);
+  void ApplyExec(const kernel::ProcessEvent& event);
   void ApplyExit(const kernel::ProcessEvent& event);
+  void KeepUnclaimed(const kernel::ProcessEvent& event);
+  void ForgetUnclaimed();
   TrackedProcess* FindMember(const kernel::ProcessKey& key);
   Departed* FindDeparted(const kernel::ProcessKey& key);
-  void MatchChanged(double now);
+  void MatchChanged();
+  void Examine(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program);
+  void ExamineAll(const RuleSet& before);
   void PlaceAll();
   void Place(TrackedProcess& process);
   void Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, Role role, bool takes_over);
@@ -226,6 +248,10 @@ class Tracker {
   std::vector<Registered> registered_;  // a handful
   bool events_ = false;                 // some were applied: exits are told
   pid_t next_aside_ = -1;
+  // With the generation: what strangers did of late, should one of them turn out to be an agent.
+  std::vector<std::pair<uint64_t, kernel::ProcessEvent>> unclaimed_;
+  bool claim_ = false;  // there are members that `unclaimed_` may be about
+  double now_ = 0;      // monotonic seconds of the last update
   uint64_t generation_ = 0;
   uint64_t folded_ = 0;
 };

@@ -35,38 +35,40 @@ kernel::CpuTimes& CpuOf(AgentGroup& group, Role role) {
 
 void Tracker::ApplyEvents(const std::vector<kernel::ProcessEvent>& events) {
   events_ = true;
-  for (const kernel::ProcessEvent& event : events) {
-    switch (event.kind) {
-      case kernel::ProcessEvent::Kind::kFork:
-        ApplyFork(event);
-        break;
-      case kernel::ProcessEvent::Kind::kExit:
-        ApplyExit(event);
-        break;
-      case kernel::ProcessEvent::Kind::kFinalCpu:
-        NoteLastCpu(event.key, *event.cpu, true);
-        break;
-      case kernel::ProcessEvent::Kind::kExec:
-        if (TrackedProcess* member = FindMember(event.key)) {
-          member->examine = true;
-        } else {
-          execs_.push_back(event.key);
-        }
-        break;
-      case kernel::ProcessEvent::Kind::kOom:
-        if (TrackedProcess* member = FindMember(event.key)) {
-          member->exit_reason = "oom";
-          ++member->group->counters.oom_kills;
-          member->group->ConfirmOom(member->stat.key);
-        }
-        break;
-    }
+  if (std::exchange(claim_, false)) {
+    for (const auto& [generation, event] : std::exchange(unclaimed_, {})) ApplyEvent(event);
+  }
+  for (const kernel::ProcessEvent& event : events) ApplyEvent(event);
+}
+
+void Tracker::ApplyEvent(const kernel::ProcessEvent& event) {
+  switch (event.kind) {
+    case kernel::ProcessEvent::Kind::kFork:
+      ApplyFork(event);
+      break;
+    case kernel::ProcessEvent::Kind::kExec:
+      ApplyExec(event);
+      break;
+    case kernel::ProcessEvent::Kind::kExit:
+      ApplyExit(event);
+      break;
+    case kernel::ProcessEvent::Kind::kFinalCpu:
+      if (!NoteLastCpu(event.key, *event.cpu, true)) KeepUnclaimed(event);
+      break;
+    case kernel::ProcessEvent::Kind::kOom:
+      if (TrackedProcess* member = FindMember(event.key)) {
+        member->exit_reason = "oom";
+        ++member->group->counters.oom_kills;
+        member->group->ConfirmOom(member->stat.key);
+      }
+      break;
   }
 }
 
 void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   const TrackedProcess* parent = FindMember({event.parent, 0});
-  if (parent == nullptr || parent->scope != Scope::kTree) return;
+  if (parent == nullptr) return KeepUnclaimed(event);
+  if (parent->scope != Scope::kTree) return;
   auto [at, inserted] = processes_.try_emplace(event.key.pid);
   TrackedProcess& child = at->second;
   if (!inserted) {
@@ -75,7 +77,7 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
     const bool same =
         event.key.start_ticks == 0 ? child.group != nullptr && !child.exited : child.stat.key == event.key;
     if (same) {  // a snapshot was faster
-      child.told = true;
+      child.told |= !event.tentative;
       return;
     }
     SetAside(child);
@@ -86,7 +88,8 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   child.stat.comm = event.comm;
   child.stat.start_stack = parent->stat.start_stack;
   child.stat.state = 'R';
-  child.told = true;
+  child.by_event = true;
+  child.told = !event.tentative;
   child.told_since = generation_;
   child.match = parent->match;  // the same program until it execs
   child.own_group = parent->own_group;
@@ -96,7 +99,7 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
 }
 
 void Tracker::ApplyExit(const kernel::ProcessEvent& event) {
-  NoteExit({event.key, event.status, false, event.max_resident_bytes});
+  if (!NoteExit({event.key, event.status, false, event.max_resident_bytes})) return KeepUnclaimed(event);
   if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
 }
 
@@ -118,6 +121,8 @@ void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const st
   if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited[process.exit_reason];
   } else {
+    // From now on, not from the next look on: its successor may come and go before that.
+    if (!std::exchange(process.vacated, true)) ++process.group->lost_roots;
     process.group->RecordEnd({.key = key,
                               .comm = comm,
                               .status = exit.status,
@@ -129,16 +134,16 @@ void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const st
 
 // CPU that no watched parent's cutime will show. What its exit told counts only if the final figure stays
 // away.
-void Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
+bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
   if (TrackedProcess* member = FindMember(key)) {
     if (final) CpuOf(*member->group, member->role) += TakeUncounted(cpu.own, member->counted_cpu);
     member->final_cpu |= final;
     member->last_cpu =
         std::make_unique<kernel::LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
-    return;
+    return true;
   }
   Departed* departed = FindDeparted(key);
-  if (departed == nullptr) return;
+  if (departed == nullptr) return false;
   departed->last_cpu.reset();
   if (final) {
     AccountLastCpu(*departed, cpu.own);
@@ -152,7 +157,7 @@ void Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
     if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
     departed->group->counters.descendants_cpu += reaped;
   }
-  if (!final || departed->by_parent || ancestor == nullptr) return;
+  if (!final || departed->by_parent || ancestor == nullptr) return true;
   // Its parent died without waiting for it, so what is owed further up will not be shown there; what others'
   // time paid of it since is theirs after all. After one more look it has lapsed by itself.
   if (departed->since == generation_) {
@@ -160,6 +165,7 @@ void Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
     if (ancestor->scope == Scope::kTree) ancestor->group->counters.descendants_cpu += paid_by_others;
   }
   departed->ancestor = {};
+  return true;
 }
 
 // Should the parent's cutime show it after all (it stopped ignoring SIGCHLD, and the maker was told late),
@@ -203,6 +209,7 @@ std::vector<kernel::ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
   for (TrackedProcess* member : members_) {
     if (!member->told) untold.push_back(member);
   }
+  claim_ |= !untold.empty();
   for (const TrackedProcess* member : untold) {
     const TrackedProcess* parent = ParentOf(*member);
     // Asked for before this child was born, so its fork was to be told.

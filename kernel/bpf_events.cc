@@ -3,9 +3,14 @@
 #include <linux/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/descriptor.h"
@@ -16,6 +21,16 @@
 
 namespace agent_exporter::kernel {
 namespace {
+
+std::vector<std::string> SplitAtNul(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\0'), text.size());
+    parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
 
 class BpfEvents final : public ProcessEvents {
  public:
@@ -49,6 +64,7 @@ class BpfEvents final : public ProcessEvents {
   }
 
   absl::Status Drain(std::vector<ProcessEvent>* events) override {
+    __atomic_fetch_add(&skeleton_->bss->generation, 1, __ATOMIC_RELAXED);  // before: see events.bpf.c
     out_ = events;
     const int got = ring_buffer__consume(ring_);
     out_ = nullptr;
@@ -70,8 +86,28 @@ class BpfEvents final : public ProcessEvents {
   }
 
   static int OnEvent(void* self, void* data, size_t size) {
-    if (size >= sizeof(ae_event)) static_cast<BpfEvents*>(self)->Append(*static_cast<const ae_event*>(data));
+    if (size < sizeof(ae_event)) return 0;
+    BpfEvents& events = *static_cast<BpfEvents*>(self);
+    const auto& event = *static_cast<const ae_event*>(data);
+    events.Append(event);
+    if (event.kind == AE_EXEC) events.out_->back().program = ProgramIn(data, size);
     return 0;
+  }
+
+  static std::shared_ptr<const Program> ProgramIn(const void* data, size_t size) {
+    constexpr size_t kTextAt = offsetof(ae_exec, text);
+    if (size < kTextAt) return nullptr;
+    const auto& from = *static_cast<const ae_exec*>(data);
+    std::string_view text(from.text, size - kTextAt);
+    if (from.path_bytes > text.size() || from.argv_bytes > text.size() - from.path_bytes) return nullptr;
+    auto program = std::make_shared<Program>();
+    program->session = from.session;
+    program->start_stack = from.start_stack;
+    program->uid = from.uid;
+    if (from.path_bytes < AE_MOST_PATH) program->path.assign(from.text, strnlen(from.text, from.path_bytes));
+    program->argv = SplitAtNul(text.substr(from.path_bytes, from.argv_bytes));
+    program->argv_cut = from.argv_cut != 0;
+    return program;
   }
 
   void Append(const ae_event& from) {
@@ -104,6 +140,7 @@ class BpfEvents final : public ProcessEvents {
                                    static_cast<int64_t>(from.children_stime_ns)}};
     }
     event.max_resident_bytes = from.max_rss_kib * 1024;
+    event.tentative = from.tentative != 0;
     event.comm.assign(from.comm, strnlen(from.comm, sizeof(from.comm)));
     out_->push_back(std::move(event));
   }

@@ -11,6 +11,7 @@
 #define AGENT_EXPORTER_KERNEL_PROCESS_EVENTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,10 +29,20 @@ struct LastCpu {
   std::optional<CpuTimes> children;  // of those it waited for, with theirs; empty: the maker does not know
 };
 
+// What an execve started, as of then: says who a process was once there is nobody left to look at.
+struct Program {
+  pid_t session = 0;
+  uint64_t start_stack = 0;
+  uid_t uid = 0;
+  std::string path;  // of the file that the kernel runs, a script's interpreter; empty: too long
+  std::vector<std::string> argv;
+  bool argv_cut = false;  // there was more of it
+};
+
 struct ProcessEvent {
   enum class Kind {
     kFork,      // key is the child's, parent its parent's pid; comm as of the fork
-    kExec,      // key runs another program now
+    kExec,      // key runs another program now; with `program` also parent and comm
     kExit,      // key ended with `status`, as wait(2) gives it; it may still be a zombie
     kFinalCpu,  // key is let go, with `cpu`, which no watched parent's cutime will ever show
     kOom,       // the OOM killer chose key
@@ -44,6 +55,10 @@ struct ProcessEvent {
   std::optional<LastCpu> cpu;
   uint64_t max_resident_bytes = 0;  // kExit: peak; 0: not known
   std::string comm;
+  std::shared_ptr<const Program> program;  // kExec: null where the maker does not know it
+  // kFork: nobody asked for this child or its parent, which ran execve a moment ago. Their events end after
+  // two more Drains unless Track is called.
+  bool tentative = false;
 };
 
 class ProcessEvents {
@@ -53,8 +68,9 @@ class ProcessEvents {
   // "bpf" or "netlink".
   virtual std::string_view name() const = 0;
 
-  // From now on tells of these processes and of everything they start. What they forked before is the
-  // caller's to find (a full snapshot) and to track.
+  // From now on tells of these processes and of everything they start. What they did in the last seconds, as
+  // far as the maker knows it and has not told it yet, comes with the next Drain. What they forked before
+  // that is the caller's to find (a full snapshot) and to track.
   virtual absl::Status Track(absl::Span<const ProcessKey> keys) = 0;
 
   // Appends what happened since the last call, in order.

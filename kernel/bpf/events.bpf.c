@@ -1,7 +1,13 @@
 // Fork, exec and exit of the processes that are watched, into a ring buffer.
 //
 // `tracked` holds the watched processes. Fork copies the entry from parent to child, so a child that lives 2 ms is known
-// without anybody looking; a process that nobody watches costs one hash miss. The key is the address of the
+// without anybody looking; a process that nobody watches costs one hash miss.
+//
+// Whoever runs execve may have become an agent, which only user space can tell. Until it has had the time to decide, such a
+// process is a candidate: its events and its children's are sent as if it were watched. `generation` counts the times that
+// user space has read the ring; a candidate that is two generations old and was not taken into `wanted` is nobody's.
+//
+// The key is the address of the
 // process' signal_struct: one for all threads, the same across execve by any thread, and not used again before
 // sched_process_free has run for its leader. A pid is none of that: it is handed out again before that RCU-delayed hook.
 //
@@ -32,7 +38,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 2 << 20);  // some 7,000 process lives between two looks
+  __uint(max_entries, 4 << 20);  // between two looks some 10,000 process lives, 6,000 with an exec each
 } events SEC(".maps");
 
 // Pids that user space asks to have tracked; see `mark`.
@@ -46,6 +52,18 @@ struct {
 // Events that found no room, and children that the hash had no room for.
 __u64 lost = 0;
 
+// Counted up by user space before it reads the ring.
+__u64 generation = 0;
+enum { LIVES_OF_A_CANDIDATE = 2 };
+
+// Where an exec's record is put together.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct ae_exec);
+} exec_record SEC(".maps");
+
 static __always_inline struct ae_event *reserve(__u32 kind) {
   struct ae_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) {
@@ -56,6 +74,7 @@ static __always_inline struct ae_event *reserve(__u32 kind) {
   event->parent = 0;
   event->status = 0;
   event->has_cpu = 0;
+  event->tentative = 0;
   event->max_rss_kib = 0;
   event->comm[0] = 0;
   return event;
@@ -64,14 +83,22 @@ static __always_inline struct ae_event *reserve(__u32 kind) {
 // An entry that says "exited" of somebody who is there was left by sched_process_free: its address has a new owner.
 static __always_inline bool is_alive(struct ae_tracked *entry) { return entry && !(entry->flags & AE_EXITED); }
 
+// Whether anybody wants to know what it does.
+static __always_inline bool is_wanted(struct ae_tracked *entry) {
+  return !(entry->flags & AE_CANDIDATE) || generation - entry->generation <= LIVES_OF_A_CANDIDATE;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   __u64 parent_key = (__u64)parent->signal;
   __u64 child_key = (__u64)child->signal;
   if (parent_key == child_key) return 0;  // a thread
   struct ae_tracked *above = bpf_map_lookup_elem(&tracked, &parent_key);
-  if (!is_alive(above)) return 0;
-  struct ae_tracked entry = {.pid = child->tgid, .start_ns = child->start_boottime};
+  if (!is_alive(above) || !is_wanted(above)) return 0;
+  struct ae_tracked entry = {.pid = child->tgid,
+                             .flags = above->flags & AE_CANDIDATE,
+                             .start_ns = child->start_boottime,
+                             .generation = above->generation};
   if (bpf_map_update_elem(&tracked, &child_key, &entry, BPF_ANY)) {
     __sync_fetch_and_add(&lost, 1);
     return 0;
@@ -80,20 +107,58 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   if (!event) return 0;
   event->pid = entry.pid;
   event->parent = above->pid;
+  event->tentative = entry.flags & AE_CANDIDATE;
   event->start_ns = entry.start_ns;
   bpf_probe_read_kernel(event->comm, sizeof(event->comm), child->comm);
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
   return 0;
 }
 
-// Every exec of the host is told: it may have made somebody an agent.
+// Makes `task` a candidate, unless it is watched.
+static __always_inline void nominate(struct task_struct *task) {
+  __u64 key = (__u64)task->signal;
+  struct ae_tracked *known = bpf_map_lookup_elem(&tracked, &key);
+  if (is_alive(known)) {
+    known->generation = generation;
+    return;
+  }
+  struct ae_tracked entry = {.pid = task->tgid,
+                             .flags = AE_CANDIDATE,
+                             .start_ns = task->group_leader->start_boottime,
+                             .generation = generation};
+  if (bpf_map_update_elem(&tracked, &key, &entry, BPF_ANY)) __sync_fetch_and_add(&lost, 1);
+}
+
+// Every exec of the host is sent, with all that tells who it is: once user space reads it, the process may be gone.
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task) {
-  struct ae_event *event = reserve(AE_EXEC);
-  if (!event) return 0;
-  event->pid = task->tgid;
-  event->start_ns = task->group_leader->start_boottime;
-  bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
+  nominate(task);
+  __u32 zero = 0;
+  struct ae_exec *exec = bpf_map_lookup_elem(&exec_record, &zero);
+  if (!exec) return 0;
+  exec->event.kind = AE_EXEC;
+  exec->event.pid = task->tgid;
+  exec->event.parent = BPF_CORE_READ(task, real_parent, tgid);
+  exec->event.start_ns = task->group_leader->start_boottime;
+  bpf_probe_read_kernel(exec->event.comm, sizeof(exec->event.comm), task->comm);
+  exec->session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+  exec->uid = BPF_CORE_READ(task, cred, uid.val);
+  exec->start_stack = BPF_CORE_READ(task, mm, start_stack);
+  __u64 arg_start = BPF_CORE_READ(task, mm, arg_start);
+  __u64 argv_bytes = BPF_CORE_READ(task, mm, arg_end) - arg_start;
+  long path_bytes = bpf_probe_read_kernel_str(exec->text, AE_MOST_PATH, bprm->interp);
+  if (path_bytes < 0 || path_bytes > AE_MOST_PATH) path_bytes = 0;
+  exec->argv_cut = argv_bytes > AE_MOST_ARGV;
+  if (argv_bytes > AE_MOST_ARGV) argv_bytes = AE_MOST_ARGV;
+  if (bpf_probe_read_user(exec->text + path_bytes, argv_bytes, (void *)arg_start)) {
+    exec->argv_cut = 1;
+    argv_bytes = 0;
+  }
+  exec->path_bytes = path_bytes;
+  exec->argv_bytes = argv_bytes;
+  __u64 size = sizeof(*exec) - sizeof(exec->text) + path_bytes + argv_bytes;
+  if (size > sizeof(*exec)) return 0;  // for the verifier
+  if (bpf_ringbuf_output(&events, exec, size, BPF_RB_NO_WAKEUP)) __sync_fetch_and_add(&lost, 1);
   return 0;
 }
 
@@ -101,7 +166,9 @@ int BPF_PROG(on_exec, struct task_struct *task) {
 static __always_inline bool is_waited_for(struct task_struct *task) {
   struct task_struct *parent = task->real_parent;
   __u64 parent_key = (__u64)parent->signal;
-  if (!is_alive(bpf_map_lookup_elem(&tracked, &parent_key))) return false;
+  struct ae_tracked *entry = bpf_map_lookup_elem(&tracked, &parent_key);
+  // Nobody may ever look at a candidate. Should it be watched after all, user space counts what comes both ways once.
+  if (!is_alive(entry) || entry->flags & AE_CANDIDATE) return false;
   unsigned long handler = (unsigned long)BPF_CORE_READ(parent, sighand, action[SIGCHLD - 1].sa.sa_handler);
   unsigned long flags = BPF_CORE_READ(parent, sighand, action[SIGCHLD - 1].sa.sa_flags);
   return handler != SIG_IGN && !(flags & SA_NOCLDWAIT);
@@ -152,6 +219,10 @@ int BPF_PROG(on_exit, struct task_struct *task) {
   __u64 key = (__u64)signal;
   struct ae_tracked *entry = bpf_map_lookup_elem(&tracked, &key);
   if (!entry || entry->flags & AE_EXITED) return 0;
+  if (!is_wanted(entry)) {
+    entry->flags |= AE_EXITED;
+    return 0;
+  }
   abandon_zombies(task);
   struct task_struct *leader = task->group_leader;
   entry->flags |= is_waited_for(leader) ? AE_EXITED : AE_EXITED | AE_UNACCOUNTED;
@@ -220,8 +291,13 @@ int mark(struct bpf_iter__task *ctx) {
   __u64 *start = bpf_map_lookup_elem(&wanted, &pid);
   if (!start || *start / 10000000 != task->start_boottime / 10000000) return 0;
   __u64 key = (__u64)task->signal;
-  struct ae_tracked entry = {.pid = pid, .start_ns = task->start_boottime};
-  bpf_map_update_elem(&tracked, &key, &entry, BPF_ANY);
+  struct ae_tracked *known = bpf_map_lookup_elem(&tracked, &key);
+  if (known && known->start_ns == task->start_boottime) {
+    known->flags &= ~AE_CANDIDATE;
+  } else {
+    struct ae_tracked entry = {.pid = pid, .start_ns = task->start_boottime};
+    bpf_map_update_elem(&tracked, &key, &entry, BPF_ANY);
+  }
   bpf_seq_write(ctx->meta->seq, &pid, sizeof(pid));
   return 0;
 }

@@ -90,6 +90,7 @@ struct mm_rss_stat {
 struct mm_struct {
   unsigned long total_vm;
   unsigned long start_stack;
+  unsigned long arg_start, arg_end;
   struct percpu_counter rss_stat[4];
 };
 struct mm_struct___atomic {
@@ -170,6 +171,11 @@ struct task_struct___old {
 // A percpu array map's values.
 struct bpf_array {
   void* pptrs[1];
+};
+
+// The program that an execve starts.
+struct linux_binprm {
+  const char* interp;  // path of the file that the kernel runs: a script's interpreter
 };
 
 struct seq_file;

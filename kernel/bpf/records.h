@@ -46,7 +46,7 @@ struct ae_thread {
 
 enum ae_event_kind {
   AE_FORK = 1,
-  AE_EXEC = 2,
+  AE_EXEC = 2,       // an ae_exec
   AE_EXIT = 3,       // ended: status, peak memory
   AE_FINAL_CPU = 4,  // let go by the kernel: its final CPU, where no watched parent's cutime will show it
   AE_OOM = 5,
@@ -55,7 +55,7 @@ enum ae_event_kind {
 struct ae_event {
   __u32 kind;
   __s32 pid;
-  __s32 parent;  // AE_FORK: who forked
+  __s32 parent;  // AE_FORK: who forked; AE_EXEC: the parent
   __s32 status;  // AE_EXIT: as wait(2) gives it
   __u64 start_ns;
   // Threads together. AE_FINAL_CPU: exit work included. AE_EXIT: as of then, where an AE_FINAL_CPU should
@@ -63,8 +63,24 @@ struct ae_event {
   __u64 runtime_ns, utime_ns, stime_ns;
   __u64 children_utime_ns, children_stime_ns;
   __u64 max_rss_kib;  // AE_EXIT
-  char comm[16];      // AE_FORK
+  char comm[16];      // AE_FORK, AE_EXEC
   __u32 has_cpu;
+  __u32 tentative;  // AE_FORK: the child is a candidate
+};
+
+enum { AE_MOST_PATH = 256, AE_MOST_ARGV = 512 };
+
+// Sent up to the end of the arguments.
+struct ae_exec {
+  struct ae_event event;
+  __u64 start_stack;
+  __s32 session;
+  __u32 uid;
+  __u32 path_bytes;  // of `text`, with its NUL; AE_MOST_PATH: may be cut
+  __u32 argv_bytes;  // what follows the path
+  __u32 argv_cut;    // there was more of it
+  __u32 unused;
+  char text[AE_MOST_PATH + AE_MOST_ARGV];
 };
 
 // A process whose events and whose descendants' are wanted.
@@ -72,11 +88,15 @@ struct ae_tracked {
   __s32 pid;
   __u32 flags;
   __u64 start_ns;
+  __u64 generation;  // of a candidate: when it became one
 };
 
 enum ae_tracked_flags {
   AE_EXITED = 1,       // its end was told
   AE_UNACCOUNTED = 2,  // nobody watched will wait for it
+  // It has just run execve, or was started by one that has. User space has yet to decide whether it is
+  // watched.
+  AE_CANDIDATE = 4,
 };
 
 #endif  // AGENT_EXPORTER_KERNEL_BPF_RECORDS_H_

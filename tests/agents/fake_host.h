@@ -92,7 +92,9 @@ class TrackedHost {
   explicit TrackedHost(std::vector<Rule> rules, Tracker::Options options = {})
       : tracker_(
             options, *RuleSet::Make(std::move(rules)),
-            [this](const kernel::ProcessStat& stat) {
+            [this](const kernel::ProcessStat& stat, const std::shared_ptr<const kernel::Program>& program) {
+              if (program)
+                return std::make_unique<FakeFacts>(Process(stat.comm, program->argv, program->path));
               return std::make_unique<FakeFacts>(
                   Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
             },

@@ -105,6 +105,76 @@ TEST(Tracker, RulesAreLookedAtAgainAfterAnExec) {
   EXPECT_EQ(t.AgentOf(11), "");
 }
 
+TEST(Tracker, ANewNameNeverDropsALiveRoot) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "git");
+  t.Look();
+  t.host.at(10).comm = "MainThread";  // prctl, no execve
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+  EXPECT_EQ(t.AgentOf(11), "codex");
+  t.tracker().SetRules(*RuleSet::Make(CodexAndClaude()));
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10)) << "the rule that it matched is still there";
+  t.host.at(10).comm = "claude";
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "codex") << "whatever the name";
+  t.tracker().SetRules(*RuleSet::Make({TrackedHost::CommRule("vim")}));
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+}
+
+TEST(Tracker, AnExecWithoutANewNameDropsARoot) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  t.host.at(10).comm = "MainThread";
+  t.Look();
+  t.host.Exec(10, "MainThread");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "");
+}
+
+TEST(Tracker, WhereAnExecCannotBeSeenOnlyAnotherAgentsNameEndsAMatch) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.at(10).start_stack = 0;  // another user's
+  t.Look();
+  t.host.at(10).comm = "MainThread";
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "codex");
+  t.host.at(10).comm = "claude";
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "claude");
+}
+
+TEST(Tracker, AForkThatTakesANameOfItsOwnIsNoProgramThatTakesOver) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.host.Fork(11, 10);
+  t.Look();
+  t.host.at(11).comm = "the_daemon";
+  t.Look();
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_FALSE(t.IsRoot(11));
+  EXPECT_TRUE(t.Member(11)->orphan);
+}
+
+TEST(Tracker, AStackThatCannotBeReadForAWhileIsNoExec) {
+  TrackedHost t(CodexAndClaude());
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  const uint64_t stack = t.host.at(10).start_stack;
+  t.host.at(10).comm = "MainThread";
+  for (const uint64_t seen : {uint64_t{0}, stack}) {
+    t.host.at(10).start_stack = seen;
+    t.Look();
+    EXPECT_EQ(t.AgentOf(10), "codex") << seen;
+  }
+}
+
 TEST(Tracker, AProcessSeenInTheMiddleOfAnExecIsMatchedAgainOnceItIsThrough) {
   Rule by_cmdline;
   by_cmdline.name = "codex";

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -37,10 +38,20 @@ class BpfEventsTest : public BpfTest {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     } while (std::chrono::steady_clock::now() < deadline);
   }
+  // Of processes below those that were asked for. Whatever else on this host has just run execve is told of
+  // as well.
   size_t Count(ProcessEvent::Kind kind) const {
+    const std::set<ProcessKey> ours = Ours();
     size_t count = 0;
-    for (const ProcessEvent& event : seen_) count += event.kind == kind ? 1 : 0;
+    for (const ProcessEvent& event : seen_) count += event.kind == kind && ours.contains(event.key) ? 1 : 0;
     return count;
+  }
+  std::set<ProcessKey> Ours() const {
+    std::set<ProcessKey> ours;
+    for (const ProcessEvent& event : seen_) {
+      if (event.kind == ProcessEvent::Kind::kFork && !event.tentative) ours.insert(event.key);
+    }
+    return ours;
   }
   const ProcessEvent* Find(ProcessEvent::Kind kind, pid_t pid) const {
     for (const ProcessEvent& event : seen_) {
@@ -52,9 +63,10 @@ class BpfEventsTest : public BpfTest {
   // By pid, the last that was told. Linux 6.18 does not always come to tell the final figure; then it is the
   // exit's.
   std::map<pid_t, LastCpu> LastCpus() const {
+    const std::set<ProcessKey> ours = Ours();
     std::map<pid_t, LastCpu> last;
     for (const ProcessEvent& event : seen_) {
-      if (event.cpu) last[event.key.pid] = *event.cpu;
+      if (event.cpu && ours.contains(event.key)) last[event.key.pid] = *event.cpu;
     }
     return last;
   }
@@ -204,11 +216,132 @@ TEST_F(BpfEventsTest, TheLastCpuHoldsChildrenThatWereWaitedFor) {
   EXPECT_LT(cpu.own.total_ns(), 30'000'000) << "its own is apart";
 }
 
-TEST_F(BpfEventsTest, AnotherProcessThatSharesNothingIsNotTold) {
-  events_.reset();
-  auto fresh = MakeBpfEvents(kTicks);  // nothing tracked
-  ASSERT_TRUE(fresh.ok());
-  events_ = *std::move(fresh);
+// A shell that runs `script`, with a pipe of ours as its stdin; nobody asked for its events.
+class Shell {
+ public:
+  explicit Shell(const char* script) {
+    int input[2];
+    if (pipe(input) != 0) std::abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(input[0], 0);
+      close(input[0]);
+      close(input[1]);
+      execl("/bin/sh", "a name with blanks", "-c", script, nullptr);
+      _exit(127);
+    }
+    close(input[0]);
+    input_ = input[1];
+  }
+  ~Shell() {
+    GoOn();
+    if (pid_ > 0) waitpid(pid_, nullptr, 0);
+  }
+  void GoOn() {
+    if (input_ >= 0) close(std::exchange(input_, -1));
+  }
+  void Wait() {
+    GoOn();
+    waitpid(std::exchange(pid_, 0), nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+  int input_ = -1;
+};
+
+class BpfCandidatesTest : public BpfEventsTest {
+ protected:
+  void SetUp() override {
+    BpfEventsTest::SetUp();
+    if (IsSkipped()) return;
+    events_.reset();
+    auto fresh = MakeBpfEvents(kTicks);  // nothing is tracked
+    ASSERT_TRUE(fresh.ok());
+    events_ = *std::move(fresh);
+  }
+  void DrainUntilExec(pid_t pid) {
+    DrainUntil([&] { return Find(ProcessEvent::Kind::kExec, pid) != nullptr; });
+    ASSERT_NE(Find(ProcessEvent::Kind::kExec, pid), nullptr);
+  }
+};
+
+TEST_F(BpfCandidatesTest, AnExecTellsWhoTheNewProgramIs) {
+  Shell shell("read line; exit 0");
+  DrainUntilExec(shell.pid());
+  const ProcessEvent& exec = *Find(ProcessEvent::Kind::kExec, shell.pid());
+  const ProcessStat stat = ByPid(*procfs_).at(shell.pid());
+  EXPECT_EQ(exec.key, stat.key);
+  EXPECT_EQ(exec.parent, getpid());
+  EXPECT_EQ(exec.comm, "sh");
+  ASSERT_NE(exec.program, nullptr);
+  EXPECT_EQ(exec.program->argv, (std::vector<std::string>{"a name with blanks", "-c", "read line; exit 0"}));
+  EXPECT_FALSE(exec.program->argv_cut);
+  EXPECT_EQ(exec.program->path, "/bin/sh");
+  EXPECT_EQ(exec.program->session, stat.session);
+  EXPECT_EQ(exec.program->start_stack, stat.start_stack);
+  EXPECT_EQ(exec.program->uid, getuid());
+}
+
+TEST_F(BpfCandidatesTest, LongArgumentsAreCut) {
+  const std::string script = "exit 0 # " + std::string(2000, 'x');
+  Shell shell(script.c_str());
+  DrainUntilExec(shell.pid());
+  const ProcessEvent& exec = *Find(ProcessEvent::Kind::kExec, shell.pid());
+  ASSERT_NE(exec.program, nullptr);
+  EXPECT_TRUE(exec.program->argv_cut);
+  ASSERT_EQ(exec.program->argv.size(), 3u);
+  EXPECT_GT(exec.program->argv[2].size(), 400u);
+  EXPECT_EQ(script.find(exec.program->argv[2]), 0u);
+}
+
+TEST_F(BpfCandidatesTest, WhatWasGoneBeforeAnybodyLookedIsToldWhole) {
+  Shell shell("(exit 5); exit 3");
+  const pid_t pid = shell.pid();
+  shell.Wait();
+  DrainUntil([&] { return Find(ProcessEvent::Kind::kExit, pid) != nullptr; });
+  const ProcessEvent* ended = Find(ProcessEvent::Kind::kExit, pid);
+  ASSERT_NE(ended, nullptr);
+  EXPECT_EQ(ended->status, 3 << 8);
+  EXPECT_TRUE(ended->cpu.has_value()) << "no watched parent's cutime shows it";
+  pid_t child = 0;
+  for (const ProcessEvent& event : seen_) {
+    if (event.kind == ProcessEvent::Kind::kFork && event.parent == pid) {
+      child = event.key.pid;
+      EXPECT_TRUE(event.tentative);
+    }
+  }
+  ASSERT_NE(child, 0);
+  ASSERT_NE(Find(ProcessEvent::Kind::kExit, child), nullptr);
+  EXPECT_EQ(Find(ProcessEvent::Kind::kExit, child)->status, 5 << 8);
+}
+
+TEST_F(BpfCandidatesTest, OneThatNobodyTakesIsForgotten) {
+  Shell shell("read line; (exit 5); exit 3");
+  const pid_t pid = shell.pid();
+  DrainUntilExec(pid);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(events_->Drain(&seen_).ok());
+  seen_.clear();
+  shell.Wait();
+  ASSERT_TRUE(events_->Drain(&seen_).ok());
+  EXPECT_EQ(Find(ProcessEvent::Kind::kExit, pid), nullptr);
+  for (const ProcessEvent& event : seen_) EXPECT_NE(event.parent, pid);
+}
+
+TEST_F(BpfCandidatesTest, OneThatIsTakenStays) {
+  Shell shell("read line; (exit 5); exit 3");
+  const pid_t pid = shell.pid();
+  DrainUntilExec(pid);
+  ASSERT_TRUE(events_->Track({{Find(ProcessEvent::Kind::kExec, pid)->key}}).ok());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(events_->Drain(&seen_).ok());
+  shell.Wait();
+  DrainUntil([&] { return Find(ProcessEvent::Kind::kExit, pid) != nullptr; });
+  ASSERT_NE(Find(ProcessEvent::Kind::kExit, pid), nullptr);
+  ASSERT_EQ(Count(ProcessEvent::Kind::kFork), 1u);
+}
+
+TEST_F(BpfCandidatesTest, AnotherProcessThatSharesNothingIsNotTold) {
   const pid_t pid = fork();
   if (pid == 0) _exit(0);
   waitpid(pid, nullptr, 0);

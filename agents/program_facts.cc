@@ -1,0 +1,35 @@
+#include "agents/program_facts.h"
+
+namespace agent_exporter::agents {
+namespace {
+
+const std::string& Nothing() {
+  static const auto* const kNothing = new std::string;
+  return *kNothing;
+}
+
+}  // namespace
+
+bool ProgramFacts::IsThere() {
+  if (!there_) there_ = is_there_();
+  return *there_;
+}
+
+const std::vector<std::string>& ProgramFacts::argv() {
+  if (!program_->argv_cut || !IsThere()) return program_->argv;
+  const std::vector<std::string>& whole = live_->argv();
+  return whole.empty() ? program_->argv : whole;
+}
+
+// The kernel's link is the file itself; the path of the execve may be a symbolic link to it.
+const std::string& ProgramFacts::exe() {
+  if (!IsThere()) return program_->path;
+  const std::string& exe = live_->exe();
+  return exe.empty() ? program_->path : exe;
+}
+
+const std::string& ProgramFacts::cwd() { return IsThere() ? live_->cwd() : Nothing(); }
+
+const std::string& ProgramFacts::cgroup() { return IsThere() ? live_->cgroup() : Nothing(); }
+
+}  // namespace agent_exporter::agents

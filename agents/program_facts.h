@@ -1,0 +1,49 @@
+// Who a process is, by what its execve told (kernel/process_events.h) and, as long as it lives, by /proc. So
+// an agent that is gone before anybody looked is still known by its program and arguments. What only /proc
+// tells (cwd, cgroup and with it the unit) is then unknown, and no rule on it matches.
+//
+// Thread safety: none.
+
+#ifndef AGENT_EXPORTER_AGENTS_PROGRAM_FACTS_H_
+#define AGENT_EXPORTER_AGENTS_PROGRAM_FACTS_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agents/process_facts.h"
+#include "kernel/process_events.h"
+
+namespace agent_exporter::agents {
+
+class ProgramFacts : public ProcessFacts {
+ public:
+  // `live` reads /proc; `is_there` says whether its pid still is the process that ran execve, and is asked at
+  // most once, before the first read.
+  ProgramFacts(std::shared_ptr<const kernel::Program> program, std::unique_ptr<ProcessFacts> live,
+               std::function<bool()> is_there)
+      : program_(std::move(program)), live_(std::move(live)), is_there_(std::move(is_there)) {}
+
+  pid_t pid() override { return live_->pid(); }
+  const std::string& comm() override { return live_->comm(); }
+  const std::vector<std::string>& argv() override;
+  const std::string& exe() override;
+  const std::string& cwd() override;
+  const std::string& cgroup() override;
+  std::optional<uid_t> uid() override { return program_->uid; }
+
+ private:
+  bool IsThere();
+
+  const std::shared_ptr<const kernel::Program> program_;
+  const std::unique_ptr<ProcessFacts> live_;
+  const std::function<bool()> is_there_;
+  std::optional<bool> there_;
+};
+
+}  // namespace agent_exporter::agents
+
+#endif  // AGENT_EXPORTER_AGENTS_PROGRAM_FACTS_H_

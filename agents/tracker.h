@@ -93,10 +93,6 @@ struct TrackedProcess {
   bool is_new = true;
 };
 
-inline bool IsRoot(const TrackedProcess& process) {
-  return process.group != nullptr && process.role == Role::kRoot;
-}
-
 // A process that is a root because somebody says so (`agent_exporter run`), whatever the rules say.
 struct Registration {
   kernel::ProcessKey key;
@@ -198,6 +194,9 @@ class Tracker {
 
   void ConfigureGroups();
   void NotePresence(std::vector<kernel::ProcessStat>& rows);
+  static bool IsRoot(const TrackedProcess& process) {
+    return process.group != nullptr && process.role == Role::kRoot;
+  }
   static void NoteExec(TrackedProcess& process, kernel::ProcessStat& row);
   // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next
   // update.

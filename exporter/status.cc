@@ -70,9 +70,9 @@ Summary Summarise(const agents::AgentSample& agent) {
     s.tree_fds = collectors::SumOver(agent, any, fds);
   }
   if (s.instances > 0) {
-    s.self_resident = collectors::SumOver(agent, IsRoot, rss);
-    s.self_fds = collectors::SumOver(agent, IsRoot, fds);
-    s.self_max_fds = collectors::SumOver(agent, IsRoot,
+    s.self_resident = collectors::SumOver(agent, collectors::IsRoot, rss);
+    s.self_fds = collectors::SumOver(agent, collectors::IsRoot, fds);
+    s.self_max_fds = collectors::SumOver(agent, collectors::IsRoot,
                                          [](const agents::ProcessSample& p) { return p.limits.open_files; });
   }
   return s;
@@ -177,9 +177,9 @@ std::string StatusJson(const agents::Observation& observation) {
       nlohmann::ordered_json row = {{"pid", process.key.pid},
                                     {"ppid", process.ppid},
                                     {"comm", base::LabelValue(process.comm)},
-                                    {"role", IsRoot(process)  ? "root"
-                                             : process.orphan ? "orphan"
-                                                              : "descendant"},
+                                    {"role", collectors::IsRoot(process) ? "root"
+                                             : process.orphan            ? "orphan"
+                                                                         : "descendant"},
                                     {"state", std::string(1, process.state)}};
       if (process.usage.resident_bytes) row["resident_memory_bytes"] = *process.usage.resident_bytes;
       if (process.usage.open_fds) row["open_fds"] = *process.usage.open_fds;

@@ -41,15 +41,16 @@ std::string TraitsJson(const agents::AgentSample& agent) {
     if (value) self[key] = *value;
   };
   const auto child = [](const agents::ProcessSample& p) { return p.direct_child; };
-  put("rss_bytes", collectors::SumOver(
-                       agent, IsRoot, [](const agents::ProcessSample& p) { return p.usage.resident_bytes; }));
-  put("vsz_bytes", collectors::SumOver(agent, IsRoot,
+  put("rss_bytes", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
+        return p.usage.resident_bytes;
+      }));
+  put("vsz_bytes", collectors::SumOver(agent, collectors::IsRoot,
                                        [](const agents::ProcessSample& p) { return p.usage.virtual_bytes; }));
-  put("threads", collectors::SumOver(agent, IsRoot, [](const agents::ProcessSample& p) {
+  put("threads", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
         return std::optional<uint64_t>(p.threads);
       }));
-  put("open_fds",
-      collectors::SumOver(agent, IsRoot, [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
+  put("open_fds", collectors::SumOver(agent, collectors::IsRoot,
+                                      [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
   put("descendants", collectors::SumOver(agent, child, [](const agents::ProcessSample&) {
         return std::optional<uint64_t>(1);
       }));

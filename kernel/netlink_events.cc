@@ -36,6 +36,11 @@ bool HasEnded(pid_t pid) {
 // Also true of another user's.
 bool ProcessExists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
 
+// How far Track looks back, and at how many events at most.
+constexpr uint64_t kLookBackNs = 3'000'000'000;
+constexpr uint64_t kLookBackDrains = 3;
+constexpr size_t kMostPast = 20'000;
+
 // Follows without news after which there is nothing more to follow.
 constexpr int kQuietFollows = 100;
 
@@ -55,8 +60,10 @@ class NetlinkEvents final : public ProcessEvents {
       tracked_.try_emplace(key.pid);
       fresh_.insert(key.pid);
     }
+    const size_t first = pending_.size();
+    TellPast(keys, &pending_);
     // What is queued is older than this call, and may hold the very forks that made these processes.
-    const absl::Status status = Read(&pending_);
+    const absl::Status status = Read(&pending_, first);
     fresh_.clear();
     return status;
   }
@@ -66,7 +73,8 @@ class NetlinkEvents final : public ProcessEvents {
                    std::make_move_iterator(pending_.end()));
     pending_.clear();
     ignores_children_.clear();
-    return Read(events);
+    ForgetPast();
+    return Read(events, events->size());
   }
 
   uint64_t lost() override { return connector_->dropped() + (ends_ == nullptr ? 0 : ends_->dropped()); }
@@ -84,7 +92,7 @@ class NetlinkEvents final : public ProcessEvents {
   void Follow() override {
     ++quiet_follows_;
     // What cannot be read is told by the next Drain.
-    if (!Read(&pending_).ok()) return;
+    if (!Read(&pending_, pending_.size()).ok()) return;
     std::vector<ProcessStat> parents;
     for (const pid_t pid : children_->Due()) {
       const auto text = proc_.Read(std::to_string(pid) + "/stat", &text_);
@@ -95,8 +103,8 @@ class NetlinkEvents final : public ProcessEvents {
   }
 
  private:
-  absl::Status Read(std::vector<ProcessEvent>* events) {
-    const size_t first = events->size();
+  // Completes the events from `first` on.
+  absl::Status Read(std::vector<ProcessEvent>* events, size_t first) {
     absl::Status status = connector_->Receive([&](const proc_event& event) { Take(event, events); });
     absl::erase_if(ending_, [&](const auto& process) {
       if (!HasEnded(process.first)) return false;
@@ -116,7 +124,11 @@ class NetlinkEvents final : public ProcessEvents {
   absl::Status ReadEnds() {
     // Their forks are told by now: what is still nobody's is a stranger's.
     for (const TaskEnd& end : early_) {
-      if (IsWanted(end.pid)) known_ends_[end.pid] = end;
+      if (IsWanted(end.pid)) {
+        known_ends_[end.pid] = end;
+      } else if (past_ends_.size() < kMostPast) {
+        past_ends_[end.pid] = {end, drains_};
+      }
     }
     early_.clear();
     return ReceiveEnds();
@@ -218,7 +230,12 @@ class NetlinkEvents final : public ProcessEvents {
       case kProcEventExit: {
         const auto& exit = from.event_data.exit;
         const auto tracked = tracked_.find(exit.process_tgid);
-        if (tracked == tracked_.end()) break;
+        if (tracked == tracked_.end()) {
+          Remember({.at_ns = from.timestamp_ns,
+                    .pid = exit.process_tgid,
+                    .status = static_cast<int>(exit.exit_code)});
+          break;
+        }
         tracked->second.exited_ns = from.timestamp_ns;
         if (HasEnded(exit.process_tgid)) {
           ending_.erase(exit.process_tgid);
@@ -242,7 +259,11 @@ class NetlinkEvents final : public ProcessEvents {
     }
     if (!fresh) tracked_.erase(child);
     known_ends_.erase(child);
-    if (!tracked_.contains(parent)) return;
+    if (!tracked_.contains(parent)) return Remember({.at_ns = now_ns, .pid = child, .parent = parent});
+    TellFork(parent, child, now_ns, events);
+  }
+
+  void TellFork(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
     tracked_[child].forked_ns = now_ns;
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kFork;
@@ -265,6 +286,64 @@ class NetlinkEvents final : public ProcessEvents {
     events->push_back(std::move(event));
   }
 
+  // What a stranger did: it forked, where `parent` is set, or ended.
+  struct Past {
+    uint64_t at_ns = 0;
+    pid_t pid = 0;
+    pid_t parent = 0;
+    int status = 0;
+  };
+
+  void Remember(const Past& past) {
+    if (past_.size() < kMostPast) past_.push_back(past);
+  }
+
+  void ForgetPast() {
+    ++drains_;
+    absl::erase_if(past_ends_,
+                   [this](const auto& end) { return end.second.second + kLookBackDrains < drains_; });
+    if (past_.empty()) return;
+    const uint64_t newest = past_.back().at_ns;
+    std::erase_if(past_, [&](const Past& past) { return past.at_ns + kLookBackNs < newest; });
+  }
+
+  // What `keys` and those that they started did before anybody asked.
+  void TellPast(absl::Span<const ProcessKey> keys, std::vector<ProcessEvent>* events) {
+    absl::flat_hash_set<pid_t> asked, forked, live;
+    for (const ProcessKey& key : keys) asked.insert(key.pid);
+    for (const Past& past : past_) {
+      if (past.parent != 0 && asked.contains(past.pid)) forked.insert(past.pid);
+    }
+    // Before its fork its pid was another's.
+    for (const pid_t pid : asked) {
+      if (!forked.contains(pid)) live.insert(pid);
+    }
+    std::vector<Past> others;
+    for (const Past& past : past_) {
+      if (past.parent != 0) {
+        live.erase(past.pid);
+        if (live.contains(past.parent)) {
+          TellFork(past.parent, past.pid, past.at_ns, events);
+        } else {
+          others.push_back(past);
+          if (!asked.contains(past.pid)) continue;
+          tracked_[past.pid].forked_ns = past.at_ns;
+        }
+        live.insert(past.pid);
+      } else if (live.contains(past.pid) && HasEnded(past.pid)) {
+        live.erase(past.pid);
+        tracked_[past.pid].exited_ns = past.at_ns;
+        if (const auto end = past_ends_.extract(past.pid)) known_ends_[past.pid] = end.mapped().first;
+        TellExit(past.pid, past.status, events);
+      } else if (live.contains(past.pid)) {
+        ending_[past.pid] = past.status;  // its main thread
+      } else {
+        others.push_back(past);
+      }
+    }
+    past_ = std::move(others);
+  }
+
   // By the connector's clock; 0: not told.
   struct Tracked {
     uint64_t forked_ns = 0;
@@ -280,11 +359,14 @@ class NetlinkEvents final : public ProcessEvents {
   // Tracked, main thread gone with this status, other threads perhaps not.
   absl::flat_hash_map<pid_t, int> ending_;
   std::vector<ProcessEvent> pending_;  // read by Track, not yet drained
+  std::vector<Past> past_;             // what strangers did of late, in order
 
   // With taskstats.
-  absl::flat_hash_map<pid_t, int64_t> ended_;          // told in this Read; how long it lived, 0: not known
-  absl::flat_hash_map<pid_t, TaskEnd> known_ends_;     // of watched processes whose exit was not told yet
-  std::vector<TaskEnd> early_;                         // of pids whose fork was not told yet, if it ever will
+  absl::flat_hash_map<pid_t, int64_t> ended_;       // told in this Read; how long it lived, 0: not known
+  absl::flat_hash_map<pid_t, TaskEnd> known_ends_;  // of watched processes whose exit was not told yet
+  std::vector<TaskEnd> early_;                      // of pids whose fork was not told yet, if it ever will
+  absl::flat_hash_map<pid_t, std::pair<TaskEnd, uint64_t>> past_ends_;  // of strangers, with the drain
+  uint64_t drains_ = 0;
   absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked since the last Drain
   std::string text_;
   ExitWork exit_work_;

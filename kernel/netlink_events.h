@@ -12,10 +12,11 @@
 // finer than its ticks (kernel/children_cpu.h).
 //
 // What it cannot tell, unlike bpf: start times (start_ticks is 0 in every event), OOM victims, names; and
-// whether a parent waited that ended within the same look, which counts as yes.
+// whether a parent waited that ended within the same look, which counts as yes; and the program of an exec.
 //
-// Track looks back as far as the last drain, so that what a process started between a snapshot and Track is
-// told as well.
+// Track looks back three seconds: forks and ends of strangers are kept that long, so that what a process did
+// before anybody knew that it is an agent is told as well. Of one that is gone by then nothing is told, since
+// nobody can tell any more what program it ran.
 //
 // Ended is a process whose last thread is gone, as waitid(2) sees it: the connector tells of threads, and a
 // main thread that calls pthread_exit or whose sibling calls execve leaves a process that lives on. The

@@ -31,7 +31,7 @@ void Put(Json& object, const char* key, const std::optional<Value>& value) {
 bool Anyone(const agents::ProcessSample&) { return true; }
 
 const char* RoleName(const agents::ProcessSample& process) {
-  if (IsRoot(process)) return "root";
+  if (collectors::IsRoot(process)) return "root";
   if (process.orphan) return "orphan";
   return process.direct_child ? "child" : "descendant";
 }
@@ -125,10 +125,10 @@ Json Agent(const agents::AgentSample& agent, const agents::Observation& observat
   }
   if (instances > 0) {
     entry["uptime_seconds"] = uptime;
-    entry["self"] = Sums(agent, IsRoot);
-    Put(entry["self"], "max_fds", collectors::SumOver(agent, IsRoot, [](const agents::ProcessSample& p) {
-          return p.limits.open_files;
-        }));
+    entry["self"] = Sums(agent, collectors::IsRoot);
+    Put(entry["self"], "max_fds",
+        collectors::SumOver(agent, collectors::IsRoot,
+                            [](const agents::ProcessSample& p) { return p.limits.open_files; }));
   }
   if (!agent.processes.empty()) entry["tree"] = Sums(agent, Anyone);
   entry["children"] = children;

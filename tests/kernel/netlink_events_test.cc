@@ -157,10 +157,19 @@ TEST_F(NetlinkEventsTest, AnExecByAnotherThreadIsNoEnd) {
 }
 
 TEST_F(NetlinkEventsTest, OthersForksAndExitsAreNotTold) {
-  const pid_t stranger = RunChild([] {});
-  ASSERT_TRUE(events_->Drain(&seen_).ok());
-  TrackSelf();
-  const pid_t own = RunChild([] {});
+  int go_on[2];
+  ASSERT_EQ(pipe(go_on), 0);
+  const pid_t own = fork();
+  if (own == 0) {
+    char byte = 0;
+    _exit(read(go_on[0], &byte, 1) == 1 ? 0 : 1);
+  }
+  ASSERT_TRUE(events_->Track({{ProcessKey{own, 0}}}).ok());
+  const pid_t stranger = RunChild([] {});  // this process is none of its own
+  ASSERT_EQ(write(go_on[1], "x", 1), 1);
+  waitpid(own, nullptr, 0);
+  close(go_on[0]);
+  close(go_on[1]);
   ASSERT_NE(Await(Kind::kExit, own), nullptr);
   EXPECT_EQ(Find(Kind::kFork, stranger), nullptr);
   EXPECT_EQ(Find(Kind::kExit, stranger), nullptr);
@@ -190,6 +199,61 @@ TEST_F(NetlinkEventsTest, WhatWasForkedSinceTheLastDrainIsToldOnceTheParentIsTra
   TrackSelf();
   EXPECT_NE(Await(Kind::kFork, child), nullptr);
   EXPECT_NE(Await(Kind::kExit, child), nullptr);
+}
+
+TEST_F(NetlinkEventsTest, WhatAStrangerDidOfLateIsToldOnceItIsTracked) {
+  const pid_t coded = RunChild([] { _exit(3); });
+  int told[2];
+  ASSERT_EQ(pipe(told), 0);
+  const pid_t child = RunChild([&] {
+    const pid_t orphan = fork();
+    if (orphan == 0) {
+      alarm(60);
+      pause();
+      _exit(0);
+    }
+    if (write(told[1], &orphan, sizeof(orphan)) < 0) _exit(1);
+  });
+  pid_t orphan = 0;
+  ASSERT_EQ(read(told[0], &orphan, sizeof(orphan)), static_cast<ssize_t>(sizeof(orphan)));
+  close(told[0]);
+  close(told[1]);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(events_->Drain(&seen_).ok());
+  ASSERT_EQ(Find(Kind::kFork, child), nullptr) << "nobody asked for it yet";
+  TrackSelf();
+  ASSERT_TRUE(events_->Drain(&seen_).ok());
+  ASSERT_NE(Find(Kind::kExit, coded), nullptr);
+  EXPECT_EQ(Find(Kind::kExit, coded)->status, 3 << 8);
+  const bool has_peak = Find(Kind::kExit, coded)->max_resident_bytes > 0;
+  EXPECT_EQ(has_peak, CheckTaskstats().ok());
+  EXPECT_EQ(Count(Kind::kFork, getpid()), 2u);
+  ASSERT_NE(Find(Kind::kFork, orphan), nullptr);
+  EXPECT_EQ(Find(Kind::kFork, orphan)->parent, child);
+  ASSERT_NE(Find(Kind::kExit, child), nullptr);
+  kill(orphan, SIGKILL);
+  ASSERT_NE(Await(Kind::kExit, orphan), nullptr) << "it is told of from now on";
+  TrackSelf();
+  ASSERT_TRUE(events_->Drain(&seen_).ok());
+  EXPECT_EQ(Count(Kind::kExit, coded), 1u) << "but once";
+}
+
+TEST_F(NetlinkEventsTest, WhatItsParentDidBeforeIsNotTold) {
+  int go_on[2];
+  ASSERT_EQ(pipe(go_on), 0);
+  const pid_t before = RunChild([] {});
+  const pid_t pid = fork();
+  if (pid == 0) {
+    char byte = 0;
+    _exit(read(go_on[0], &byte, 1) == 1 ? 0 : 1);
+  }
+  ASSERT_TRUE(events_->Drain(&seen_).ok());
+  ASSERT_TRUE(events_->Track({{ProcessKey{pid, 0}}}).ok());
+  ASSERT_EQ(write(go_on[1], "x", 1), 1);
+  waitpid(pid, nullptr, 0);
+  close(go_on[0]);
+  close(go_on[1]);
+  ASSERT_NE(Await(Kind::kExit, pid), nullptr);
+  EXPECT_EQ(Find(Kind::kFork, before), nullptr) << "its parent is nobody's";
 }
 
 TEST_F(NetlinkEventsTest, WhatFindsNoRoomIsCounted) {

@@ -30,6 +30,12 @@ struct AgentGroup {
   std::vector<RootExit> ended;  // of late
   std::optional<LastExit> last_exit;
   std::vector<ResourceUse> last_resources;  // while a root was last alive
+  struct CpuRatio {
+    std::optional<int64_t> tick_ns;  // counted at the last tick
+    double ratio = 0;
+  };
+  CpuRatio self_cpu, tree_cpu;
+  double cpu_tick_time = 0;  // monotonic seconds
   WindowMaximum self_resident_max, self_open_fds_max, descendants_max;
   uint64_t members = 0;   // live processes, as of the last update
   double last_alive = 0;  // monotonic seconds at which it last had a member

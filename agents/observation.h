@@ -45,6 +45,9 @@ struct ProcessSample {
   uint32_t threads = 0;
   kernel::CpuTimes cpu;
   kernel::CpuTimes children_cpu;  // of children it waited for, with theirs
+  // What its agent's counters hold on its account: its own, what it waited for, and what members below it had
+  // on theirs when they ended. Only rises.
+  kernel::CpuTimes counted_cpu;
   double age_seconds = 0;
   // Cores in use over the sampler's last tick, 1.0 = one full core; 0 in a process' first tick.
   double cpu_ratio = 0;
@@ -115,6 +118,9 @@ struct AgentSample {
   bool configured = false;               // named in the configuration, so shown even when nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
+  // Cores in use over the sampler's last tick, by the rise of the counters: children that lived and died
+  // within the tick are in them, as they are not in their parents' cpu_ratio. 0 in an agent's first tick.
+  double self_cpu_ratio = 0, tree_cpu_ratio = 0;
   // The highest of the last 60 s, over every look.
   std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
   std::vector<ResourceUse> resources;            // the tightest limit of each scope and resource

@@ -62,6 +62,24 @@ void NoteAlive(AgentGroup& group, const AgentSample& agent) {
   }
 }
 
+void MoveRatio(AgentGroup::CpuRatio& cpu, int64_t counted_ns, double wall) {
+  const int64_t used = cpu.tick_ns ? counted_ns - *cpu.tick_ns : 0;
+  cpu.ratio = cpu.tick_ns && wall > 0 ? static_cast<double>(used) * 1e-9 / wall : 0;
+  cpu.tick_ns = counted_ns;
+}
+
+void NoteCpuRatios(AgentGroup& group, double now, bool tick, AgentSample* agent) {
+  if (tick) {
+    const double wall = now - group.cpu_tick_time;
+    const AgentCounters& counters = group.counters;
+    MoveRatio(group.self_cpu, counters.self_cpu.total_ns(), wall);
+    MoveRatio(group.tree_cpu, counters.self_cpu.total_ns() + counters.descendants_cpu.total_ns(), wall);
+    group.cpu_tick_time = now;
+  }
+  agent->self_cpu_ratio = group.self_cpu.ratio;
+  agent->tree_cpu_ratio = group.tree_cpu.ratio;
+}
+
 bool EndedBy(const RootExit& end, int signal) {
   return end.status && (WIFSIGNALED(*end.status) ? WTERMSIG(*end.status) == signal
                                                  : WEXITSTATUS(*end.status) == 128 + signal);
@@ -143,6 +161,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     }
     TakeEnds(*group, *observation, tick, &agent);
     agent.counters = group->counters;  // sampling added to them
+    NoteCpuRatios(*group, now.monotonic, tick, &agent);
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
     if (tick) {
@@ -292,6 +311,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.children_cpu = stat.children_cpu;
+  sample.counted_cpu = process.accounted;
   sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
                                                         static_cast<double>(options_.clock_ticks));
 

@@ -85,6 +85,7 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, R
       (process.by_event || process.stat.key.start_ticks >= options_.start_ticks)) {
     ++group->counters.descendants_started;
   }
+  if (!same_group) process.accounted = {};
   process.group = std::move(group);
   process.role = role;
 }
@@ -108,7 +109,11 @@ void Tracker::Account(TrackedProcess& process) {
 
   AgentCounters& counters = process.group->counters;
   (process.role == Role::kRoot ? counters.self_cpu : counters.descendants_cpu) += own;
-  if (process.scope == Scope::kTree) counters.descendants_cpu += reaped;
+  process.accounted += own;
+  if (process.scope == Scope::kTree) {
+    counters.descendants_cpu += reaped;
+    process.accounted += reaped;
+  }
   counters.minor_faults += minor;
   counters.major_faults += major;
 }

@@ -173,6 +173,7 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
   next_aside_ = -1;
   // Once all of them left, since what they waited for may leave with them.
   for (TrackedProcess* process : told) AccountLastChildren(*process);
+  for (const pid_t pid : leaving) Bequeath(processes_.at(pid));
   std::erase_if(current_, [this](const TrackedProcess* process) { return process->seen != generation_; });
   for (const pid_t pid : leaving) processes_.erase(pid);
 }
@@ -206,6 +207,7 @@ void Tracker::LetGo(TrackedProcess& process) {
         .comm = process.stat.comm,
         .counted_cpu = process.counted_cpu,
         .counted_children = process.counted_children,
+        .heir = {},
         .ancestor = ancestor == nullptr ? kernel::ProcessKey{} : ancestor->stat.key,
         .by_parent = ancestor == parent,
         .owed = counted,
@@ -220,6 +222,30 @@ void Tracker::LetGo(TrackedProcess& process) {
     ++process.group->counters.descendants_exited["unknown"];
   } else {
     process.group->RecordEnd({.key = process.stat.key, .comm = process.stat.comm});
+  }
+}
+
+// The nearest member above that lives or, of an orphan, the leader of its session; null: neither is there.
+TrackedProcess* Tracker::HeirOf(const TrackedProcess& process) {
+  const auto inherits = [&](const TrackedProcess* heir) {
+    return heir != nullptr && heir->seen == generation_ && heir->group == process.group;
+  };
+  TrackedProcess* above = ParentOf(process);
+  for (int depth = 0; above != nullptr && above->seen != generation_ && depth < 1000; ++depth) {
+    above = ParentOf(*above);
+  }
+  if (inherits(above)) return above;
+  const auto leader = processes_.find(process.stat.session);
+  return leader != processes_.end() && inherits(&leader->second) ? &leader->second : nullptr;
+}
+
+void Tracker::Bequeath(const TrackedProcess& process) {
+  if (process.group == nullptr) return;
+  TrackedProcess* const heir = HeirOf(process);
+  if (heir == nullptr) return;
+  heir->accounted += process.accounted;
+  if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {
+    departed->second.heir = heir->stat.key;
   }
 }
 

@@ -69,6 +69,7 @@ struct TrackedProcess {
   // Accounting: figures already counted.
   kernel::CpuTimes counted_cpu;
   kernel::CpuTimes counted_children;
+  kernel::CpuTimes accounted;  // to its group, for it and for members below it that are gone
   uint64_t counted_minor_faults = 0;
   uint64_t counted_major_faults = 0;
   ReapDebt debt;
@@ -182,6 +183,7 @@ class Tracker {
     std::string comm;
     kernel::CpuTimes counted_cpu;
     kernel::CpuTimes counted_children;
+    kernel::ProcessKey heir;      // whose `accounted` what is still to come goes to
     kernel::ProcessKey ancestor;  // who may have waited for it
     bool by_parent = false;       // that is its parent, not one further up
     kernel::CpuTimes owed;        // by that ancestor
@@ -205,10 +207,13 @@ class Tracker {
   void ConfirmChildren();
   void TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone);
   void LetGo(TrackedProcess& process);
+  TrackedProcess* HeirOf(const TrackedProcess& process);
+  void Bequeath(const TrackedProcess& process);
   // False: no such member, not even of late.
   bool NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final);
   void AccountLastChildren(TrackedProcess& process);
   void AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu);
+  void AddTo(const kernel::ProcessKey& heir, const kernel::CpuTimes& cpu);
   template <typename Process>  // TrackedProcess or Departed
   void TakeExit(Process& process, const kernel::ProcessKey& key, const std::string& comm,
                 const NotedExit& exit);

@@ -136,7 +136,11 @@ void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const st
 // away.
 bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
   if (TrackedProcess* member = FindMember(key)) {
-    if (final) CpuOf(*member->group, member->role) += TakeUncounted(cpu.own, member->counted_cpu);
+    if (final) {
+      const kernel::CpuTimes rise = TakeUncounted(cpu.own, member->counted_cpu);
+      CpuOf(*member->group, member->role) += rise;
+      member->accounted += rise;
+    }
     member->final_cpu |= final;
     member->last_cpu =
         std::make_unique<kernel::LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
@@ -156,13 +160,17 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
     // Whom it waited for may have been counted alive, and is then owed by that ancestor.
     if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
     departed->group->counters.descendants_cpu += reaped;
+    AddTo(departed->heir, reaped);
   }
   if (!final || departed->by_parent || ancestor == nullptr) return true;
   // Its parent died without waiting for it, so what is owed further up will not be shown there; what others'
   // time paid of it since is theirs after all. After one more look it has lapsed by itself.
   if (departed->since == generation_) {
     const kernel::CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
-    if (ancestor->scope == Scope::kTree) ancestor->group->counters.descendants_cpu += paid_by_others;
+    if (ancestor->scope == Scope::kTree) {
+      ancestor->group->counters.descendants_cpu += paid_by_others;
+      ancestor->accounted += paid_by_others;
+    }
   }
   departed->ancestor = {};
   return true;
@@ -173,14 +181,22 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
 void Tracker::AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu) {
   const kernel::CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
   CpuOf(*departed.group, departed.role) += rise;
+  AddTo(departed.heir, rise);
   if (!departed.by_parent) return;
   if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
+}
+
+void Tracker::AddTo(const kernel::ProcessKey& heir, const kernel::CpuTimes& cpu) {
+  if (heir.pid == 0) return;
+  if (TrackedProcess* member = FindMember(heir)) member->accounted += cpu;
 }
 
 void Tracker::AccountLastChildren(TrackedProcess& process) {
   if (!process.last_cpu->children || process.group == nullptr || process.scope != Scope::kTree) return;
   const kernel::CpuTimes rise = TakeUncounted(*process.last_cpu->children, process.counted_children);
-  process.group->counters.descendants_cpu += process.debt.Pay(rise);
+  const kernel::CpuTimes reaped = process.debt.Pay(rise);
+  process.group->counters.descendants_cpu += reaped;
+  process.accounted += reaped;
   if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {
     departed->second.counted_children = process.counted_children;
   }

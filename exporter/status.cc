@@ -57,8 +57,8 @@ Summary Summarise(const agents::AgentSample& agent) {
   const auto fds = [](const agents::ProcessSample& p) { return p.usage.open_fds; };
   s.instances = collectors::Instances(agent);
   s.processes = agent.processes.size();
+  s.cpu_ratio = agent.tree_cpu_ratio;
   for (const agents::ProcessSample& process : agent.processes) {
-    s.cpu_ratio += process.cpu_ratio;
     const bool zombie = process.state == 'Z';
     s.zombies += zombie ? 1 : 0;
     s.children += process.direct_child && !zombie ? 1 : 0;

@@ -12,8 +12,7 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// How often figures are taken from the observations between ticks: what a process used since, and left to
-// nobody, is lost when it ends.
+// How often the sources are looked for between ticks: whether sessions run decides when the next one is due.
 constexpr double kMeasureSeconds = 5;
 constexpr double kPanesSeconds = 5;
 constexpr double kClockSlackSeconds = 60;

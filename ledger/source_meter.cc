@@ -1,6 +1,7 @@
 #include "ledger/source_meter.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -12,8 +13,6 @@ namespace {
 constexpr std::string_view kSelf = "agent_exporter";
 // A chain of parents longer than that is a torn snapshot's cycle.
 constexpr size_t kMaxDepth = 10000;
-// Start stamps come in clock ticks.
-constexpr double kStartSlack = 0.05;
 
 struct Known {
   const agents::ProcessSample* process = nullptr;
@@ -105,7 +104,7 @@ SourceMeter::Members SourceMeter::MembersOf(const agents::Observation& observati
     for (const Placed& each : all) {
       const agents::ProcessSample& process = *each.known.process;
       const bool own = *each.known.agent == name;
-      Member member{.process = &process, .source = std::string(kServerSource)};
+      Member member{.process = &process, .agent = *each.known.agent, .source = std::string(kServerSource)};
       if (IsRootOf(each.known, name)) {
         member.source_pid = process.key.pid;
       } else if (by_panes && each.place.pane != nullptr) {
@@ -132,8 +131,7 @@ SourceMeter::Members SourceMeter::MembersOf(const agents::Observation& observati
 }
 
 void SourceMeter::Observe(const agents::Observation& observation, const Panes& panes) {
-  const bool first = !monotonic_;
-  elapsed_ = first ? 0 : std::max(0.0, observation.monotonic_seconds - *monotonic_);
+  CountCpu(observation);
   monotonic_ = observation.monotonic_seconds;
 
   Members members = MembersOf(observation, panes);
@@ -147,8 +145,7 @@ void SourceMeter::Observe(const agents::Observation& observation, const Panes& p
       }
       agent.sources[member.source];
     }
-    CountCpu(agent, list);
-    CountRest(agent, list);
+    CountMembers(name, agent, list);
   }
   live_.clear();
   has_sessions_ = false;
@@ -157,7 +154,7 @@ void SourceMeter::Observe(const agents::Observation& observation, const Panes& p
       at = agents_.erase(at);
       continue;
     }
-    LetGo(at->second);
+    std::erase_if(at->second.sources, [](const auto& source) { return !source.second.live; });
     for (const auto& [name, source] : at->second.sources) {
       live_.emplace(at->first, name);
       has_sessions_ |= name.starts_with(kSessionPrefix);
@@ -167,57 +164,17 @@ void SourceMeter::Observe(const agents::Observation& observation, const Panes& p
   }
 }
 
-// Every member's own rise, and what its children left it. A child that is gone had part of that counted while
-// it lived: its debt.
-void SourceMeter::CountCpu(Agent& agent, const std::vector<Member>& members) const {
-  absl::flat_hash_map<pid_t, kernel::ProcessKey> before;  // by pid
-  for (const auto& [key, seen] : agent.seen) before[key.pid] = key;
-  absl::flat_hash_map<kernel::ProcessKey, Seen> now;
-  for (const Member& member : members) {
-    const agents::ProcessSample& process = *member.process;
-    now[process.key] = {process.ppid, process.cpu.total_ns(), process.children_cpu.total_ns()};
-  }
-  absl::flat_hash_map<kernel::ProcessKey, int64_t> debts;
-  for (const auto& [key, seen] : agent.seen) {
-    if (now.contains(key)) continue;
-    pid_t parent = seen.ppid;
-    for (size_t depth = 0; depth < kMaxDepth; ++depth) {
-      const auto above = before.find(parent);
-      if (above == before.end()) break;
-      if (now.contains(above->second)) {
-        debts[above->second] += seen.cpu_ns + seen.children_cpu_ns;
-        break;
-      }
-      parent = agent.seen.at(above->second).ppid;
-    }
-  }
-  for (const Member& member : members) {
-    const agents::ProcessSample& process = *member.process;
-    const Seen& figures = now.at(process.key);
-    const auto known = agent.seen.find(process.key);
-    Seen base;
-    if (known != agent.seen.end()) {
-      base = known->second;
-    } else if (elapsed_ == 0 || process.age_seconds > elapsed_ + kStartSlack) {
-      base = figures;  // what it used before it was seen is nobody's tick
-    }
-    const auto debt = debts.find(process.key);
-    const int64_t left = Rise(figures.children_cpu_ns, base.children_cpu_ns);
-    agent.sources[member.source].cpu_ns +=
-        Rise(figures.cpu_ns, base.cpu_ns) + Rise(left, debt == debts.end() ? 0 : debt->second);
-  }
-  agent.seen = std::move(now);
-}
-
-void SourceMeter::CountRest(Agent& agent, const std::vector<Member>& members) {
-  for (auto& [name, source] : agent.sources) {
+void SourceMeter::CountMembers(const std::string& name, Agent& agent, const std::vector<Member>& members) {
+  for (auto& [source_name, source] : agent.sources) {
     source.live = false;
+    source.own_ns = source.nested_ns = 0;
     source.pid.reset();
     source.rss_bytes = 0;
   }
   for (const Member& member : members) {
     Source& source = agent.sources[member.source];
     source.live = true;
+    (member.agent == name ? source.own_ns : source.nested_ns) += member.process->counted_cpu.total_ns();
     // The oldest root's: an agent's roots come first, oldest first.
     if (!source.pid && member.source_pid > 0) source.pid = member.source_pid;
     if (member.process->state == 'Z') continue;  // has no memory
@@ -230,20 +187,21 @@ void SourceMeter::CountRest(Agent& agent, const std::vector<Member>& members) {
   }
 }
 
-// A session that ended before its tick has no row; what it used is the agent's all the same.
-void SourceMeter::LetGo(Agent& agent) {
-  int64_t left_ns = 0;
-  for (auto at = agent.sources.begin(); at != agent.sources.end();) {
-    if (at->second.live) {
-      ++at;
-      continue;
+// What the agents' counters rose by since the last observation.
+void SourceMeter::CountCpu(const agents::Observation& observation) {
+  std::map<GroupKey, int64_t> now;
+  for (const agents::AgentSample& agent : observation.agents) {
+    if (agent.name == kSelf) continue;
+    const agents::AgentCounters& counters = agent.counters;
+    const GroupKey key(agent.name, agent.kind, agent.slot);
+    now[key] = counters.self_cpu.total_ns() + counters.descendants_cpu.total_ns();
+    const auto before = counted_ns_.find(key);
+    // A group that is new has counted from 0; at the first observation that is no tick's.
+    if (before != counted_ns_.end() || monotonic_) {
+      used_ns_[agent.name] += Rise(now[key], before == counted_ns_.end() ? 0 : before->second);
     }
-    left_ns += at->second.cpu_ns;
-    at = agent.sources.erase(at);
   }
-  if (const auto server = agent.sources.find(std::string(kServerSource)); server != agent.sources.end()) {
-    server->second.cpu_ns += left_ns;
-  }
+  counted_ns_ = std::move(now);
 }
 
 std::vector<SourceSample> SourceMeter::TakeTick() {
@@ -251,24 +209,45 @@ std::vector<SourceSample> SourceMeter::TakeTick() {
   if (!monotonic_) return samples;
   const double elapsed = tick_ ? *monotonic_ - *tick_ : 0;
   tick_ = monotonic_;
+  const auto percent = [elapsed](int64_t ns) {
+    return elapsed > 0 ? static_cast<double>(ns) * 1e-9 / elapsed * 100 : 0;
+  };
   for (auto& [agent_name, agent] : agents_) {
+    // What no session of now used is the server's: also what a session used that ended within the tick.
+    int64_t left_ns = agent.ticked ? used_ns_[agent_name] : 0;
+    int64_t all_ns = left_ns;
     SourceSample aggregate{.agent = agent_name, .source = std::string(kAggregateSource), .rss_bytes = 0};
+    std::vector<SourceSample> rows;
+    SourceSample* server = nullptr;
+    rows.reserve(agent.sources.size());
     for (auto& [name, source] : agent.sources) {
-      const bool measured = source.ticked && elapsed > 0;
-      SourceSample& sample = samples.emplace_back();
+      SourceSample& sample = rows.emplace_back();
       sample.agent = agent_name;
       sample.source = name;
       sample.pid = source.pid;
-      sample.cpu_percent = measured ? static_cast<double>(source.cpu_ns) * 1e-9 / elapsed * 100 : 0;
       sample.rss_bytes = source.rss_bytes;
-      aggregate.cpu_percent += sample.cpu_percent;
       if (!source.rss_bytes) aggregate.rss_bytes.reset();
       if (aggregate.rss_bytes) *aggregate.rss_bytes += *source.rss_bytes;
-      source.cpu_ns = 0;
+      if (name == kServerSource) {
+        server = &sample;
+      } else if (source.ticked && agent.ticked) {
+        const int64_t own_ns = std::min(left_ns, Rise(source.own_ns, source.ticked_own_ns));
+        const int64_t nested_ns = Rise(source.nested_ns, source.ticked_nested_ns);
+        left_ns -= own_ns;
+        all_ns += nested_ns;
+        sample.cpu_percent = percent(own_ns + nested_ns);
+      }
       source.ticked = true;
+      source.ticked_own_ns = source.own_ns;
+      source.ticked_nested_ns = source.nested_ns;
     }
+    if (server != nullptr) server->cpu_percent = percent(left_ns);
+    aggregate.cpu_percent = percent(all_ns);
+    agent.ticked = true;
+    samples.insert(samples.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     samples.push_back(std::move(aggregate));
   }
+  used_ns_.clear();
   return samples;
 }
 

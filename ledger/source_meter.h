@@ -8,8 +8,8 @@
 //   aggregate     the sum of those
 // The exporter itself is no agent here.
 //
-// CPU is what the processes used between two observations, and what children that lived and died between them
-// left to the parent that waited for them (cutime), less what was counted of those while they lived.
+// CPU is what agents/ counted: the aggregate is the rise of the agent's counters, a session's part of it what
+// they hold on account of its processes, and the server's the rest. Nothing is counted here.
 //
 // Thread safety: none.
 
@@ -19,6 +19,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -47,41 +49,40 @@ class SourceMeter {
   bool has_sessions() const { return has_sessions_; }
 
  private:
-  struct Seen {  // one process at the last observation
-    pid_t ppid = 0;
-    int64_t cpu_ns = 0;
-    int64_t children_cpu_ns = 0;
-  };
   struct Source {
-    int64_t cpu_ns = 0;  // since the last tick
+    // On account of its processes: the agent's own, and those of agents that run inside a session.
+    int64_t own_ns = 0, nested_ns = 0;
+    int64_t ticked_own_ns = 0, ticked_nested_ns = 0;  // at the last tick
     std::optional<pid_t> pid;
     std::optional<int64_t> rss_bytes = 0;  // empty: one process' could not be read
     bool ticked = false;                   // was there at the last tick
     bool live = false;
   };
   struct Agent {
-    absl::flat_hash_map<kernel::ProcessKey, Seen> seen;
     std::map<std::string, Source> sources;
+    bool ticked = false;  // was there at the last tick
   };
   // A process that counts for an agent, and for which of its sources.
   struct Member {
     const agents::ProcessSample* process = nullptr;
+    std::string_view agent;  // whose it is
     std::string source;
     pid_t source_pid = 0;
   };
   using Members = std::map<std::string, std::vector<Member>>;  // by agent
 
   static Members MembersOf(const agents::Observation& observation, const Panes& panes);
-  void CountCpu(Agent& agent, const std::vector<Member>& members) const;
-  void CountRest(Agent& agent, const std::vector<Member>& members);
-  void LetGo(Agent& agent);
+  void CountCpu(const agents::Observation& observation);
+  static void CountMembers(const std::string& name, Agent& agent, const std::vector<Member>& members);
 
   std::map<std::string, Agent> agents_;
   SourceKeys live_;
   bool has_sessions_ = false;
-  double elapsed_ = 0;               // between the last two observations
-  std::optional<double> monotonic_;  // of the last observation
-  std::optional<double> tick_;       // of the last tick
+  using GroupKey = std::tuple<std::string, std::string, std::string>;  // name, kind, slot
+  std::map<GroupKey, int64_t> counted_ns_;                             // the counters at the last observation
+  std::map<std::string, int64_t> used_ns_;                             // by agent, since the last tick
+  std::optional<double> monotonic_;                                    // of the last observation
+  std::optional<double> tick_;                                         // of the last tick
 };
 
 }  // namespace agent_exporter::ledger

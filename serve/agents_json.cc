@@ -126,11 +126,15 @@ Json Agent(const agents::AgentSample& agent, const agents::Observation& observat
   if (instances > 0) {
     entry["uptime_seconds"] = uptime;
     entry["self"] = Sums(agent, collectors::IsRoot);
+    entry["self"]["cpu_usage_ratio"] = agent.self_cpu_ratio;
     Put(entry["self"], "max_fds",
         collectors::SumOver(agent, collectors::IsRoot,
                             [](const agents::ProcessSample& p) { return p.limits.open_files; }));
   }
-  if (!agent.processes.empty()) entry["tree"] = Sums(agent, Anyone);
+  if (!agent.processes.empty()) {
+    entry["tree"] = Sums(agent, Anyone);
+    entry["tree"]["cpu_usage_ratio"] = agent.tree_cpu_ratio;
+  }
   entry["children"] = children;
   entry["zombies"] = zombies;
   entry["orphans"] = Sums(

@@ -186,5 +186,68 @@ TEST(Accounting, RandomTreesNeverFallAndNeverPassTheTruth) {
   }
 }
 
+// What the counters hold, on whose account: of each live member.
+kernel::CpuTimes OnAccounts(TrackedHost& t) {
+  kernel::CpuTimes sum;
+  for (const TrackedProcess* member : t.tracker().members()) sum += member->accounted;
+  return sum;
+}
+
+TEST(Accounts, WhatCountersHoldIsOnTheAccountOfSomebodyWhoLives) {
+  TrackedHost t({TrackedHost::CommRule("codex")});
+  t.host.Add(10, 1, "codex");
+  t.host.Add(20, 10, "bash");
+  t.host.Add(21, 20, "make");
+  t.host.Add(22, 21, "cc1");
+  t.Look();
+  t.host.Run(22, 30);
+  t.host.Run(20, 5);
+  t.Look();
+  EXPECT_EQ(t.Member(22)->accounted.total_ns(), 30);
+  t.host.Run(22, 7);
+  t.host.ExitAndReap(22);
+  t.host.Run(21, 2);
+  t.host.ExitAndReap(21);
+  t.Look();
+  EXPECT_EQ(t.Member(20)->accounted.total_ns(), 44) << "with all that was below it";
+  EXPECT_EQ(OnAccounts(t), t.Counters("codex").self_cpu + t.Counters("codex").descendants_cpu);
+  t.host.ExitAndReap(20);
+  t.Look();
+  EXPECT_EQ(t.Member(10)->accounted.total_ns(), 44);
+}
+
+TEST(Accounts, AnOrphansGoToTheLeaderOfItsSession) {
+  TrackedHost t({TrackedHost::CommRule("codex")});
+  t.host.Add(10, 1, "codex");
+  t.host.Add(20, 10, "bash");
+  t.host.Add(21, 20, "sh");
+  t.host.Add(22, 21, "loop");
+  for (const pid_t pid : {20, 21, 22}) t.host.at(pid).session = 20;
+  t.Look();
+  t.host.ExitAndReap(21);
+  t.host.Run(22, 30);
+  t.Look();
+  ASSERT_TRUE(t.Member(22)->orphan);
+  t.host.Vanish(22);
+  t.Look();
+  EXPECT_EQ(t.Member(20)->accounted.total_ns(), 30);
+}
+
+TEST(Accounts, TheLastCpuOfAChildThatNobodyWaitsForIsItsParents) {
+  TrackedHost t({TrackedHost::CommRule("codex")});
+  t.host.Add(10, 1, "codex");
+  t.host.Add(11, 10, "git");
+  t.Look();
+  const kernel::ProcessKey key = t.host.at(11).key;
+  t.tracker().ApplyEvents({{.kind = kernel::ProcessEvent::Kind::kExit, .key = key}});
+  t.host.Vanish(11);
+  t.Look();
+  t.tracker().ApplyEvents(
+      {{.kind = kernel::ProcessEvent::Kind::kFinalCpu, .key = key, .cpu = kernel::LastCpu{{20, 0}, {}}}});
+  t.Look();
+  EXPECT_EQ(t.Member(10)->accounted.total_ns(), 20);
+  EXPECT_EQ(t.Counters("codex").descendants_cpu.total_ns(), 20);
+}
+
 }  // namespace
 }  // namespace agent_exporter::agents

@@ -143,6 +143,17 @@ TEST_F(ObserverTest, TheRatioIsOverTicksOnly) {
   EXPECT_DOUBLE_EQ(Look(1, true).processes.at(0).cpu_ratio, 2.0) << "4 s within the 2 s since the last tick";
 }
 
+TEST_F(ObserverTest, TheRatioOfAnAgentHoldsChildrenThatCameAndWent) {
+  EXPECT_EQ(Look(1, true).tree_cpu_ratio, 0);
+  source_.host.Run(10, kSecond);
+  source_.host.at(10).children_cpu.user_ns += 2 * kSecond;
+  const AgentSample agent = Look(5, true);
+  EXPECT_DOUBLE_EQ(agent.self_cpu_ratio, 0.2);
+  EXPECT_DOUBLE_EQ(agent.tree_cpu_ratio, 0.6);
+  EXPECT_DOUBLE_EQ(Look(0.5, false).tree_cpu_ratio, 0.6) << "over ticks only";
+  EXPECT_DOUBLE_EQ(Look(0.5, true).tree_cpu_ratio, 0);
+}
+
 TEST_F(ObserverTest, TimeThatStandsStillOrFiguresThatFallGiveZero) {
   source_.host.Run(10, 5 * kSecond);
   Look(1, true);

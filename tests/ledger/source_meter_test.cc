@@ -30,7 +30,6 @@ class Host {
     process.comm = "x";
     process.role = role;
     process.state = 'S';
-    process.age_seconds = 1000;
     process.usage.resident_bytes = 100;
     return process;
   }
@@ -39,19 +38,20 @@ class Host {
   }
   agents::ProcessSample& At(pid_t pid, const std::string& agent = "codex") { return agents_[agent].at(pid); }
   void Remove(pid_t pid, const std::string& agent = "codex") { agents_[agent].erase(pid); }
-  // Uses CPU, as a process that is there.
+  // CPU that is counted on account of a process: its own, or of children that came and went.
   void Use(pid_t pid, double seconds, const std::string& agent = "codex") {
-    At(pid, agent).cpu.user_ns += static_cast<int64_t>(seconds * kSecond);
+    At(pid, agent).counted_cpu.user_ns += static_cast<int64_t>(seconds * kSecond);
+    Count(seconds, agent);
   }
-  // Ends it; whoever is its parent waits for it.
-  void Reap(pid_t pid, const std::string& agent = "codex") {
+  // CPU that is counted on account of nobody who is there.
+  void Count(double seconds, const std::string& agent = "codex") {
+    counters_[agent].descendants_cpu.user_ns += static_cast<int64_t>(seconds * kSecond);
+  }
+  // Ends it; its parent takes over what was counted on its account.
+  void End(pid_t pid, const std::string& agent = "codex") {
     const agents::ProcessSample gone = At(pid, agent);
     Remove(pid, agent);
-    for (auto& [name, processes] : agents_) {
-      if (const auto parent = processes.find(gone.ppid); parent != processes.end()) {
-        parent->second.children_cpu += gone.cpu + gone.children_cpu;
-      }
-    }
+    if (agents_[agent].contains(gone.ppid)) At(gone.ppid, agent).counted_cpu += gone.counted_cpu;
   }
   agents::Observation Look(double seconds) {
     now_ += seconds;
@@ -61,10 +61,8 @@ class Host {
     for (auto& [name, processes] : agents_) {
       agents::AgentSample& agent = observation.agents.emplace_back();
       agent.name = name;
-      for (auto& [pid, process] : processes) {
-        agent.processes.push_back(process);
-        process.age_seconds += seconds;
-      }
+      agent.counters = counters_[name];
+      for (auto& [pid, process] : processes) agent.processes.push_back(process);
       std::stable_sort(agent.processes.begin(), agent.processes.end(),
                        [](const auto& a, const auto& b) { return a.role < b.role; });
     }
@@ -73,6 +71,7 @@ class Host {
 
  private:
   std::map<std::string, std::map<pid_t, agents::ProcessSample>> agents_;
+  std::map<std::string, agents::AgentCounters> counters_;
   uint64_t starts_ = 0;
   double now_ = 5000;
 };
@@ -190,15 +189,15 @@ TEST_F(SourceMeterTest, AnOrphanStaysInItsSession) {
   EXPECT_THAT(Tick(60), ElementsAre(Pair("agent-server", 0), Pair("aggregate", 10), Pair("session:20", 10)));
 }
 
-TEST_F(SourceMeterTest, ChildrenThatLivedAndDiedBetweenLooksCount) {
+TEST_F(SourceMeterTest, WhatTheCountersHoldOnNobodysAccountIsTheServers) {
   host_.Root(10);
   host_.Add(20, 10).session = 20;
   Tick(0);
-  host_.At(20).children_cpu.user_ns += 6 * kSecond;  // never seen
-  EXPECT_EQ(Tick(60).at("session:20"), 10);
+  host_.Count(6);
+  EXPECT_THAT(Tick(60), ElementsAre(Pair("agent-server", 10), Pair("aggregate", 10), Pair("session:20", 0)));
 }
 
-TEST_F(SourceMeterTest, WhatWasCountedOfAChildIsNotCountedAgainWithItsParent) {
+TEST_F(SourceMeterTest, WhatAParentTakesOverFromAChildIsNotCountedAgain) {
   host_.Root(10);
   host_.Add(20, 10).session = 20;
   host_.Add(21, 20).session = 20;
@@ -206,34 +205,49 @@ TEST_F(SourceMeterTest, WhatWasCountedOfAChildIsNotCountedAgainWithItsParent) {
   host_.Use(21, 6);
   EXPECT_EQ(Tick(60).at("session:20"), 10);
   host_.Use(21, 3);
-  host_.Reap(21);
+  host_.End(21);
   EXPECT_EQ(Tick(60).at("session:20"), 5);
-  // The whole session ends, and its leader's parent waits for it.
+  // The whole session ends, and its leader's parent takes over.
   host_.Use(20, 1.5);
-  host_.Reap(20);
+  host_.End(20);
   EXPECT_THAT(Tick(60), ElementsAre(Pair("agent-server", 2.5), Pair("aggregate", 2.5)));
   EXPECT_FALSE(meter_.has_sessions());
   EXPECT_EQ(Tick(60).at("aggregate"), 0);
 }
 
-TEST_F(SourceMeterTest, AYoungProcessIsCountedFromItsBirthAndAnOldOneFromNow) {
+TEST_F(SourceMeterTest, ANewSessionStartsWithZeroAndTheSumHoldsAllTheSame) {
   host_.Root(10);
   Tick(0);
-  host_.Add(11, 10).age_seconds = 30;
-  host_.Use(11, 3);
-  host_.Add(12, 10).age_seconds = 500;  // matched late
-  host_.Use(12, 300);
-  EXPECT_EQ(Tick(60).at("agent-server"), 5);
+  host_.Add(20, 10).session = 20;
+  host_.Use(20, 3);
+  host_.Use(10, 3);
+  EXPECT_THAT(Tick(60), ElementsAre(Pair("agent-server", 10), Pair("aggregate", 10), Pair("session:20", 0)));
+  host_.Use(20, 3);
+  EXPECT_EQ(Tick(60).at("session:20"), 5);
+}
+
+TEST_F(SourceMeterTest, AnAgentThatIsNewStartsWithZeroAndOneThatComesBackToo) {
+  host_.Root(5, "other");
+  Tick(0);
+  host_.Root(10);
+  host_.Use(10, 6);
+  EXPECT_EQ(Tick(60).at("aggregate"), 0);
+  host_.Use(10, 6);
+  EXPECT_EQ(Tick(60).at("aggregate"), 10);
+  host_.Use(10, 6);
+  host_.End(10);
+  Tick(60);
+  host_.Root(10);
+  EXPECT_EQ(Tick(60).at("aggregate"), 0);
 }
 
 TEST_F(SourceMeterTest, ASessionThatEndedBetweenTicksIsTheServersCpu) {
   host_.Root(10);
   Tick(0);
   host_.Add(20, 10).session = 20;
-  host_.At(20).age_seconds = 1;
   host_.Use(20, 6);
   meter_.Observe(host_.Look(30), panes_);
-  host_.Remove(20);  // and nobody waited for it
+  host_.Remove(20);
   EXPECT_THAT(Tick(30), ElementsAre(Pair("agent-server", 10), Pair("aggregate", 10)));
 }
 
@@ -244,9 +258,9 @@ TEST_F(SourceMeterTest, APidThatIsReusedIsNobodysCpu) {
   Tick(0);
   host_.Remove(20);
   host_.Add(20, 10).session = 20;  // another start
-  host_.At(20).age_seconds = 1;
   host_.Use(20, 6);
-  EXPECT_EQ(Tick(60).at("session:20"), 10);
+  EXPECT_THAT(Tick(60), ElementsAre(Pair("agent-server", 10), Pair("aggregate", 10), Pair("session:20", 0)))
+      << "what is on its account is less than before, so nobody can tell; the sum is right";
 }
 
 TEST_F(SourceMeterTest, AnUnreadableMemoryIsAbsentNotSmaller) {

@@ -39,7 +39,10 @@ agents::AgentSample Tree() {
 }
 
 TEST(AgentsJson, SumsOfSelfTreeAndOrphans) {
-  const Json agent = Parsed(collectors::MakeObservation({Tree()}))["agents"][0];
+  agents::AgentSample tree = Tree();
+  tree.self_cpu_ratio = 0.5;
+  tree.tree_cpu_ratio = 2.5;  // 1.8 of those that live, the rest of children that came and went
+  const Json agent = Parsed(collectors::MakeObservation({tree}))["agents"][0];
   EXPECT_EQ(agent["agent"], "codex");
   EXPECT_EQ(agent["kind"], "coder");
   EXPECT_FALSE(agent.contains("slot"));
@@ -52,7 +55,8 @@ TEST(AgentsJson, SumsOfSelfTreeAndOrphans) {
   EXPECT_EQ(agent["tree"]["resident_memory_bytes"], 180000);
   EXPECT_EQ(agent["tree"]["open_fds"], 180);
   EXPECT_EQ(agent["tree"]["threads"], 3);
-  EXPECT_DOUBLE_EQ(agent["tree"]["cpu_usage_ratio"].get<double>(), 1.8);
+  EXPECT_DOUBLE_EQ(agent["self"]["cpu_usage_ratio"].get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(agent["tree"]["cpu_usage_ratio"].get<double>(), 2.5);
   EXPECT_EQ(agent["orphans"]["processes"], 1);
   EXPECT_EQ(agent["orphans"]["resident_memory_bytes"], 70000);
   EXPECT_EQ(agent["children"], 1);

@@ -10,6 +10,8 @@ constexpr size_t kMaxEnded = 64;
 
 }  // namespace
 
+OomFinding KernelNamesIt() { return {OomVerdict::kConfirmed, "the kernel's OOM event names it"}; }
+
 void AgentGroup::RecordEnd(RootExit end) {
   end.category = CategorizeExit(end.status, end.self_killed);
   ++counters.exits[end.category];
@@ -19,7 +21,7 @@ void AgentGroup::RecordEnd(RootExit end) {
 
 void AgentGroup::ConfirmOom(const kernel::ProcessKey& root) {
   for (RootExit& end : ended) {
-    if (end.key == root) end.oom = {OomVerdict::kConfirmed, "the kernel's OOM event names it"};
+    if (end.key == root || end.program == root) end.oom = KernelNamesIt();
   }
 }
 

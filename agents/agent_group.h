@@ -20,6 +20,9 @@
 
 namespace agent_exporter::agents {
 
+// What the kernel's own OOM event says of the process that it names.
+OomFinding KernelNamesIt();
+
 struct AgentGroup {
   std::string name;
   std::string kind;

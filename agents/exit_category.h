@@ -51,6 +51,8 @@ struct OomFinding {
 // The end of one root.
 struct RootExit {
   kernel::ProcessKey key;
+  // Whose end it was: the agent's program that `key` wrapped. {}: `key` itself.
+  kernel::ProcessKey program;
   std::string comm;           // raw bytes
   std::optional<int> status;  // as wait(2)
   bool self_killed = false;

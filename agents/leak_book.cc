@@ -45,22 +45,31 @@ bool Get(std::string_view* in, Value* value) {
   return true;
 }
 
+// The root whose life the evidence is about, null: none lives. In a wrapper it is the program: it may be
+// started again, and may outlive the wrapper.
+const ProcessSample* LifeOf(const AgentSample& agent) {
+  const ProcessSample* life = nullptr;
+  for (const ProcessSample& process : agent.processes) {
+    if (process.role != Role::kRoot || process.state == 'Z') continue;
+    if (life == nullptr || (process.inner && process.ppid == life->key.pid)) life = &process;
+  }
+  return life;
+}
+
 absl::Status Alien() { return absl::InvalidArgumentError("not a leak state of this version, or damaged"); }
 
 }  // namespace
 
 void LeakBook::Tick(double now, AgentSample* agent) {
-  const auto root = std::find_if(
-      agent->processes.begin(), agent->processes.end(),
-      [](const ProcessSample& process) { return process.role == Role::kRoot && process.state != 'Z'; });
-  const kernel::ProcessKey key = root == agent->processes.end() ? kernel::ProcessKey() : root->key;
+  const ProcessSample* const root = LifeOf(*agent);
+  const kernel::ProcessKey key = root == nullptr ? kernel::ProcessKey() : root->key;
   Entry& entry = entries_[KeyOf(*agent)];
   entry.seen = true;
   if (!(entry.root == key)) {
     entry.root = key;
     for (LeakDetector& detector : entry.detectors) detector = detector.NextLife();
   }
-  if (root == agent->processes.end()) return;
+  if (root == nullptr) return;
   for (const ResourceUse& use : agent->resources) {
     auto found =
         std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {

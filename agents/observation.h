@@ -39,6 +39,8 @@ struct ProcessSample {
   pid_t session = 0;  // pid of the session's leader, living or not
   std::string comm;   // raw bytes
   Role role = Role::kDescendant;
+  // A root that is the agent's own program directly below its wrapper, with which it is one instance.
+  bool inner = false;
   bool direct_child = false;  // its parent is a live root of the same agent
   bool orphan = false;        // its parent died and somebody else's process adopted it
   char state = '?';

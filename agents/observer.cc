@@ -192,7 +192,8 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
       ratio = std::max(ratio, use.ratio());
     }
     if (end.oom.verdict == OomVerdict::kUnclear && EndedBy(end, SIGKILL)) {
-      end.oom = oom_evidence_.Judge(end.key, observation.host.oom_kills);
+      const kernel::ProcessKey& who = end.program.pid != 0 ? end.program : end.key;
+      end.oom = oom_evidence_.Judge(who, observation.host.oom_kills);
     }
   }
   agent->last_exit = group.last_exit;
@@ -305,6 +306,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.session = stat.session;
   sample.comm = stat.comm;
   sample.role = process.role;
+  sample.inner = process.inner;
   sample.direct_child = process.direct_child;
   sample.orphan = process.orphan;
   if (process.role == Role::kRoot && process.match) sample.reason = process.match->reason;

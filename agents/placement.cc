@@ -34,8 +34,9 @@ void Tracker::PlaceAll() {
 }
 
 void Tracker::Place(TrackedProcess& process) {
+  if (process.part) return;  // a root that has ended keeps its place until it is reaped
   AdoptBelowReaper(process);
-  const TrackedProcess* parent = ParentOf(process);
+  TrackedProcess* const parent = ParentOf(process);
   const AgentGroup* parent_group =
       parent != nullptr && parent->scope == Scope::kTree ? parent->group.get() : nullptr;
   const bool reparented = process.lineage != nullptr && process.stat.ppid != process.lineage_ppid;
@@ -53,6 +54,7 @@ void Tracker::Place(TrackedProcess& process) {
 
   // The program that a wrapper started takes the wrapper's place once that is gone, and keeps it. While the
   // root lives, a copy of it that was forked twice is an orphan like any other.
+  const bool was_inner = std::exchange(process.inner, false);
   const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
   const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
                           (is_root || inherited->lost_roots > 0);
@@ -60,34 +62,43 @@ void Tracker::Place(TrackedProcess& process) {
   if (process.own_group != nullptr && ((process.own_group != inherited && !bound) || takes_over)) {
     process.scope = process.match->scope;
     process.orphan = false;
-    Join(process, process.own_group, Role::kRoot, takes_over);
+    Join(process, process.own_group, {Role::kRoot, takes_over, was_inner});
+  } else if (!reparented && IsProgramOf(process, parent)) {
+    process.scope = Scope::kTree;
+    process.orphan = false;
+    process.inner = true;
+    BecomeProgramOf(process, *parent);
+    Join(process, std::move(inherited), {Role::kRoot, false, was_inner});
   } else {
     process.scope = Scope::kTree;
     process.orphan = reparented;
-    Join(process, std::move(inherited), Role::kDescendant, false);
+    Join(process, std::move(inherited), {Role::kDescendant, false, was_inner});
   }
+  if (was_inner && !process.inner) LeaveWrapper(process);
   process.direct_child = process.role == Role::kDescendant && process.group != nullptr &&
                          parent_group == process.group.get() && parent->role == Role::kRoot;
 }
 
-void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, Role role, bool takes_over) {
-  const bool was_root = process.group != nullptr && process.role == Role::kRoot;
+void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, const Joining& how) {
+  const bool was_instance = IsRoot(process) && !how.was_inner;
   const bool same_group = process.group == group;
-  if (was_root && !process.vacated && (!same_group || role != Role::kRoot)) ++process.group->lost_roots;
+  const bool is_root = how.role == Role::kRoot;
+  if (was_instance && (!same_group || !is_root)) ++process.group->lost_roots;
 
-  if (group != nullptr && role == Role::kRoot && !(was_root && same_group) && group->lost_roots > 0) {
+  if (group != nullptr && is_root && !process.inner && !(was_instance && same_group) &&
+      group->lost_roots > 0) {
     --group->lost_roots;
     // A wrapper's child that steps up, or a root first seen now that ran before its predecessor ended,
     // replaces nobody.
-    if (!takes_over) ++group->counters.restarts;
+    if (!how.takes_over) ++group->counters.restarts;
   }
-  if (group != nullptr && role == Role::kDescendant && process.group == nullptr &&
+  if (group != nullptr && (!is_root || process.inner) && process.group == nullptr &&
       (process.by_event || process.stat.key.start_ticks >= options_.start_ticks)) {
     ++group->counters.descendants_started;
   }
   if (!same_group) process.accounted = {};
   process.group = std::move(group);
-  process.role = role;
+  process.role = how.role;
 }
 
 void Tracker::Account(TrackedProcess& process) {

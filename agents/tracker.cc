@@ -75,6 +75,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   folded_ = folded_names.size();
   ForgetDeparted();
   ForgetUnclaimed();
+  ForgetPrograms();
   ForgetRegistered();
   groups_.ForgetStale(now.monotonic);
 }
@@ -147,6 +148,7 @@ void Tracker::ConfirmChildren() {
 }
 
 void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone) {
+  leaving_ = true;
   std::vector<pid_t> leaving;
   std::vector<TrackedProcess*> told;
   const auto leave = [&](pid_t pid, TrackedProcess& process) {
@@ -176,6 +178,7 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
   for (const pid_t pid : leaving) Bequeath(processes_.at(pid));
   std::erase_if(current_, [this](const TrackedProcess* process) { return process->seen != generation_; });
   for (const pid_t pid : leaving) processes_.erase(pid);
+  leaving_ = false;
 }
 
 // Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
@@ -197,7 +200,7 @@ void Tracker::LetGo(TrackedProcess& process) {
   const kernel::CpuTimes counted = process.counted_cpu + process.counted_children;
   if (ancestor != nullptr) ancestor->debt.Owe(counted);
   if (process.group == nullptr) return;
-  if (process.role == Role::kRoot && !process.vacated) ++process.group->lost_roots;
+  const Part part = process.role == Role::kRoot ? Vacate(process) : Part::kInstance;
   if (events_) {
     departed_[process.stat.key] = {
         .key = process.stat.key,
@@ -212,6 +215,9 @@ void Tracker::LetGo(TrackedProcess& process) {
         .by_parent = ancestor == parent,
         .owed = counted,
         .exited = process.exited,
+        .part = part,
+        .wrapper = process.wrapper,
+        .program_end = std::move(process.program_end),
         .exit_reason = process.exit_reason,
         .last_cpu = process.last_cpu != nullptr && !process.final_cpu ? std::optional(process.last_cpu->own)
                                                                       : std::nullopt,
@@ -221,7 +227,7 @@ void Tracker::LetGo(TrackedProcess& process) {
   } else if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited["unknown"];
   } else {
-    process.group->RecordEnd({.key = process.stat.key, .comm = process.stat.comm});
+    TellEnd(process, {.key = process.stat.key, .comm = process.stat.comm});
   }
 }
 

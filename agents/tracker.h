@@ -45,6 +45,13 @@
 
 namespace agent_exporter::agents {
 
+// What the end of a root means; see agents/instance.cc.
+enum class Part {
+  kInstance,  // an instance ended
+  kProgram,   // the program in a wrapper ended
+  kWrapper,   // a wrapper ended, whose program takes its place
+};
+
 // One live process. Only what stands under "public" in words is meant for readers: stat, group, role, orphan,
 // scope, direct_child.
 struct TrackedProcess {
@@ -54,6 +61,7 @@ struct TrackedProcess {
   Scope scope = Scope::kTree;
   bool orphan = false;
   bool direct_child = false;
+  bool inner = false;  // a root, the agent's program directly below its wrapper: one instance with that
 
   // Matching.
   std::shared_ptr<const Match> match;     // null: none; most of a host has none
@@ -82,9 +90,15 @@ struct TrackedProcess {
   bool told = false;        // the event source tells of it and of what it starts
   uint64_t told_since = 0;  // generation
   bool exited = false;      // its end was told; it may still be a zombie
-  bool vacated = false;     // a root that counts as lost already
   bool registered = false;  // a root because somebody says so
   const char* exit_reason = "unknown";
+
+  // Instances.
+  kernel::ProcessKey wrapper;             // of an inner one
+  kernel::ProcessKey program;             // of a wrapper
+  uint64_t lost_program = 0;              // generation in which a wrapper's program ended; 0: it did not
+  std::unique_ptr<RootExit> program_end;  // that program's, once told
+  std::optional<Part> part;               // of a root that has ended
 
   // Bookkeeping of one update.
   uint64_t seen = 0;
@@ -188,7 +202,9 @@ class Tracker {
     bool by_parent = false;       // that is its parent, not one further up
     kernel::CpuTimes owed;        // by that ancestor
     bool exited = false;
-    bool vacated = true;
+    Part part = Part::kInstance;  // of a root
+    kernel::ProcessKey wrapper;
+    std::unique_ptr<RootExit> program_end;
     const char* exit_reason = "unknown";
     std::optional<kernel::CpuTimes> last_cpu;  // as of its exit, until the final figure is told
     uint64_t since = 0;                        // generation
@@ -234,7 +250,24 @@ class Tracker {
   void ExamineAll(const RuleSet& before);
   void PlaceAll();
   void Place(TrackedProcess& process);
-  void Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, Role role, bool takes_over);
+  struct Joining {
+    Role role = Role::kDescendant;
+    bool takes_over = false;
+    bool was_inner = false;
+  };
+  void Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, const Joining& how);
+  static bool IsProgramOf(const TrackedProcess& process, const TrackedProcess* wrapper);
+  static void BecomeProgramOf(TrackedProcess& process, TrackedProcess& wrapper);
+  void LeaveWrapper(const TrackedProcess& process);
+  // A root has ended: makes room for its successor and says what its end means. The same answer ever after.
+  Part Vacate(TrackedProcess& root);
+  Part PartOf(TrackedProcess& process) { return Vacate(process); }
+  static Part PartOf(const Departed& departed) { return departed.part; }
+  template <typename Process>  // TrackedProcess or Departed
+  void TellEnd(Process& process, RootExit end);
+  void TellProgramsEnd(const kernel::ProcessKey& wrapper, const std::shared_ptr<AgentGroup>& group,
+                       RootExit end);
+  void ForgetPrograms();
   void Account(TrackedProcess& process);
   // The live parent, or null. A "parent" younger than its child is a stranger with a reused pid.
   TrackedProcess* ParentOf(const TrackedProcess& process);
@@ -251,6 +284,7 @@ class Tracker {
   absl::flat_hash_map<kernel::ProcessKey, Departed> departed_;
   std::vector<Registered> registered_;  // a handful
   bool events_ = false;                 // some were applied: exits are told
+  bool leaving_ = false;                // whoever this update did not see is gone
   pid_t next_aside_ = -1;
   // With the generation: what strangers did of late, should one of them turn out to be an agent.
   std::vector<std::pair<uint64_t, kernel::ProcessEvent>> unclaimed_;

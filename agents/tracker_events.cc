@@ -121,14 +121,11 @@ void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const st
   if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited[process.exit_reason];
   } else {
-    // From now on, not from the next look on: its successor may come and go before that.
-    if (!std::exchange(process.vacated, true)) ++process.group->lost_roots;
-    process.group->RecordEnd({.key = key,
-                              .comm = comm,
-                              .status = exit.status,
-                              .self_killed = exit.self_killed,
-                              .max_resident_bytes = exit.max_resident_bytes});
-    if (std::string_view(process.exit_reason) == "oom") process.group->ConfirmOom(key);
+    TellEnd(process, {.key = key,
+                      .comm = comm,
+                      .status = exit.status,
+                      .self_killed = exit.self_killed,
+                      .max_resident_bytes = exit.max_resident_bytes});
   }
 }
 
@@ -263,7 +260,7 @@ void Tracker::ForgetDeparted() {
     if (departed.last_cpu) AccountLastCpu(departed, *departed.last_cpu);
     if (departed.exited) return true;
     if (departed.role == Role::kRoot) {
-      departed.group->RecordEnd({.key = entry.first, .comm = departed.comm});
+      TellEnd(departed, {.key = entry.first, .comm = departed.comm});
     } else {
       ++departed.group->counters.descendants_exited["unknown"];
     }

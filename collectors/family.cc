@@ -31,7 +31,9 @@ void AddCpu(Family& family, const agents::AgentSample& agent, const kernel::CpuT
 }
 
 uint64_t Instances(const agents::AgentSample& agent) {
-  return static_cast<uint64_t>(std::count_if(agent.processes.begin(), agent.processes.end(), IsLiveRoot));
+  return static_cast<uint64_t>(std::count_if(
+      agent.processes.begin(), agent.processes.end(),
+      [](const agents::ProcessSample& process) { return IsLiveRoot(process) && !process.inner; }));
 }
 
 }  // namespace agent_exporter::collectors

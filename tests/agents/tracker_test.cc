@@ -62,13 +62,16 @@ TEST(Tracker, ANestedAgentIsItsOwn) {
   EXPECT_EQ(t.AgentOf(12), "claude");
 }
 
-TEST(Tracker, BelowTheSameNameAMatchIsNoNewRoot) {
+TEST(Tracker, BelowTheSameNameAMatchIsNoInstanceOfItsOwn) {
   TrackedHost t(CodexAndClaude());
   t.host.Add(10, 1, "codex");
   t.host.Add(11, 10, "codex");
+  t.host.Add(12, 11, "bash");
+  t.host.Add(13, 12, "codex");
   t.Look();
-  EXPECT_FALSE(t.IsRoot(11));
-  EXPECT_TRUE(t.Member(11)->direct_child);
+  EXPECT_TRUE(t.IsRoot(11)) << "the program in its wrapper";
+  EXPECT_TRUE(t.Member(11)->inner);
+  EXPECT_FALSE(t.IsRoot(13)) << "started by a tool";
 }
 
 TEST(Tracker, WhenTheWrapperEndsItsProgramTakesOver) {

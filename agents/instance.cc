@@ -1,0 +1,133 @@
+// Tracker's instances: when a root's end is the end of an instance, and how that ended.
+//
+// A wrapper and the same agent's program directly below it (node's script around a native codex) are one
+// instance and one life. It ends with the wrapper, by the signal of the program where one ended that; with
+// the program, where the wrapper went first. A program that its wrapper outlives was a helper, unless the
+// wrapper starts the next one at once: then one life ended and another began.
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agents/tracker.h"
+
+namespace agent_exporter::agents {
+namespace {
+
+// Looks for which a wrapper that lost its program is expected to end or to start another.
+constexpr uint64_t kNextProgramLooks = 3;
+
+bool EndedBySignal(const std::optional<int>& status) {
+  return status && (WIFSIGNALED(*status) || WEXITSTATUS(*status) > 128);
+}
+
+// What the wrapper's exit code would hide. Not of one that was asked to end: so it asked its program.
+void AddProgramsEnd(const RootExit& program, RootExit* end) {
+  if (!EndedBySignal(program.status) ||
+      CategorizeExit(end->status, end->self_killed) == ExitCategory::kSigterm)
+    return;
+  end->program = program.key;
+  end->comm = program.comm;
+  end->status = program.status;
+  end->oom = program.oom;
+  end->max_resident_bytes = std::max(end->max_resident_bytes, program.max_resident_bytes);
+}
+
+}  // namespace
+
+// A copy of the wrapper has its stack; where that cannot be read, nothing tells the two apart.
+bool Tracker::IsProgramOf(const TrackedProcess& process, const TrackedProcess* wrapper) {
+  if (wrapper == nullptr || !IsRoot(*wrapper) || wrapper->part || wrapper->scope != Scope::kTree)
+    return false;
+  if (process.registered || process.match == nullptr) return false;
+  const AgentGroup& group = *wrapper->group;
+  const bool same =
+      process.own_group == wrapper->group || (group.whole_tree && process.match->agent == group.name);
+  const bool own_program = process.stat.start_stack != 0 && wrapper->stat.start_stack != 0 &&
+                           process.stat.start_stack != wrapper->stat.start_stack;
+  return same && own_program && (wrapper->program.pid == 0 || wrapper->program == process.stat.key);
+}
+
+void Tracker::BecomeProgramOf(TrackedProcess& process, TrackedProcess& wrapper) {
+  if (wrapper.program == process.stat.key) return;
+  wrapper.program = process.stat.key;
+  process.wrapper = wrapper.stat.key;
+  if (std::exchange(wrapper.lost_program, 0) == 0) return;
+  ++wrapper.group->counters.restarts;
+  if (wrapper.program_end != nullptr) wrapper.group->RecordEnd(*std::exchange(wrapper.program_end, nullptr));
+}
+
+// It lives, as something else.
+void Tracker::LeaveWrapper(const TrackedProcess& process) {
+  TrackedProcess* const wrapper = FindMember(process.wrapper);
+  if (wrapper != nullptr && wrapper->program == process.stat.key) wrapper->program = {};
+}
+
+Part Tracker::Vacate(TrackedProcess& root) {
+  if (root.part) return *root.part;
+  root.part = Part::kInstance;
+  if (root.inner) {
+    root.part = Part::kProgram;
+    TrackedProcess* const wrapper = FindMember(root.wrapper);
+    if (wrapper != nullptr && wrapper->program == root.stat.key) {
+      wrapper->program = {};
+      wrapper->lost_program = generation_;
+    }
+    return *root.part;
+  }
+  TrackedProcess* const program = root.program.pid == 0 ? nullptr : FindMember(root.program);
+  const bool lives = program != nullptr && !program->part && (!leaving_ || program->seen == generation_);
+  if (lives && !root.registered) {
+    program->inner = false;
+    root.part = Part::kWrapper;
+    return *root.part;
+  }
+  ++root.group->lost_roots;
+  return *root.part;
+}
+
+template <typename Process>
+void Tracker::TellEnd(Process& process, RootExit end) {
+  const std::string_view reason = process.exit_reason;
+  if (reason == "oom") end.oom = KernelNamesIt();
+  switch (PartOf(process)) {
+    case Part::kInstance:
+      if (process.program_end != nullptr) AddProgramsEnd(*process.program_end, &end);
+      process.group->RecordEnd(std::move(end));
+      break;
+    case Part::kProgram:
+      ++process.group->counters.descendants_exited[std::string(reason)];
+      TellProgramsEnd(process.wrapper, process.group, std::move(end));
+      break;
+    case Part::kWrapper:
+      break;
+  }
+}
+
+template void Tracker::TellEnd(TrackedProcess& process, RootExit end);
+template void Tracker::TellEnd(Departed& departed, RootExit end);
+
+void Tracker::TellProgramsEnd(const kernel::ProcessKey& wrapper, const std::shared_ptr<AgentGroup>& group,
+                              RootExit end) {
+  if (TrackedProcess* const live = FindMember(wrapper)) {
+    if (live->program.pid != 0) {
+      group->RecordEnd(std::move(end));  // the next one runs already
+    } else if (live->lost_program != 0) {
+      live->program_end = std::make_unique<RootExit>(std::move(end));
+    }
+  } else if (const auto departed = departed_.find(wrapper); departed != departed_.end()) {
+    departed->second.program_end = std::make_unique<RootExit>(std::move(end));
+  }
+}
+
+void Tracker::ForgetPrograms() {
+  for (TrackedProcess* member : members_) {
+    if (member->lost_program == 0 || generation_ - member->lost_program <= kNextProgramLooks) continue;
+    member->lost_program = 0;
+    member->program_end.reset();
+  }
+}
+
+}  // namespace agent_exporter::agents

@@ -206,18 +206,17 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
 }
 
 absl::Status Observer::Look(const base::ClockReading& now) {
-  const auto note_exits = [this] {
-    std::erase_if(noted_exits_, [this](const NotedExit& exit) { return tracker_.NoteExit(exit); });
-  };
-  note_exits();
   if (absl::Status status = LookAround(now); !status.ok()) return status;
-  note_exits();  // of processes that this look saw first
+  NoteExits();  // of processes that this look saw first
   noted_exits_.clear();
   return absl::OkStatus();
 }
 
 absl::Status Observer::LookAround(const base::ClockReading& now) {
-  if (events_ == nullptr) return WalkAll(now);
+  if (events_ == nullptr) {
+    NoteExits();
+    return WalkAll(now);
+  }
   if (absl::Status status = DrainEvents(); !status.ok()) return status;
   const uint64_t lost = events_->lost();
   const bool cross_check = now.monotonic - last_walk_ >= options_.cross_check_seconds;
@@ -236,8 +235,13 @@ absl::Status Observer::LookAround(const base::ClockReading& now) {
 absl::Status Observer::DrainEvents() {
   happened_.clear();
   if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
-  tracker_.ApplyEvents(happened_);
+  tracker_.ApplyEvents(happened_, noted_exits_);
+  NoteExits();
   return absl::OkStatus();
+}
+
+void Observer::NoteExits() {
+  std::erase_if(noted_exits_, [this](const NotedExit& exit) { return tracker_.NoteExit(exit); });
 }
 
 absl::Status Observer::WalkAll(const base::ClockReading& now) {

@@ -92,6 +92,7 @@ class Observer {
   absl::Status Look(const base::ClockReading& now);
   absl::Status LookAround(const base::ClockReading& now);
   absl::Status DrainEvents();
+  void NoteExits();
   absl::Status WalkAll(const base::ClockReading& now);
   absl::Status TellOfNewMembers(const base::ClockReading& now);
   uint64_t CountProcesses();

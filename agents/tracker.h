@@ -34,6 +34,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
+#include "absl/types/span.h"
 #include "agents/agent_group.h"
 #include "agents/cpu_accounting.h"
 #include "agents/observation.h"
@@ -154,11 +155,12 @@ class Tracker {
 
   // From the next update on a root; forgotten when it is gone. Registering the same key again replaces it.
   void Register(Registration registration);
-  // Before ApplyEvents: what its parent knows is more than the events tell. False: no such member (yet).
+  // After ApplyEvents, which knows in what order things happened. False: no such member (yet).
   bool NoteExit(const NotedExit& exit);
 
-  // Takes in what happened since the last update, in order. Call before Update.
-  void ApplyEvents(const std::vector<kernel::ProcessEvent>& events);
+  // Takes in what happened since the last update, in order. Call before Update. `noted`: exits that are known
+  // by their parents as well, who know more than the events tell.
+  void ApplyEvents(const std::vector<kernel::ProcessEvent>& events, absl::Span<const NotedExit> noted = {});
 
   // Whom a Walk::kMembers snapshot must hold: the members, parents before children, and who ran execve since.
   std::vector<kernel::ProcessKey> KeysToRead() const;
@@ -237,10 +239,10 @@ class Tracker {
   void AdoptBelowReaper(TrackedProcess& process);
   void ForgetRegistered();
   void ForgetDeparted();
-  void ApplyEvent(const kernel::ProcessEvent& event);
+  void ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted);
   void ApplyFork(const kernel::ProcessEvent& event);
   void ApplyExec(const kernel::ProcessEvent& event);
-  void ApplyExit(const kernel::ProcessEvent& event);
+  void ApplyExit(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted);
   void KeepUnclaimed(const kernel::ProcessEvent& event);
   void ForgetUnclaimed();
   TrackedProcess* FindMember(const kernel::ProcessKey& key);

@@ -33,15 +33,16 @@ kernel::CpuTimes& CpuOf(AgentGroup& group, Role role) {
 
 }  // namespace
 
-void Tracker::ApplyEvents(const std::vector<kernel::ProcessEvent>& events) {
+void Tracker::ApplyEvents(const std::vector<kernel::ProcessEvent>& events,
+                          absl::Span<const NotedExit> noted) {
   events_ = true;
   if (std::exchange(claim_, false)) {
-    for (const auto& [generation, event] : std::exchange(unclaimed_, {})) ApplyEvent(event);
+    for (const auto& [generation, event] : std::exchange(unclaimed_, {})) ApplyEvent(event, noted);
   }
-  for (const kernel::ProcessEvent& event : events) ApplyEvent(event);
+  for (const kernel::ProcessEvent& event : events) ApplyEvent(event, noted);
 }
 
-void Tracker::ApplyEvent(const kernel::ProcessEvent& event) {
+void Tracker::ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted) {
   switch (event.kind) {
     case kernel::ProcessEvent::Kind::kFork:
       ApplyFork(event);
@@ -50,7 +51,7 @@ void Tracker::ApplyEvent(const kernel::ProcessEvent& event) {
       ApplyExec(event);
       break;
     case kernel::ProcessEvent::Kind::kExit:
-      ApplyExit(event);
+      ApplyExit(event, noted);
       break;
     case kernel::ProcessEvent::Kind::kFinalCpu:
       if (!NoteLastCpu(event.key, *event.cpu, true)) KeepUnclaimed(event);
@@ -98,8 +99,14 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   members_.push_back(&child);
 }
 
-void Tracker::ApplyExit(const kernel::ProcessEvent& event) {
-  if (!NoteExit({event.key, event.status, false, event.max_resident_bytes})) return KeepUnclaimed(event);
+void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted) {
+  const auto known = std::find_if(noted.begin(), noted.end(), [&event](const NotedExit& exit) {
+    return exit.key.pid == event.key.pid &&
+           (event.key.start_ticks == 0 || exit.key.start_ticks == event.key.start_ticks);
+  });
+  const NotedExit exit =
+      known != noted.end() ? *known : NotedExit{event.key, event.status, false, event.max_resident_bytes};
+  if (!NoteExit(exit)) return KeepUnclaimed(event);
   if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
 }
 

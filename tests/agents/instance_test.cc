@@ -237,6 +237,22 @@ TEST_F(RegisteredInstanceTest, ItsSlotEndsBySignalOfTheProgram) {
   EXPECT_EQ(Ended()[0].category, ExitCategory::kOomHeap);
 }
 
+TEST_F(RegisteredInstanceTest, WhatItsParentKnowsWaitsForTheEventsBefore) {
+  t_.tracker().ApplyEvents({{.kind = Kind::kExit, .key = t_.host.at(11).key, .status = SIGABRT},
+                            {.kind = Kind::kExit, .key = t_.host.at(10).key, .status = 1 << 8}},
+                           {{NotedExit{t_.host.at(10).key, 1 << 8, false, 4096}}});
+  ASSERT_EQ(Ended().size(), 1u);
+  EXPECT_EQ(Ended()[0].category, ExitCategory::kOomHeap);
+  EXPECT_EQ(Ended()[0].max_resident_bytes, 4096u);
+}
+
+TEST_F(RegisteredInstanceTest, WeKilledItOurselves) {
+  t_.tracker().ApplyEvents({{.kind = Kind::kExit, .key = t_.host.at(10).key, .status = SIGKILL}},
+                           {{NotedExit{t_.host.at(10).key, SIGKILL, true}}});
+  ASSERT_EQ(Ended().size(), 1u);
+  EXPECT_TRUE(Ended()[0].self_killed);
+}
+
 TEST_F(RegisteredInstanceTest, ItsSlotEndsWithItWhateverItsProgramDoes) {
   t_.tracker().ApplyEvents({});
   t_.tracker().NoteExit({t_.host.at(10).key, 0});

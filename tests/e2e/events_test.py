@@ -178,6 +178,49 @@ class EventsTest(harness.TestCase):
             os.kill(daemon, signal.SIGKILL)
         harness.wait_for(lambda: total(exporter, "agent_orphans", name) == 0, "the orphan's end")
 
+    def exporter_of(self, maker, script):
+        """An exporter that is there before its agent; the agent's name."""
+        name = harness.unique_name()
+        path = self.write(f"{name}.py", script)
+        root = types.SimpleNamespace(name=name)
+        self.config_for = lambda *names, interval: self.write(
+            "agents.yaml", f"builtin_profiles: false\nsample_interval: {interval}\nagents:\n"
+            f"  - {{name: {name}, match: {{cmdline: '{name}.py$'}}}}\n")
+        exporter = self.exporter_with(maker, root)
+        exporter.fresh()
+        return exporter, name, path
+
+    def test_bpf_counts_lives_that_no_look_saw(self):
+        exporter, name, path = self.exporter_of("bpf", "import os, time\ntime.sleep(0.3)\nos._exit(1)\n")
+        for _ in range(10):
+            subprocess.run(["/usr/bin/python3", "-S", path], check=False, timeout=60)
+        harness.wait_for(lambda: total(exporter, "agent_exits_total", name) >= 10, "ten ends")
+        self.assertEqual(total(exporter, "agent_exits_total", name, category="plugin-error"), 10)
+        self.assertEqual(total(exporter, "agent_restarts_total", name), 9)
+        exporter.stop()
+
+    def test_loops_that_were_orphaned_in_an_agents_first_second(self):
+        """Its shell is gone before anybody looked, and the loops are init's children."""
+        loops = os.path.join(self.directory, "loops")
+        for maker in ("bpf", "netlink"):
+            with self.subTest(maker=maker):
+                exporter, name, path = self.exporter_of(
+                    maker, "import subprocess, time\n"
+                    "subprocess.run(['bash', '-c', '(while :; do :; done) & echo $! >>%s; (while :; do :; done) & "
+                    "echo $! >>%s; exit 0'], start_new_session=True)\ntime.sleep(300)\n" % (loops, loops))
+                agent = subprocess.Popen(["/usr/bin/python3", "-S", path])
+                try:
+                    harness.wait_for(lambda: total(exporter, "agent_orphans", name) == 2, "the orphans")
+                    before = total(exporter, CPU, name)
+                    harness.wait_for(lambda: total(exporter, CPU, name) > before, "their CPU")
+                    exporter.stop()
+                finally:
+                    agent.kill()
+                    agent.wait(timeout=20)
+                    for pid in pathlib.Path(loops).read_text().split():
+                        os.kill(int(pid), signal.SIGKILL)
+                    os.unlink(loops)
+
     def test_a_kernel_that_refuses_bpf_gets_procfs_and_one_line(self):
         if os.geteuid() != 0:
             self.skipTest("needs root, to give it up")

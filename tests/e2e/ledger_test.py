@@ -133,6 +133,47 @@ class SourcesTest(LedgerTest):
         self.assertEqual(harness.promtool_check(exporter.get().text), "")
         self.assertEqual(exporter.stop(), 0)
 
+    def test_its_cpu_is_that_of_metrics(self):
+        """Children that nobody waits for, too short for any look: one accountant counts them for both."""
+        for maker in ("bpf", "netlink"):
+            with self.subTest(maker=maker):
+                root = self.tree("forks", 100, 20, "ignored")
+                config = self.ledger_config("{sample_interval: 1s, idle_sample_interval: 1s}",
+                                            f"  - {{name: {root.name}, match: {{comm: {root.name}}}}}\n")
+                source = "procfs" if maker == "netlink" else "auto"
+                try:
+                    exporter = self.exporter(f"--config.file={config}", f"--process.events={maker}",
+                                             f"--process.source={source}")
+                except AssertionError as refused:
+                    if "cannot be had here" in str(refused):
+                        self.skipTest(str(refused))
+                    raise
+
+                def rows():
+                    path = f"file:{exporter.state.name}/resource-ledger.db?mode=ro"
+                    with sqlite3.connect(path, uri=True) as db:
+                        return db.execute("SELECT ts, cpu_percent FROM resource_samples WHERE source = 'aggregate' "
+                                          "ORDER BY ts").fetchall()
+
+                def counted():
+                    return sum(value for (metric, labels), value in exporter.fresh().items()
+                               if metric in ("agent_self_cpu_seconds_total", "agent_descendants_cpu_seconds_total")
+                               and ("agent", root.name) in labels)
+
+                harness.wait_for(lambda: exporter.scrape().get(harness.key("agent_exporter_ledger_up")), "the ledger")
+                before = counted()
+                truth = root.tell("go")["children_cpu"]
+                harness.wait_for(lambda: counted() - before >= truth * 0.99, "the children's CPU")
+                metrics = counted()
+                seen = len(rows())
+                harness.wait_for(lambda: len(rows()) >= seen + 2, "the tick after")
+                ledger = rows()
+                kept = sum((at - earlier) / 1000 * percent / 100
+                           for (earlier, _), (at, percent) in zip(ledger, ledger[1:]))
+                self.assertGreater(kept, truth * 0.98)
+                self.assertAlmostEqual(kept, metrics - before, delta=metrics * 0.02 + 0.02)
+                exporter.stop()
+
     @unittest.skipUnless(subprocess.run(["which", "tmux"], capture_output=True).returncode == 0, "needs tmux")
     def test_panes_of_a_tmux_server_that_the_agent_started(self):
         name, python = self.named_python()

@@ -74,6 +74,9 @@ class Observer {
   const RuleSet& rules() const { return tracker_.rules(); }
   // The processes behind the last observation: explain's raw material.
   const Tracker& tracker() const { return tracker_; }
+  // For keeping over a restart, and for taking up before the first look.
+  std::vector<Remembered> Memory() const { return tracker_.Memory(); }
+  void Remember(std::vector<Remembered> memory) { tracker_.Remember(std::move(memory)); }
   // Every tick adds to it. For saving it, and for loading before the first look.
   LeakBook& leaks() { return leaks_; }
   double boot_time_seconds() const { return static_cast<double>(boot_time_); }

@@ -71,7 +71,8 @@ void Tracker::Place(TrackedProcess& process) {
     Join(process, std::move(inherited), {Role::kRoot, false, was_inner});
   } else {
     process.scope = Scope::kTree;
-    process.orphan = reparented;
+    // A tmux server leaves its parent by design: no process that outlived what started it.
+    process.orphan = reparented && !process.stat.comm.starts_with("tmux: server");
     Join(process, std::move(inherited), {Role::kDescendant, false, was_inner});
   }
   if (was_inner && !process.inner) LeaveWrapper(process);

@@ -116,6 +116,26 @@ std::vector<pid_t> RuleSet::PidfilePids() const {
   return pids;
 }
 
+uint64_t RuleFingerprint(const Rule& rule) {
+  std::string text;
+  const auto add = [&text](const std::string& value) {
+    absl::StrAppend(&text, value.size(), ":", value, ";");
+  };
+  const auto add_all = [&](const std::vector<std::string>& values) {
+    absl::StrAppend(&text, values.size(), "[");
+    for (const std::string& value : values) add(value);
+  };
+  for (const std::string* value : {&rule.name, &rule.kind, &rule.slot, &rule.cmdline}) add(*value);
+  for (const auto* values :
+       {&rule.comm, &rule.exe, &rule.script, &rule.pidfile, &rule.user, &rule.cgroup, &rule.unit}) {
+    add_all(*values);
+  }
+  absl::StrAppend(&text, rule.scope == Scope::kTree ? "tree" : "process");
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  return hash;
+}
+
 std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
   MatchContext context(facts, impl_->users);
   for (size_t i = 0; i < impl_->compiled.size(); ++i) {

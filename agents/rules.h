@@ -59,6 +59,9 @@ struct Rule {
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
+// The same for rules with the same text, wherever it stands; for keeping over a restart.
+uint64_t RuleFingerprint(const Rule& rule);
+
 // What a match gives the process.
 struct Match {
   std::string agent;  // label value: valid UTF-8, at most 128 bytes

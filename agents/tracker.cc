@@ -45,6 +45,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   ++generation_;
   now_ = now.monotonic;
   NotePresence(rows);
+  remembered_.clear();
   Gather(walk);
   ConfirmChildren();
   TakeLeave(walk, gone);
@@ -93,6 +94,7 @@ void Tracker::NotePresence(std::vector<kernel::ProcessStat>& rows) {
     }
     if (!inserted) NoteExec(process, row);
     std::swap(process.stat, row);
+    if (inserted && !remembered_.empty()) Recall(process);
     process.seen = generation_;
     process.order = i;
     current_.push_back(&process);

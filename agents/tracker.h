@@ -39,6 +39,7 @@
 #include "agents/cpu_accounting.h"
 #include "agents/observation.h"
 #include "agents/process_facts.h"
+#include "agents/remembered.h"
 #include "agents/rules.h"
 #include "base/clock.h"
 #include "kernel/process.h"
@@ -165,6 +166,11 @@ class Tracker {
   // Whom a Walk::kMembers snapshot must hold: the members, parents before children, and who ran execve since.
   std::vector<kernel::ProcessKey> KeysToRead() const;
 
+  // What another tracker can take up after a restart of the exporter, in the order of its keys.
+  std::vector<Remembered> Memory() const;
+  // Before the first Update.
+  void Remember(std::vector<Remembered> memory);
+
   // Takes in a snapshot (its rows are moved from). Identities that left since the last one are passed to
   // `gone`.
   void Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const base::ClockReading& now,
@@ -214,6 +220,7 @@ class Tracker {
 
   void ConfigureGroups();
   void NotePresence(std::vector<kernel::ProcessStat>& rows);
+  void Recall(TrackedProcess& process);
   static bool IsRoot(const TrackedProcess& process) {
     return process.group != nullptr && process.role == Role::kRoot;
   }
@@ -288,6 +295,7 @@ class Tracker {
   bool events_ = false;                 // some were applied: exits are told
   bool leaving_ = false;                // whoever this update did not see is gone
   pid_t next_aside_ = -1;
+  absl::flat_hash_map<kernel::ProcessKey, Remembered> remembered_;  // until the first update
   // With the generation: what strangers did of late, should one of them turn out to be an agent.
   std::vector<std::pair<uint64_t, kernel::ProcessEvent>> unclaimed_;
   bool claim_ = false;  // there are members that `unclaimed_` may be about

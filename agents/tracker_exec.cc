@@ -49,7 +49,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   } else if (std::optional<Match> found = rules_.Find(*facts_(process.stat, program))) {
     match = std::make_shared<const Match>(*std::move(found));
   }
-  if (match == nullptr && may_keep && process.match != nullptr) return;
+  if (match == nullptr && may_keep) match = process.match;
   process.match = std::move(match);
   process.registered = registered != nullptr;
   process.own_group.reset();

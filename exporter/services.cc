@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/state_directory.h"
+#include "kernel/rooted_reader.h"
 #include "sessions/meta_collectable.h"
 
 namespace agent_exporter::exporter {
@@ -39,6 +40,22 @@ std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::
   return state;
 }
 
+// Null, and a log line, where there is no place to keep it: orphans are then nobody's after a restart.
+std::unique_ptr<serve::TreeState> MakeTreeState(const Options& options, agents::Observer& observer) {
+  const auto directory = base::OwnStateDirectory();
+  const kernel::RootedReader proc(options.procfs);
+  std::string buffer;
+  const auto boot_id = proc.Read("sys/kernel/random/boot_id", &buffer);
+  const absl::Status status = directory.ok() ? boot_id.status() : directory.status();
+  if (!status.ok()) {
+    spdlog::info("orphans are not kept over restarts: {}", std::string(status.message()));
+    return nullptr;
+  }
+  auto state = std::make_unique<serve::TreeState>(*directory, observer, std::string(*boot_id));
+  state->Load();
+  return state;
+}
+
 }  // namespace
 
 Services::Services(const Options& options, const Config& config)
@@ -62,6 +79,10 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   leak_state_ = MakeLeakState(options_, observer);
   if (leak_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
+  }
+  tree_state_ = MakeTreeState(options_, observer);
+  if (tree_state_ != nullptr) {
+    sampler.AddListener([this](const Tick& tick) { tree_state_->OnTick(tick->monotonic_seconds); });
   }
   ledger_->Follow(sampler);
 }
@@ -88,6 +109,7 @@ void Services::Stop() {
   ledger_->Stop();
   snapshots_->Stop();
   if (leak_state_ != nullptr) leak_state_->Finish();
+  if (tree_state_ != nullptr) tree_state_->Finish();
 }
 
 }  // namespace agent_exporter::exporter

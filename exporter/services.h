@@ -1,6 +1,6 @@
 // The services that serve runs besides scrapes: the ledger, snapshots, agent_meta, the exit log, and leak
-// evidence that survives a restart. The sampler feeds each of them, and some add metrics and routes. To add
-// a service, add a member here and a line to each function.
+// evidence and trees that survive a restart. The sampler feeds each of them, and some add metrics and routes.
+// To add a service, add a member here and a line to each function.
 //
 // Ownership: owns the services and borrows the options. They listen to the sampler, so make Services before
 // the sampler and destroy it after the sampler.
@@ -23,6 +23,7 @@
 #include "serve/leak_state.h"
 #include "serve/registry.h"
 #include "serve/sampler.h"
+#include "serve/tree_state.h"
 #include "sessions/meta_keeper.h"
 #include "snapshot/snapshot_service.h"
 
@@ -56,6 +57,7 @@ class Services {
   std::unique_ptr<ledger::LedgerService> ledger_;
   std::optional<snapshot::SnapshotService> snapshots_;
   std::unique_ptr<serve::LeakState> leak_state_;  // null: no state directory
+  std::unique_ptr<serve::TreeState> tree_state_;  // null: no state directory
 };
 
 }  // namespace agent_exporter::exporter

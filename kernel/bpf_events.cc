@@ -22,7 +22,7 @@
 namespace agent_exporter::kernel {
 namespace {
 
-std::vector<std::string> SplitAtNul(std::string_view text) {
+std::vector<std::string> ArgumentsIn(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\0'), text.size());
@@ -105,7 +105,7 @@ class BpfEvents final : public ProcessEvents {
     program->start_stack = from.start_stack;
     program->uid = from.uid;
     if (from.path_bytes < AE_MOST_PATH) program->path.assign(from.text, strnlen(from.text, from.path_bytes));
-    program->argv = SplitAtNul(text.substr(from.path_bytes, from.argv_bytes));
+    program->argv = ArgumentsIn(text.substr(from.path_bytes, from.argv_bytes));
     program->argv_cut = from.argv_cut != 0;
     return program;
   }

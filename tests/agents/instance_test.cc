@@ -13,7 +13,7 @@ using testing::IsEmpty;
 using Exits = std::map<ExitCategory, uint64_t>;
 using Kind = kernel::ProcessEvent::Kind;
 
-constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kMillisecond = 1'000'000;
 
 // 10 wraps 11.
 class InstanceTest : public testing::Test {
@@ -44,12 +44,12 @@ class InstanceTest : public testing::Test {
 
 TEST_F(InstanceTest, BothAreSelf) {
   t_.host.Add(12, 11, "git");
-  t_.host.Run(10, 10 * kMs);
-  t_.host.Run(11, 30 * kMs);
-  t_.host.Run(12, 5 * kMs);
+  t_.host.Run(10, 10 * kMillisecond);
+  t_.host.Run(11, 30 * kMillisecond);
+  t_.host.Run(12, 5 * kMillisecond);
   t_.Look();
-  EXPECT_EQ(Codex().self_cpu.total_ns(), 40 * kMs);
-  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 5 * kMs);
+  EXPECT_EQ(Codex().self_cpu.total_ns(), 40 * kMillisecond);
+  EXPECT_EQ(Codex().descendants_cpu.total_ns(), 5 * kMillisecond);
   EXPECT_TRUE(t_.Member(12)->direct_child);
   EXPECT_FALSE(t_.Member(11)->direct_child);
 }

@@ -36,10 +36,11 @@ class LeakBook {
   // Lets go of agents that no tick named since the last call.
   void ForgetUnseen();
 
-  // The whole book as bytes of a format of its own, for this machine and this version of it.
+  // The whole book in a format of its own, with its version (agents/leak_book.cc).
   std::string Save(double boot_time) const;
   // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is
-  // dropped, which is no error. InvalidArgument when these are not the bytes of a Save: nothing changes then.
+  // dropped, which is no error. FailedPrecondition for another version's, InvalidArgument for what is not the
+  // bytes of a Save; nothing changes then.
   absl::Status Load(std::string_view saved, double boot_time);
 
  private:

@@ -19,7 +19,8 @@
 
 namespace agent_exporter::exporter {
 
-int RunServe(const Options& options, std::ostream& err);
+// What goes wrong is in its log.
+int RunServe(const Options& options);
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);

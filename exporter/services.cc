@@ -34,7 +34,8 @@ std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::
     spdlog::info("leak evidence does not survive a restart: {}", std::string(directory.status().message()));
     return nullptr;
   }
-  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
+  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds(),
+                                                  base::System::Real());
   state->Load();
   return state;
 }

@@ -151,6 +151,32 @@ TEST(LeakBook, StateOfAnotherBootIsDropped) {
   EXPECT_FALSE(HasEvidence(Leak(after, 161, 162)));
 }
 
+// Byte by byte, so that a program built elsewhere or later reads the same.
+TEST(LeakBook, TheFormatIsFixed) {
+  const std::string empty = LeakBook().Save(1.7e9);
+  const std::string head("agent_exporter leak state 3\n\0\0\0\x40\xfc\x54\xd9\x41\0\0\0\0", 28 + 12);
+  EXPECT_EQ(empty.substr(0, head.size()), head);
+  EXPECT_EQ(empty.size(), head.size() + 8);
+  LeakBook book;
+  Leak(book, 0, 160);
+  const std::string saved = book.Save(kBoot);
+  LeakBook again;
+  ASSERT_TRUE(again.Load(saved, kBoot).ok());
+  EXPECT_EQ(again.Save(kBoot), saved);
+}
+
+TEST(LeakBook, AnotherVersionIsToldApartFromDamage) {
+  for (const std::string version : {"1", "2", "4", "27"}) {
+    LeakBook book;
+    Leak(book, 0, 160);
+    const absl::Status status = book.Load("agent_exporter leak state " + version + "\nwhatever", kBoot);
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("version " + version + "; "));
+    EXPECT_TRUE(HasEvidence(Leak(book, 160, 161)));
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(LeakBook().Load("agent_exporter leak state 2", kBoot)));
+}
+
 TEST(LeakBook, DamagedBytesChangeNothing) {
   LeakBook before;
   Leak(before, 0, 160);

@@ -98,7 +98,11 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
             return true;
           }),
       boot_time_(kernel::ReadBootTime(proc).value_or(0)),
-      start_ticks_(TicksSinceBoot(options_)) {}
+      start_ticks_(TicksSinceBoot(options_)) {
+  oom_evidence_.EndLook(host_reader_.Read().oom_kills,
+                        options_.clock().boottime);  // agents may end before the second look
+  unreadable_.Take();                                // the first look counts its own
+}
 
 absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
   const base::ClockReading now = options_.clock();
@@ -148,12 +152,11 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     NoteAlive(*group, agent);
     for (const ProcessSample& process : agent.processes) {
       if (process.role != Role::kRoot || process.state == 'Z') continue;
-      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), observation->host.oom_kills,
-                              now.monotonic);
+      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), now.boottime);
     }
   }
   if (tick) leaks_.ForgetUnseen();
-  oom_evidence_.Expire(now.monotonic);
+  oom_evidence_.EndLook(observation->host.oom_kills, now.boottime);
   observation->unreadable = unreadable_.Take();
   return observation;
 }
@@ -168,7 +171,7 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
       ratio = std::max(ratio, use.ratio());
     }
     if (end.oom.verdict == OomVerdict::kUnclear && EndedBy(end, SIGKILL)) {
-      end.oom = oom_evidence_.Judge(end.key, observation.host.oom_kills);
+      group.SettleOom(end, oom_evidence_.Judge(end.key, StartSeconds(end.key), observation.host.oom_kills));
     }
   }
   agent->last_exit = group.last_exit;
@@ -280,8 +283,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.children_cpu = stat.children_cpu;
-  sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
-                                                        static_cast<double>(options_.clock_ticks));
+  sample.age_seconds = std::max(0.0, now.boottime - StartSeconds(stat.key));
 
   Member& member = members_[stat.key];
   // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.

@@ -99,6 +99,10 @@ class Observer {
   // False when the process went meanwhile.
   bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
                      ProcessSample* result);
+  // Of CLOCK_BOOTTIME.
+  double StartSeconds(const kernel::ProcessKey& key) const {
+    return static_cast<double>(key.start_ticks) / static_cast<double>(options_.clock_ticks);
+  }
   // Completes the records of roots that ended, and hands them to the sample.
   void TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent);
   void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);

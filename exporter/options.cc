@@ -86,6 +86,9 @@ void AddFlags(CLI::App& app, Options& options) {
 
 // Since 2.2 CLI11 ignores a variable whose value fails a check; for a flag that is an error.
 std::optional<EarlyExit> CheckEnvironment(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {  // those on the command line
+    if (auto refused = CheckEnvironment(*command)) return refused;
+  }
   for (const CLI::Option* option : app.get_options()) {
     const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
     if (value == nullptr || *value == '\0' || option->count() > 0) continue;

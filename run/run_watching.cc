@@ -92,6 +92,7 @@ class Own final : public RunWatching {
     sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
     const auto observation = sampler_.Fresh(milliseconds(0), kPatience);
     SlotReport report;
+    if (observation == nullptr) return report;
     for (const agents::AgentSample& agent : observation->agents) {
       for (const agents::RootExit& end : agent.ended) {
         if (end.key != task_.key) continue;

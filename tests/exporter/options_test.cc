@@ -144,11 +144,34 @@ TEST(Options, RunTakesWhatStandsBehindTheDashesAsItIs) {
   EXPECT_THAT(options.run.listen, ElementsAre(":1"));
   EXPECT_EQ(options.run.interval, "1s");
   EXPECT_TRUE(options.run.capture_stderr);
-  EXPECT_TRUE(options.run.sampler);
-  EXPECT_THAT(options.run.stderr_prefixes, ElementsAre("[w]"));
+  EXPECT_FALSE(options.run.no_sampler);
+  EXPECT_THAT(options.run.stderr_filter.prefixes, ElementsAre("[w]"));
+  EXPECT_THAT(options.run.stderr_filter.substrings, Contains("NODE_TLS_REJECT_UNAUTHORIZED"));
   EXPECT_EQ(options.run.diagnosis_file, "f");
   EXPECT_EQ(options.socket, "none");
-  EXPECT_FALSE(Parsed({"run", "--no-sampler", "--", "true"}).run.sampler);
+  EXPECT_TRUE(Parsed({"run", "--no-sampler", "--", "true"}).run.no_sampler);
+  EXPECT_THAT(Parsed({"run", "--stderr-substring=a,b", "--", "true"}).run.stderr_filter.substrings,
+              ElementsAre("a,b"));
+}
+
+TEST(Options, EveryFlagOfRunIsReadFromTheEnvironment) {
+  const Environment name("AGENT_EXPORTER_NAME", "codex"), kind("AGENT_EXPORTER_KIND", "k"),
+      slot("AGENT_EXPORTER_SLOT", "3"), listen("AGENT_EXPORTER_LISTEN", ":1,:2"),
+      interval("AGENT_EXPORTER_INTERVAL", "1s"), no_sampler("AGENT_EXPORTER_NO_SAMPLER", "true"),
+      capture("AGENT_EXPORTER_CAPTURE_STDERR", "true"), prefix("AGENT_EXPORTER_STDERR_PREFIX", "[w]"),
+      substring("AGENT_EXPORTER_STDERR_SUBSTRING", "x"), file("AGENT_EXPORTER_DIAGNOSIS_FILE", "f");
+  const RunOptions run = Parsed({"run", "--slot=4", "--", "true"}).run;
+  EXPECT_EQ(run.name, "codex");
+  EXPECT_EQ(run.kind, "k");
+  EXPECT_EQ(run.slot, "4");
+  EXPECT_THAT(run.listen, ElementsAre(":1", ":2"));
+  EXPECT_EQ(run.interval, "1s");
+  EXPECT_TRUE(run.no_sampler);
+  EXPECT_TRUE(run.capture_stderr);
+  EXPECT_THAT(run.stderr_filter.prefixes, ElementsAre("[w]"));
+  EXPECT_THAT(run.stderr_filter.substrings, ElementsAre("x"));
+  EXPECT_EQ(run.diagnosis_file, "f");
+  EXPECT_EQ(Parsed({"status"}).command, Command::kStatus);
 }
 
 TEST(Options, RunIsQuietUnlessAskedToTalk) {

@@ -13,6 +13,9 @@
 namespace agent_exporter::agents {
 namespace {
 
+// Node 24 and single-executable programs call their main thread so, whatever they are.
+constexpr std::string_view kMainThread = "MainThread";
+
 constexpr size_t kMaxComm = 15;  // what the kernel keeps of a name
 constexpr double kShowEndsSeconds = 10;
 
@@ -251,13 +254,29 @@ uint64_t Observer::CountProcesses() {
   return info.st_nlink - links_beside_processes_;
 }
 
+std::string Observer::ProgramBehind(pid_t pid, const std::string& comm) {
+  if (comm != kMainThread) return "";
+  const auto exe = files_.Exe(pid);
+  return exe.ok() ? exe->substr(exe->rfind('/') + 1) : "";
+}
+
 void Observer::CountNamed() {
   named_processes_.clear();
+  if (options_.count_names.empty()) return;
+  absl::flat_hash_map<kernel::ProcessKey, std::string> programs;
+  for (const kernel::ProcessStat& row : rows_) {
+    if (row.comm != kMainThread) continue;
+    const auto known = programs_.find(row.key);
+    programs[row.key] = known != programs_.end() ? known->second : ProgramBehind(row.key.pid, row.comm);
+  }
+  programs_ = std::move(programs);
   for (const std::string& name : options_.count_names) {
     uint64_t& count = named_processes_[name];
     const std::string comm = name.substr(0, kMaxComm);
     for (const kernel::ProcessStat& row : rows_) {
-      if (row.comm == comm && row.state != 'Z' && !row.kernel_thread) ++count;
+      if (row.state == 'Z' || row.kernel_thread) continue;
+      const auto program = row.comm == kMainThread ? programs_.find(row.key) : programs_.end();
+      if (row.comm == comm || (program != programs_.end() && program->second == name)) ++count;
     }
   }
 }
@@ -286,6 +305,8 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.age_seconds = std::max(0.0, now.boottime - StartSeconds(stat.key));
 
   Member& member = members_[stat.key];
+  if (!member.program && stat.comm == kMainThread) member.program = ProgramBehind(stat.key.pid, stat.comm);
+  if (stat.comm == kMainThread) sample.program = *member.program;
   // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.
   if (stat.cpu.total_ns() > member.cpu.total_ns()) member.cpu = stat.cpu;
   sample.cpu = member.cpu;

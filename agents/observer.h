@@ -85,6 +85,7 @@ class Observer {
     std::optional<kernel::CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
     double tick_time = 0;
     double ratio = 0;
+    std::optional<std::string> program;  // ProcessSample's; empty until first read
     // Counted so far; empty until first read.
     std::optional<uint64_t> io_read, io_write, voluntary, involuntary;
   };
@@ -95,14 +96,16 @@ class Observer {
   absl::Status TellOfNewMembers(const base::ClockReading& now);
   uint64_t CountProcesses();
   void CountNamed();
+  // The name of the file that `pid` runs, if its comm tells only that it is a main thread; else "".
+  std::string ProgramBehind(pid_t pid, const std::string& comm);
   void Forget(const TrackedProcess& gone);
-  // False when the process went meanwhile.
-  bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
-                     ProcessSample* result);
   // Of CLOCK_BOOTTIME.
   double StartSeconds(const kernel::ProcessKey& key) const {
     return static_cast<double>(key.start_ticks) / static_cast<double>(options_.clock_ticks);
   }
+  // False when the process went meanwhile.
+  bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
+                     ProcessSample* result);
   // Completes the records of roots that ended, and hands them to the sample.
   void TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent);
   void CountUsage(AgentGroup& group, Member& member, const ProcessSample& sample);
@@ -125,6 +128,7 @@ class Observer {
   bool want_walk_ = true;
   uint64_t walked_processes_ = 0;
   std::map<std::string, uint64_t> named_processes_;
+  absl::flat_hash_map<kernel::ProcessKey, std::string> programs_;  // of all processes called MainThread
   double last_walk_ = 0;
   uint64_t lost_at_walk_ = 0;
   uint64_t disagreements_ = 0;

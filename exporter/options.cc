@@ -116,9 +116,14 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* serve =
       app.add_subcommand("serve", "Serve metrics over HTTP (the default); SIGHUP re-reads the configuration");
   CLI::App* status = app.add_subcommand("status", "Print a table of the running agents");
-  status->add_flag("--json", options.json, "Print JSON instead");
+  CLI::Option* status_json = status->add_flag("--json", options.json, "Print JSON instead");
+  status->add_flag("--terse", options.terse, "With --json: only the main keys, flat")->needs(status_json);
   CLI::App* traits = app.add_subcommand("traits", "Print one agent's resource use as JSON");
   traits->add_option("--agent", options.agent, "The agent; required if several run");
+  traits->add_option("--kind", options.kind, "Of the agents of that name, the one of this kind");
+  traits->add_option("--slot", options.slot, "Of the agents of that name, the one in this slot");
+  traits->add_option("--template", options.template_file,
+                     "Print this file with its {{ .Traits.agent_self.rss_bytes }} and the like filled in");
   CLI::App* explain =
       app.add_subcommand("explain", "Say which rule matches a process and why the others do not");
   explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);

@@ -55,8 +55,12 @@ struct Options {
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
-  bool json = false;       // status, doctor
-  std::string agent;       // traits
+  bool json = false;   // status, doctor
+  bool terse = false;  // status
+  // traits
+  std::string agent;
+  std::optional<std::string> kind, slot;  // empty: any
+  std::string template_file;
   int pid = 0;             // explain
   std::string check_file;  // check-config
   EventOptions event;

@@ -56,8 +56,7 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
       std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
   sampler.AddListener([meta = meta_](const Tick& tick) { meta->Offer(tick); });
 
-  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs,
-                     [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); });
+  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
   snapshots_->Follow(sampler);
 
   leak_state_ = MakeLeakState(options_, observer);

@@ -43,6 +43,10 @@ class Services {
   // Call it after the sampler has stopped.
   void Stop();
 
+  // What each agent tells of itself. After Follow.
+  sessions::MetaSource meta_source() const {
+    return [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); };
+  }
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 
  private:

@@ -112,6 +112,14 @@ TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
   EXPECT_EQ(Parsed({"doctor"}).command, Command::kDoctor);
   EXPECT_TRUE(Parsed({"doctor", "--json"}).json);
+  EXPECT_TRUE(Parsed({"status", "--json", "--terse"}).terse);
+  EXPECT_THAT(Exited({"status", "--terse"}).err, HasSubstr("--json"));
+  EXPECT_TRUE(Parsed({"snapshot", "--agent=a", "--terse"}).snapshot.terse);
+  const Options traits = Parsed({"traits", "--agent=a", "--kind=", "--slot=2", "--template=f"});
+  EXPECT_EQ(traits.kind, "");
+  EXPECT_EQ(traits.slot, "2");
+  EXPECT_EQ(traits.template_file, "f");
+  EXPECT_EQ(Parsed({"traits"}).kind, std::nullopt);
   EXPECT_EQ(Parsed({"open"}).command, Command::kOpen);
 }
 

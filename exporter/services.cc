@@ -46,8 +46,9 @@ Services::Services(const Options& options, const Config& config)
     : options_(options),
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
-      ledger_(ledger::LedgerService::Make(options.ledger_path, LedgerOf(options, config),
-                                          config.rules.rules())) {}
+      ledger_(ledger::LedgerService::Make(
+          options.ledger_path, LedgerOf(options, config), config.rules.rules(),
+          [this](const std::string& agent) { return HeapOf(agent); }, [this] { return AgentErrors(); })) {}
 
 void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
@@ -64,6 +65,25 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
   }
   ledger_->Follow(sampler);
+}
+
+std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
+  std::optional<int64_t> sum;
+  for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
+    if (entry.name != agent || !entry.meta.heap_used_bytes) continue;
+    sum = sum.value_or(0) + static_cast<int64_t>(*entry.meta.heap_used_bytes);
+  }
+  return sum;
+}
+
+std::vector<ledger::AgentError> Services::AgentErrors() const {
+  std::vector<ledger::AgentError> errors;
+  for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
+    for (const sessions::ServiceError& error : entry.meta.service_errors) {
+      errors.push_back({entry.name, error.ts, error.text});
+    }
+  }
+  return errors;
 }
 
 void Services::AddMetrics(serve::Registry& registry) {

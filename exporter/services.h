@@ -50,6 +50,10 @@ class Services {
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 
  private:
+  // Over all kinds and slots of that name.
+  std::optional<int64_t> HeapOf(const std::string& agent) const;
+  std::vector<ledger::AgentError> AgentErrors() const;
+
   const Options& options_;
   const std::optional<snapshot::SnapshotConfig> snapshot_config_;
   std::vector<sessions::MetaOptions> meta_options_;

@@ -58,7 +58,7 @@ void LeakBook::Tick(double now, AgentSample* agent) {
     if (found == entry.detectors.end()) {
       found = entry.detectors.emplace(entry.detectors.end(), use.scope, use.resource);
     }
-    found->Add(now * time_factor_, use);
+    found->Add(now, use);
   }
   Show(agent);
 }
@@ -70,10 +70,7 @@ void LeakBook::Show(AgentSample* agent) const {
   for (const ResourceUse& use : agent->resources) {
     for (const LeakDetector& detector : found->second.detectors) {
       if (detector.scope() == use.scope && detector.resource() == use.resource) {
-        LeakEvidence& leak = agent->leaks.emplace_back(detector.Evidence());
-        leak.seconds_to_limit /= time_factor_;
-        leak.growth_per_second *= time_factor_;
-        leak.evidence_span_seconds /= time_factor_;
+        agent->leaks.push_back(detector.Evidence());
       }
     }
   }

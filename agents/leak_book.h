@@ -24,10 +24,6 @@ namespace agent_exporter::agents {
 
 class LeakBook {
  public:
-  // `time_factor`: 1 but in tests. For the evidence time goes by so many times as fast, and what it says of
-  // time is divided again: a leak of a minute is judged by the rules that one of hours is.
-  explicit LeakBook(double time_factor = 1) : time_factor_(time_factor) {}
-
   // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`:
   // seconds of CLOCK_BOOTTIME.
   void Tick(double now, AgentSample* agent);
@@ -50,7 +46,6 @@ class LeakBook {
     std::vector<LeakDetector> detectors;  // one for each scope and resource that was ever known
   };
 
-  const double time_factor_;
   std::map<std::string, Entry> entries_;  // by name, kind and slot
 };
 

@@ -83,7 +83,6 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
       host_reader_(proc, unreadable),
       cgroup_reader_(cgroup_root),
       limits_(files_, cgroup_reader_, unreadable),
-      leaks_(options_.leak_time_factor),
       oom_evidence_(cgroup_reader_),
       tracker_(
           {.self_pid = options_.self_pid,

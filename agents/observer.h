@@ -42,7 +42,6 @@ class Observer {
     kernel::UsageFields fields;
     std::vector<std::string> count_names;  // whose live processes on the whole host to count
     double cross_check_seconds = 60;       // with events: the longest time between two walks of all processes
-    double leak_time_factor = 1;           // LeakBook's
     base::Clock clock = base::SystemClock;
   };
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
+#include "base/clock.h"
 #include "exporter/config.h"
 #include "exporter/options.h"
 #include "serve/watch.h"
@@ -21,8 +22,8 @@
 
 namespace agent_exporter::exporter {
 
-// What goes wrong is in its log.
-int RunServe(const Options& options);
+// What goes wrong is in its log. `clock`: SystemClock but in tests.
+int RunServe(const Options& options, const base::Clock& clock);
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);

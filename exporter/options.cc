@@ -69,9 +69,6 @@ void AddFlags(CLI::App& app, Options& options) {
        "How to receive forks and exits: auto, bpf, netlink or none")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
-  app.add_option("--test.leak-time-factor", options.leak_time_factor)
-      ->group(kTestGroup)
-      ->check(CLI::Range(1.0, 1e6));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
   Flag(app, "socket", options.socket,
        "Socket where serve accepts tasks from agent_exporter run: a path, auto or none")

@@ -51,7 +51,6 @@ struct Options {
   std::string sysfs = "/sys";
   std::string process_source = "auto";
   std::string process_events = "auto";
-  double leak_time_factor = 1;  // for tests, and in no help: LeakBook's
   std::string log_level = "info";
   std::string log_format = "logfmt";
 

@@ -167,7 +167,7 @@ int Refused(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
 
-int Serve(const Options& options) {
+int Serve(const Options& options, const base::Clock& clock) {
   // One heap for all threads: they take turns, and each can reuse what another freed.
   mallopt(M_ARENA_MAX, 1);
   // Large buffers (a walk over thousands of processes) return to the kernel at once. By default the first
@@ -198,10 +198,10 @@ int Serve(const Options& options) {
                           .source = options.process_source,
                           .events = options.process_events,
                           .fields = FieldsFor(enabled),
+                          .clock = clock,
                           .self_pid = getpid(),
                           .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
-                          .cross_check_seconds = CrossCheckSeconds(snapshot),
-                          .leak_time_factor = options.leak_time_factor},
+                          .cross_check_seconds = CrossCheckSeconds(snapshot)},
                          *std::move(config));
   if (!watch.ok()) return Refused(watch.status());
   DropUnneededPrivileges(options);  // before the first thread starts
@@ -246,10 +246,10 @@ int Serve(const Options& options) {
 
 }  // namespace
 
-int RunServe(const Options& options) {
+int RunServe(const Options& options, const base::Clock& clock) {
   SetUpLogging(options.log_level, options.log_format);
   try {
-    return Serve(options);
+    return Serve(options, clock);
   } catch (const std::exception& error) {  // a thread or memory that the system refused
     spdlog::error("cannot go on: {}", error.what());
     return 1;

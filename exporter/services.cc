@@ -23,12 +23,7 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 // Null if there is no state directory: we log it, and a restart loses the evidence.
-std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::Observer& observer) {
-  if (options.leak_time_factor != 1) {
-    spdlog::warn("a test: leak evidence takes time for {} times as long as it is, and is not kept",
-                 options.leak_time_factor);
-    return nullptr;
-  }
+std::unique_ptr<serve::LeakState> MakeLeakState(agents::Observer& observer) {
   const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
     spdlog::info("leak evidence does not survive a restart: {}", std::string(directory.status().message()));
@@ -60,7 +55,7 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
   snapshots_->Follow(sampler);
 
-  leak_state_ = MakeLeakState(options_, observer);
+  leak_state_ = MakeLeakState(observer);
   if (leak_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
   }

@@ -97,21 +97,6 @@ TEST(LeakBook, KnowsOverARestartOfBothThatTheAgentLeaked) {
   EXPECT_LT(relapse, at_first * 4 / 5);
 }
 
-TEST(LeakBook, TimeGoesFasterForATestAndIsToldInItsOwn) {
-  constexpr double kFactor = 120;
-  LeakBook usual, fast(kFactor);
-  AgentSample slowly, quickly;
-  for (int minute = 0; minute < 160; ++minute) {
-    slowly = quickly = Agent("codex", 7, 1000 + 100.0 * std::max(0, minute - 100));
-    usual.Tick(minute * 60.0, &slowly);
-    fast.Tick(minute * 60.0 / kFactor, &quickly);
-  }
-  ASSERT_TRUE(HasEvidence(slowly) && HasEvidence(quickly));
-  EXPECT_DOUBLE_EQ(quickly.leaks[0].seconds_to_limit, slowly.leaks[0].seconds_to_limit / kFactor);
-  EXPECT_DOUBLE_EQ(quickly.leaks[0].growth_per_second, slowly.leaks[0].growth_per_second * kFactor);
-  EXPECT_DOUBLE_EQ(quickly.leaks[0].evidence_span_seconds, slowly.leaks[0].evidence_span_seconds / kFactor);
-}
-
 TEST(LeakBook, ForgetsWhoWasNotNamed) {
   LeakBook book;
   Leak(book, 0, 160);

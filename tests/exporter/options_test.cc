@@ -311,13 +311,6 @@ TEST_P(Help, FitsATerminalWithoutNoise) {
   }
 }
 
-TEST(HelpText, WhatIsForTestsWorksAndIsNotOffered) {
-  EXPECT_EQ(Parsed({"--test.leak-time-factor=120"}).leak_time_factor, 120);
-  EXPECT_EQ(Parsed({}).leak_time_factor, 1);
-  EXPECT_THAT(Exited({"--test.leak-time-factor=0"}).err, HasSubstr("--test.leak-time-factor"));
-  EXPECT_THAT(Exited({"--help"}).out, Not(HasSubstr("--test.")));
-}
-
 TEST(HelpText, TheProgramsNamesAllThereIs) {
   const std::string text = Exited({"--help"}).out;
   for (const char* word : {"serve",

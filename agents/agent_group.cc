@@ -13,10 +13,17 @@ constexpr size_t kMaxEnded = 64;
 OomFinding KernelNamesIt() { return {OomVerdict::kConfirmed, "the kernel's OOM event names it"}; }
 
 void AgentGroup::RecordEnd(RootExit end) {
-  end.category = CategorizeExit(end.status, end.self_killed);
+  end.category = CategorizeExit(end.status, end.self_killed, end.oom.verdict);
   ++counters.exits[end.category];
   if (ended.size() >= kMaxEnded) ended.erase(ended.begin());
   ended.push_back(std::move(end));
+}
+
+void AgentGroup::SettleOom(RootExit& end, OomFinding finding) {
+  end.oom = std::move(finding);
+  --counters.exits[end.category];
+  end.category = CategorizeExit(end.status, end.self_killed, end.oom.verdict);
+  ++counters.exits[end.category];
 }
 
 void AgentGroup::ConfirmOom(const kernel::ProcessKey& root) {

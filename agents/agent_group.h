@@ -47,6 +47,9 @@ struct AgentGroup {
 
   // Counts the end of a root by its category, which it fills in.
   void RecordEnd(RootExit end);
+  // What the OOM counters say of `end`, one of `ended`. Its count may move to another category, so call this
+  // before anybody has seen the counters.
+  void SettleOom(RootExit& end, OomFinding finding);
   // The kernel's event names this root; its end may be recorded already.
   void ConfirmOom(const kernel::ProcessKey& root);
 };

@@ -1,11 +1,12 @@
-// Why an agent ended, as far as its exit status tells. The one precedence that counters, `run` and
-// `diagnose-exit` share:
+// Why an agent ended, as far as its exit status and the kernel's OOM counters tell. Counters, `run` and
+// `diagnose-exit` share this one precedence:
 //
-//   success > sigterm (SIGTERM, 143, or whatever we sent it ourselves) > oom-host (SIGKILL, 137)
+//   success > sigterm (SIGTERM, 143, or a SIGKILL we sent ourselves)
+//           > killed (SIGKILL or 137 that the kernel says was no OOM kill)
+//           > oom-host (SIGKILL or 137: a confirmed OOM kill, or nobody can tell)
 //           > oom-heap (SIGABRT, 134) > plugin-error (1) > unknown (anything else)
 //
-// unobserved stands apart: nobody told how it ended (no events, and not our child), which is no category of
-// its end.
+// unobserved is no such category: it means that nobody saw how the agent ended (no events, not our child).
 //
 // Thread safety: values and pure functions.
 
@@ -22,18 +23,23 @@
 
 namespace agent_exporter::agents {
 
-enum class ExitCategory { kSuccess, kSigterm, kOomHost, kOomHeap, kPluginError, kUnknown, kUnobserved };
+enum class ExitCategory {
+  kSuccess,
+  kSigterm,
+  kKilled,
+  kOomHost,
+  kOomHeap,
+  kPluginError,
+  kUnknown,
+  kUnobserved
+};
 
 inline constexpr std::array kExitCategories = {
-    ExitCategory::kSuccess,     ExitCategory::kSigterm, ExitCategory::kOomHost,   ExitCategory::kOomHeap,
-    ExitCategory::kPluginError, ExitCategory::kUnknown, ExitCategory::kUnobserved};
+    ExitCategory::kSuccess, ExitCategory::kSigterm,     ExitCategory::kKilled,  ExitCategory::kOomHost,
+    ExitCategory::kOomHeap, ExitCategory::kPluginError, ExitCategory::kUnknown, ExitCategory::kUnobserved};
 
 // The label value: "success", "sigterm", "oom-host", …
 std::string_view ExitCategoryName(ExitCategory category);
-
-// `status` as wait(2) gives it, empty where nobody told. A code of 128 + n is a shell's way to pass signal n
-// on and counts as that signal.
-ExitCategory CategorizeExit(std::optional<int> status, bool self_killed);
 
 // A status of wait(2) made of its parts.
 constexpr int WaitStatusOfCode(int code) { return (code & 0xff) << 8; }
@@ -42,6 +48,11 @@ constexpr int WaitStatusOfSignal(int signal) { return signal & 0x7f; }
 // What the kernel says about a SIGKILL: an OOM kill leaves a trace, somebody's kill -9 does not.
 enum class OomVerdict { kConfirmed, kDenied, kUnclear };
 std::string_view OomVerdictName(OomVerdict verdict);
+
+// `status` as wait(2) gives it, empty where nobody saw it. A code of 128 + n is how a shell passes on signal
+// n and counts as that signal. `self_killed`: its parent sent the signal on purpose, or passed it on. That
+// explains SIGKILL and what a terminal sends (SIGINT, SIGQUIT, SIGHUP), not a crash or an error code.
+ExitCategory CategorizeExit(std::optional<int> status, bool self_killed, OomVerdict oom);
 
 struct OomFinding {
   OomVerdict verdict = OomVerdict::kUnclear;
@@ -57,7 +68,7 @@ struct RootExit {
   std::optional<int> status;  // as wait(2)
   bool self_killed = false;
   ExitCategory category = ExitCategory::kUnobserved;
-  OomFinding oom;                   // looked for where category is kOomHost
+  OomFinding oom;                   // only for SIGKILL
   uint64_t max_resident_bytes = 0;  // peak, by the kernel; 0: not told
   double wall_seconds = 0;          // of the look that noticed
   bool news = true;                 // no tick before this one showed it

@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <type_traits>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace agent_exporter::agents {
 namespace {
 
-// Bump it with any change of LeakDetector's layout or meaning.
-constexpr std::string_view kMagic = "agent_exporter leak state 2\n";
+// The first line of a saved book, and its version. Another version is not read: bump it with any change of
+// what Save writes or of what that means.
+constexpr std::string_view kMagic = "agent_exporter leak state ";
+constexpr std::string_view kVersion = "3\n";
 // The kernel's idea of when it booted moves as the wall clock is set.
 constexpr double kSameBootSeconds = 600;
 constexpr uint32_t kMostDetectors = 6;
-
-static_assert(std::is_trivially_copyable_v<LeakDetector>);
 
 std::string KeyOf(const AgentSample& agent) {
   std::string key = agent.name;
@@ -32,18 +32,7 @@ uint64_t Fnv1a(std::string_view bytes) {
   return hash;
 }
 
-template <typename Value>
-void Put(const Value& value, std::string* out) {
-  out->append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename Value>
-bool Get(std::string_view* in, Value* value) {
-  if (in->size() < sizeof *value) return false;
-  std::memcpy(static_cast<void*>(value), in->data(), sizeof *value);
-  in->remove_prefix(sizeof *value);
-  return true;
-}
+absl::string_view Word(std::string_view line) { return {line.data(), line.size() - 1}; }
 
 // The root whose life the evidence is about, null: none lives. In a wrapper it is the program: it may be
 // started again, and may outlive the wrapper.
@@ -56,7 +45,7 @@ const ProcessSample* LifeOf(const AgentSample& agent) {
   return life;
 }
 
-absl::Status Alien() { return absl::InvalidArgumentError("not a leak state of this version, or damaged"); }
+absl::Status Alien() { return absl::InvalidArgumentError("no leak state, or a damaged one"); }
 
 }  // namespace
 
@@ -78,7 +67,7 @@ void LeakBook::Tick(double now, AgentSample* agent) {
     if (found == entry.detectors.end()) {
       found = entry.detectors.emplace(entry.detectors.end(), use.scope, use.resource);
     }
-    found->Add(now * time_factor_, use);
+    found->Add(now, use);
   }
   Show(agent);
 }
@@ -90,10 +79,7 @@ void LeakBook::Show(AgentSample* agent) const {
   for (const ResourceUse& use : agent->resources) {
     for (const LeakDetector& detector : found->second.detectors) {
       if (detector.scope() == use.scope && detector.resource() == use.resource) {
-        LeakEvidence& leak = agent->leaks.emplace_back(detector.Evidence());
-        leak.seconds_to_limit /= time_factor_;
-        leak.growth_per_second *= time_factor_;
-        leak.evidence_span_seconds /= time_factor_;
+        agent->leaks.push_back(detector.Evidence());
       }
     }
   }
@@ -105,51 +91,53 @@ void LeakBook::ForgetUnseen() {
 }
 
 std::string LeakBook::Save(double boot_time) const {
-  std::string saved(kMagic);
-  Put(static_cast<uint32_t>(sizeof(LeakDetector)), &saved);
-  Put(boot_time, &saved);
-  Put(static_cast<uint32_t>(entries_.size()), &saved);
+  base::ByteWriter out;
+  out.Raw(kMagic);
+  out.Raw(kVersion);
+  out.F64(boot_time);
+  out.U32(static_cast<uint32_t>(entries_.size()));
   for (const auto& [key, entry] : entries_) {
-    Put(static_cast<uint32_t>(key.size()), &saved);
-    saved += key;
-    Put(entry.root, &saved);
-    Put(static_cast<uint32_t>(entry.detectors.size()), &saved);
-    for (const LeakDetector& detector : entry.detectors) Put(detector, &saved);
+    out.Text(key);
+    out.I64(entry.root.pid);
+    out.U64(entry.root.start_ticks);
+    out.U32(static_cast<uint32_t>(entry.detectors.size()));
+    for (const LeakDetector& detector : entry.detectors) detector.Save(out);
   }
-  Put(Fnv1a(saved), &saved);
-  return saved;
+  out.U64(Fnv1a(out.bytes()));
+  return out.bytes();
 }
 
 absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
-  uint64_t sum = 0;
-  if (saved.size() < sizeof sum || saved.substr(0, kMagic.size()) != kMagic) return Alien();
-  std::string_view tail = saved.substr(saved.size() - sizeof sum);
-  Get(&tail, &sum);
-  saved.remove_suffix(sizeof sum);
-  if (sum != Fnv1a(saved)) return Alien();
-
-  saved.remove_prefix(kMagic.size());
-  uint32_t size = 0, count = 0;
-  double saved_boot_time = 0;
-  if (!Get(&saved, &size) || size != sizeof(LeakDetector) || !Get(&saved, &saved_boot_time) ||
-      !Get(&saved, &count)) {
-    return Alien();
+  const size_t line_end = saved.find('\n');
+  if (!saved.starts_with(kMagic) || line_end == std::string_view::npos) return Alien();
+  const std::string_view version = saved.substr(kMagic.size(), line_end - kMagic.size() + 1);
+  if (version != kVersion && version.size() <= 10) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it is of version ", Word(version), "; this program reads version ", Word(kVersion)));
   }
+  constexpr size_t kSumBytes = 8;
+  if (version != kVersion || saved.size() < kSumBytes) return Alien();
+  base::ByteReader sum(saved.substr(saved.size() - kSumBytes));
+  saved.remove_suffix(kSumBytes);
+  if (sum.U64() != Fnv1a(saved)) return Alien();
+
+  base::ByteReader in(saved.substr(kMagic.size() + kVersion.size()));
+  const double saved_boot_time = in.F64();
+  const uint32_t count = in.U32();
   std::map<std::string, Entry> entries;
-  for (uint32_t i = 0; i < count; ++i) {
-    uint32_t length = 0, detectors = 0;
-    if (!Get(&saved, &length) || saved.size() < length) return Alien();
-    Entry& entry = entries[std::string(saved.substr(0, length))];
-    saved.remove_prefix(length);
-    if (!Get(&saved, &entry.root) || !Get(&saved, &detectors) || detectors > kMostDetectors) return Alien();
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    Entry& entry = entries[in.Text()];
+    entry.root.pid = static_cast<pid_t>(in.I64());
+    entry.root.start_ticks = in.U64();
+    const uint32_t detectors = in.U32();
+    if (detectors > kMostDetectors) return Alien();
     for (uint32_t j = 0; j < detectors; ++j) {
-      if (!Get(&saved,
-               &entry.detectors.emplace_back(ResourceUse::Scope::kSelf, ResourceUse::Resource::kFds))) {
-        return Alien();
-      }
+      auto detector = LeakDetector::Load(in);
+      if (!detector) return Alien();
+      entry.detectors.push_back(*detector);
     }
   }
-  if (!saved.empty()) return Alien();
+  if (!in.ok() || !in.at_end()) return Alien();
   if (std::abs(saved_boot_time - boot_time) > kSameBootSeconds) entries.clear();
   entries_ = std::move(entries);
   return absl::OkStatus();

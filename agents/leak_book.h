@@ -24,10 +24,6 @@ namespace agent_exporter::agents {
 
 class LeakBook {
  public:
-  // `time_factor`: 1 but in tests. For the evidence time goes by so many times as fast, and what it says of
-  // time is divided again: a leak of a minute is judged by the rules that one of hours is.
-  explicit LeakBook(double time_factor = 1) : time_factor_(time_factor) {}
-
   // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`:
   // seconds of CLOCK_BOOTTIME.
   void Tick(double now, AgentSample* agent);
@@ -36,10 +32,11 @@ class LeakBook {
   // Lets go of agents that no tick named since the last call.
   void ForgetUnseen();
 
-  // The whole book as bytes of a format of its own, for this machine and this version of it.
+  // The whole book in a format of its own, with its version (agents/leak_book.cc).
   std::string Save(double boot_time) const;
   // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is
-  // dropped, which is no error. InvalidArgument when these are not the bytes of a Save: nothing changes then.
+  // dropped, which is no error. FailedPrecondition for another version's, InvalidArgument for what is not the
+  // bytes of a Save; nothing changes then.
   absl::Status Load(std::string_view saved, double boot_time);
 
  private:
@@ -49,7 +46,6 @@ class LeakBook {
     std::vector<LeakDetector> detectors;  // one for each scope and resource that was ever known
   };
 
-  const double time_factor_;
   std::map<std::string, Entry> entries_;  // by name, kind and slot
 };
 

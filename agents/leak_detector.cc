@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "agents/resource_names.h"
 #include "agents/theil_sen.h"
 
 namespace agent_exporter::agents {
@@ -101,6 +103,43 @@ LeakEvidence LeakDetector::Evidence() const {
     evidence.evidence_span_seconds = ladder_.last_seconds() - verdict.since;
   }
   return evidence;
+}
+
+void LeakDetector::Save(base::ByteWriter& out) const {
+  for (const char* name : {Name(scope_), Name(resource_), Name(source_)}) out.Text(name);
+  out.U64(limit_);
+  out.F64(other_limit_since_);
+  out.U8(leaked_before_ ? 1 : 0);
+  for (const Verdict& verdict : verdicts_) {
+    for (const double figure : {verdict.slope, verdict.hits_at, verdict.since, verdict.floor, verdict.rise}) {
+      out.F64(figure);
+    }
+  }
+  ladder_.Save(out);
+}
+
+std::optional<LeakDetector> LeakDetector::Load(base::ByteReader& in) {
+  const auto named = [&in](const auto& all) {
+    const std::string text = in.Text();
+    const auto found = std::find_if(all.begin(), all.end(), [&](auto value) { return text == Name(value); });
+    return found == all.end() ? std::nullopt : std::optional(*found);
+  };
+  const auto scope = named(kScopes);
+  const auto resource = named(kResources);
+  const auto source = named(kSources);
+  if (!scope || !resource || !source) return std::nullopt;
+  LeakDetector detector(*scope, *resource);
+  detector.source_ = *source;
+  detector.limit_ = in.U64();
+  detector.other_limit_since_ = in.F64();
+  detector.leaked_before_ = in.U8() != 0;
+  for (Verdict& verdict : detector.verdicts_) {
+    for (double* figure : {&verdict.slope, &verdict.hits_at, &verdict.since, &verdict.floor, &verdict.rise}) {
+      *figure = in.F64();
+    }
+  }
+  if (!detector.ladder_.Load(in)) return std::nullopt;
+  return detector;
 }
 
 LeakDetector LeakDetector::NextLife() const {

@@ -22,13 +22,14 @@
 // A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the
 // tightest for a moment only is passed over.
 //
-// Thread safety: none. Trivially copyable: its bytes are its saved form.
+// Thread safety: none.
 
 #ifndef AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
 #define AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "agents/minima_ladder.h"
 #include "agents/observation.h"
@@ -49,6 +50,10 @@ class LeakDetector {
 
   // As of the last Add.
   LeakEvidence Evidence() const;
+
+  // All of it, and back; empty for what is no such detector.
+  void Save(base::ByteWriter& out) const;
+  static std::optional<LeakDetector> Load(base::ByteReader& in);
 
   // For the same figure of the agent that takes the place of this one: knows nothing but whether this one
   // ended with evidence (or, if nothing was ever added to it, what it was told of the life before).

@@ -24,6 +24,37 @@ const MinimaLadder::Bucket& MinimaLadder::At(int level, int age) const {
   return at.complete[static_cast<size_t>(index % kBuckets)];
 }
 
+void MinimaLadder::Save(base::ByteWriter& out) const {
+  out.U8(kLevels);
+  out.U8(kBuckets);
+  const auto save = [&out](const Bucket& bucket) {
+    for (const float figure : {bucket.min, bucket.max, bucket.high}) out.F32(figure);
+  };
+  for (const Level& level : levels_) {
+    out.I64(level.index);
+    save(level.filling);
+    for (const Bucket& bucket : level.complete) save(bucket);
+  }
+  out.F64(first_);
+  out.F64(last_);
+}
+
+bool MinimaLadder::Load(base::ByteReader& in) {
+  if (in.U8() != kLevels || in.U8() != kBuckets) return false;
+  const auto load = [&in](Bucket& bucket) {
+    for (float* figure : {&bucket.min, &bucket.max, &bucket.high}) *figure = in.F32();
+  };
+  for (Level& level : levels_) {
+    level.index = in.I64();
+    if (level.index < -1) return false;
+    load(level.filling);
+    for (Bucket& bucket : level.complete) load(bucket);
+  }
+  first_ = in.F64();
+  last_ = in.F64();
+  return in.ok();
+}
+
 // Puts the bucket that was being filled among the complete ones and goes on to `index`.
 void MinimaLadder::Roll(Level& level, int64_t index) {
   level.complete[static_cast<size_t>(level.index % kBuckets)] = level.filling;

@@ -8,7 +8,7 @@
 // Time is CLOCK_BOOTTIME in seconds, so that a ladder can be put aside and taken up again within one boot.
 // Buckets lie on multiples of their width; one in which nothing was added is NaN.
 //
-// Thread safety: none. Trivially copyable, about 1.8 KB: its bytes are its saved form.
+// Thread safety: none. About 1.8 KB.
 
 #ifndef AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_
 #define AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_
@@ -17,6 +17,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+
+#include "base/bytes.h"
 
 namespace agent_exporter::agents {
 
@@ -43,6 +45,10 @@ class MinimaLadder {
   // The complete bucket `age` (0: the newest) of a level; empty when there is none. Age counts from the
   // bucket that is being filled now.
   const Bucket& At(int level, int age) const;
+  // All of it, and back. Load is false for what is no such ladder; use the ladder no more then.
+  void Save(base::ByteWriter& out) const;
+  bool Load(base::ByteReader& in);
+
   double first_seconds() const { return first_; }
   double last_seconds() const { return last_; }
 

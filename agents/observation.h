@@ -38,6 +38,8 @@ struct ProcessSample {
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not
   std::string comm;   // raw bytes
+  // The name of its program file where comm is "MainThread", as in Node 24; else empty.
+  std::string program;
   Role role = Role::kDescendant;
   // A root that is the agent's own program directly below its wrapper, with which it is one instance.
   bool inner = false;

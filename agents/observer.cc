@@ -14,6 +14,9 @@
 namespace agent_exporter::agents {
 namespace {
 
+// Node 24 and single-executable programs call their main thread so, whatever they are.
+constexpr std::string_view kMainThread = "MainThread";
+
 constexpr size_t kMaxComm = 15;  // what the kernel keeps of a name
 constexpr double kShowEndsSeconds = 10;
 
@@ -99,7 +102,6 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
       host_reader_(proc, unreadable),
       cgroup_reader_(cgroup_root),
       limits_(files_, cgroup_reader_, unreadable),
-      leaks_(options_.leak_time_factor),
       oom_evidence_(cgroup_reader_),
       tracker_(
           {.self_pid = options_.self_pid,
@@ -121,7 +123,11 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
             return true;
           }),
       boot_time_(kernel::ReadBootTime(proc).value_or(0)),
-      start_ticks_(TicksSinceBoot(options_)) {}
+      start_ticks_(TicksSinceBoot(options_)) {
+  oom_evidence_.EndLook(host_reader_.Read().oom_kills,
+                        options_.clock().boottime);  // agents may end before the second look
+  unreadable_.Take();                                // the first look counts its own
+}
 
 absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
   const base::ClockReading now = options_.clock();
@@ -172,12 +178,11 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     NoteAlive(*group, agent);
     for (const ProcessSample& process : agent.processes) {
       if (process.role != Role::kRoot || process.state == 'Z') continue;
-      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), observation->host.oom_kills,
-                              now.monotonic);
+      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), now.boottime);
     }
   }
   if (tick) leaks_.ForgetUnseen();
-  oom_evidence_.Expire(now.monotonic);
+  oom_evidence_.EndLook(observation->host.oom_kills, now.boottime);
   observation->unreadable = unreadable_.Take();
   return observation;
 }
@@ -193,7 +198,7 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
     }
     if (end.oom.verdict == OomVerdict::kUnclear && EndedBy(end, SIGKILL)) {
       const kernel::ProcessKey& who = end.program.pid != 0 ? end.program : end.key;
-      end.oom = oom_evidence_.Judge(who, observation.host.oom_kills);
+      group.SettleOom(end, oom_evidence_.Judge(who, StartSeconds(who), observation.host.oom_kills));
     }
   }
   agent->last_exit = group.last_exit;
@@ -284,13 +289,29 @@ uint64_t Observer::CountProcesses() {
   return info.st_nlink - links_beside_processes_;
 }
 
+std::string Observer::ProgramBehind(pid_t pid, const std::string& comm) {
+  if (comm != kMainThread) return "";
+  const auto exe = files_.Exe(pid);
+  return exe.ok() ? exe->substr(exe->rfind('/') + 1) : "";
+}
+
 void Observer::CountNamed() {
   named_processes_.clear();
+  if (options_.count_names.empty()) return;
+  absl::flat_hash_map<kernel::ProcessKey, std::string> programs;
+  for (const kernel::ProcessStat& row : rows_) {
+    if (row.comm != kMainThread) continue;
+    const auto known = programs_.find(row.key);
+    programs[row.key] = known != programs_.end() ? known->second : ProgramBehind(row.key.pid, row.comm);
+  }
+  programs_ = std::move(programs);
   for (const std::string& name : options_.count_names) {
     uint64_t& count = named_processes_[name];
     const std::string comm = name.substr(0, kMaxComm);
     for (const kernel::ProcessStat& row : rows_) {
-      if (row.comm == comm && row.state != 'Z' && !row.kernel_thread) ++count;
+      if (row.state == 'Z' || row.kernel_thread) continue;
+      const auto program = row.comm == kMainThread ? programs_.find(row.key) : programs_.end();
+      if (row.comm == comm || (program != programs_.end() && program->second == name)) ++count;
     }
   }
 }
@@ -318,10 +339,11 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.threads = stat.threads;
   sample.children_cpu = stat.children_cpu;
   sample.counted_cpu = process.accounted;
-  sample.age_seconds = std::max(0.0, now.boottime - static_cast<double>(stat.key.start_ticks) /
-                                                        static_cast<double>(options_.clock_ticks));
+  sample.age_seconds = std::max(0.0, now.boottime - StartSeconds(stat.key));
 
   Member& member = members_[stat.key];
+  if (!member.program && stat.comm == kMainThread) member.program = ProgramBehind(stat.key.pid, stat.comm);
+  if (stat.comm == kMainThread) sample.program = *member.program;
   // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.
   if (stat.cpu.total_ns() > member.cpu.total_ns()) member.cpu = stat.cpu;
   sample.cpu = member.cpu;

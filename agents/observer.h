@@ -42,7 +42,6 @@ class Observer {
     kernel::UsageFields fields;
     std::vector<std::string> count_names;  // whose live processes on the whole host to count
     double cross_check_seconds = 60;       // with events: the longest time between two walks of all processes
-    double leak_time_factor = 1;           // LeakBook's
     base::Clock clock = base::SystemClock;
   };
 
@@ -88,6 +87,7 @@ class Observer {
     std::optional<kernel::CpuTimes> tick_cpu;  // at the last tick; empty: no tick saw it yet
     double tick_time = 0;
     double ratio = 0;
+    std::optional<std::string> program;  // ProcessSample's; empty until first read
     // Counted so far; empty until first read.
     std::optional<uint64_t> io_read, io_write, voluntary, involuntary;
   };
@@ -100,7 +100,13 @@ class Observer {
   absl::Status TellOfNewMembers(const base::ClockReading& now);
   uint64_t CountProcesses();
   void CountNamed();
+  // The name of the file that `pid` runs, if its comm tells only that it is a main thread; else "".
+  std::string ProgramBehind(pid_t pid, const std::string& comm);
   void Forget(const TrackedProcess& gone);
+  // Of CLOCK_BOOTTIME.
+  double StartSeconds(const kernel::ProcessKey& key) const {
+    return static_cast<double>(key.start_ticks) / static_cast<double>(options_.clock_ticks);
+  }
   // False when the process went meanwhile.
   bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
                      ProcessSample* result);
@@ -126,6 +132,7 @@ class Observer {
   bool want_walk_ = true;
   uint64_t walked_processes_ = 0;
   std::map<std::string, uint64_t> named_processes_;
+  absl::flat_hash_map<kernel::ProcessKey, std::string> programs_;  // of all processes called MainThread
   double last_walk_ = 0;
   uint64_t lost_at_walk_ = 0;
   uint64_t disagreements_ = 0;

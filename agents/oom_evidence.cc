@@ -9,15 +9,16 @@ namespace {
 
 constexpr double kRereadSeconds = 60;
 constexpr double kForgetSeconds = 300;
+constexpr size_t kReadings = 16;
 
 }  // namespace
 
 void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership,
-                            std::optional<uint64_t> host_kills, double now) {
+                            double now) {
   auto [at, inserted] = roots_.try_emplace(key);
   Root& root = at->second;
   root.noted_at = now;
-  root.host_kills = host_kills;
+  root.host_kills = readings_.empty() ? std::nullopt : readings_.back().host_kills;
   if (membership == nullptr) return;
   const bool moved = root.membership == nullptr || *root.membership != *membership;
   if (!inserted && !moved && now - root.read_at < kRereadSeconds) return;
@@ -26,29 +27,35 @@ void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const
   root.read_at = now;
 }
 
-OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, std::optional<uint64_t> host_kills) {
-  const auto found = roots_.find(key);
-  if (found == roots_.end()) return {};
-  const Root root = std::move(found->second);
-  roots_.erase(found);
-
-  if (root.kills) {
-    const std::optional<kernel::CgroupOomKills> now = cgroups_.OomKills(*root.membership);
+OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, double started,
+                              std::optional<uint64_t> host_kills) {
+  std::optional<uint64_t> before;
+  if (const auto found = roots_.find(key); found != roots_.end()) {
+    const Root root = std::move(found->second);
+    roots_.erase(found);
+    const auto now = root.kills ? cgroups_.OomKills(*root.membership) : std::nullopt;
     if (now && now->path == root.kills->path && now->count > root.kills->count) {
       return {OomVerdict::kConfirmed, absl::StrCat("oom_kill of memory cgroup ", now->path, " rose from ",
                                                    root.kills->count, " to ", now->count)};
     }
+    before = root.host_kills;
+  } else {
+    for (const Reading& reading : readings_) {
+      if (reading.at <= started) before = reading.host_kills;
+    }
   }
-  if (!root.host_kills || !host_kills) return {};
-  if (*host_kills == *root.host_kills) {
+  if (!before || !host_kills) return {};
+  if (*host_kills == *before) {
     return {OomVerdict::kDenied, "the kernel counted no OOM kill on this host meanwhile"};
   }
   // Its last cgroup may not be the one we know.
-  return {OomVerdict::kUnclear, absl::StrCat("the kernel counted ", *host_kills - *root.host_kills,
+  return {OomVerdict::kUnclear, absl::StrCat("the kernel counted ", *host_kills - *before,
                                              " OOM kills on this host meanwhile, none in its known cgroup")};
 }
 
-void OomEvidence::Expire(double now) {
+void OomEvidence::EndLook(std::optional<uint64_t> host_kills, double now) {
+  readings_.push_back({now, host_kills});
+  if (readings_.size() > kReadings) readings_.pop_front();
   absl::erase_if(roots_, [now](const auto& entry) { return now - entry.second.noted_at > kForgetSeconds; });
 }
 

@@ -126,7 +126,9 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
   if (!patterns.IsMap()) {
     return Error(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
   }
-  if (absl::Status status = base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota"}); !status.ok()) {
+  if (absl::Status status =
+          base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota", "429", "overloaded"});
+      !status.ok()) {
     return status;
   }
   for (const auto& entry : patterns) {

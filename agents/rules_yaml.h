@@ -8,7 +8,7 @@
 //       slot: "{1}"            # optional
 //       scope: tree            # or process
 //       rate_limit_log: /var/log/codex.log            # optional: follow it for rate limits
-//       rate_limit_patterns: {throttle: 'slow down'}  # optional: 529, throttle, quota, as RE2
+//       rate_limit_patterns: {throttle: 'slow down'}  # optional, RE2: 529, throttle, quota, 429, overloaded
 //
 // A rule without a name takes it from its match, if that has exactly one word in comm and script together:
 // that word, or its last part where it is a path.

@@ -6,8 +6,8 @@ namespace agent_exporter::collectors {
 
 Families exits(const agents::Observation& observation) {
   Family exits = Family::Counter("agent_exits_total",
-                                 "Roots that ended, by category: success, sigterm, oom-host, oom-heap, "
-                                 "plugin-error, unknown; unobserved: nobody told how.");
+                                 "Roots that ended, by category: success, sigterm, killed, oom-host, "
+                                 "oom-heap, plugin-error, unknown; unobserved: nobody told how.");
   Family ratio =
       Family::Gauge("agent_last_exit_resource_used_ratio",
                     "How full the tightest limit was when the root that ended last was last seen.");

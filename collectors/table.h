@@ -9,6 +9,7 @@
 #define AGENT_EXPORTER_COLLECTORS(ROW)                                                                                \
   ROW(agent_self,    true,  kNothing,         "each agent's own processes: memory, threads, fds, CPU, uptime")        \
   ROW(exits,         true,  kNothing,         "how agents ended: category, time, and how full their limits were then")           \
+  ROW(slots,         true,  kNothing,         "each task slot: resident memory and CPU of its own process")              \
   ROW(descendants,   true,  kNothing,         "what runs below each agent: children, whole tree, orphans, CPU")       \
   ROW(memory,        true,  kMemoryParts,     "resident memory by type (anon, file, shmem) and swap")                 \
   ROW(limits,        true,  kNothing,         "the tightest real limit of fds, memory and pids, and how full it is")  \

@@ -6,6 +6,7 @@
 #ifndef AGENT_EXPORTER_EXPORTER_COMMANDS_H_
 #define AGENT_EXPORTER_EXPORTER_COMMANDS_H_
 
+#include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <set>
 #include <string>
@@ -13,13 +14,16 @@
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
+#include "base/clock.h"
 #include "exporter/config.h"
 #include "exporter/options.h"
 #include "serve/watch.h"
+#include "sessions/agent_meta.h"
 
 namespace agent_exporter::exporter {
 
-int RunServe(const Options& options, std::ostream& err);
+// What goes wrong is in its log. `clock`: SystemClock but in tests.
+int RunServe(const Options& options, const base::Clock& clock);
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
@@ -40,10 +44,12 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
 
 // The output of status for one observation.
 std::string StatusTable(const agents::Observation& observation);
-std::string StatusJson(const agents::Observation& observation);
+// `meta` knows each agent's agent_meta; unset: nothing is known. `terse`: the main keys of each agent, flat.
+std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta = {},
+                       bool terse = false);
 
 // V's fields of one agent as JSON under agent_self (spec.md V); what could not be read is left out.
-std::string TraitsJson(const agents::AgentSample& agent);
+nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent);
 
 // A Watch for a command that takes a single observation. Reads the configuration from options.config_file.
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options);

@@ -26,7 +26,8 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
     const auto text = base::ReadUserFile("--stderr-file", given.stderr_file);
     if (!text.ok()) return Fail(text.status(), err);
     diagnosis.stderr_known = true;
-    diagnosis.stderr_lines = run::UsefulStderrLines(*text, given.stderr_prefixes, false);
+    diagnosis.stderr_lines = run::UsefulStderrLines(*text, given.stderr_filter, false);
+    diagnosis.heap_line = run::HeapLine(*text);
   }
   diagnosis.external = {given.resident_bytes, given.cpu_ratio, given.sample_age};
   diagnosis.in_process = {given.in_process_resident_bytes, given.heap_used_bytes, given.heap_limit_bytes};

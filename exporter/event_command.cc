@@ -39,7 +39,7 @@ CLI::App* AddEventCommand(CLI::App& app, EventOptions& options) {
   rate_limit->add_option("--source", options.source, "The program that saw it, such as breaker")
       ->required()
       ->check(CheckSource);
-  rate_limit->add_option("--kind", options.kind, "trip, recover, 529, throttle or quota")
+  rate_limit->add_option("--kind", options.kind, "trip, recover, 529, throttle, quota, 429 or overloaded")
       ->required()
       ->check(CLI::IsMember(
           std::vector<std::string>(ledger::kRateLimitKinds.begin(), ledger::kRateLimitKinds.end())));

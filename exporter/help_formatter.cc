@@ -107,7 +107,7 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
   while (program->get_parent() != nullptr) program = program->get_parent();
   std::vector<Entry> flags, commands;
   for (const CLI::Option* option : app->get_options()) {
-    const bool shown = option->get_group() != kCollectorGroup && option->get_group() != kTestGroup;
+    const bool shown = option->get_group() != kCollectorGroup;
     if (shown) flags.emplace_back(Term(*option), Meaning(*option));
   }
   // CLI11 puts --help and --version first; list them last.

@@ -13,8 +13,6 @@ namespace agent_exporter::exporter {
 
 // The group of the collectors' flags. The help lists collectors by name instead of showing these flags.
 inline constexpr char kCollectorGroup[] = "Collectors";
-// The group of flags that only tests use; the help does not show them.
-inline constexpr char kTestGroup[] = "Tests";
 
 // Set it before adding subcommands, so that they inherit it.
 class HelpFormatter : public CLI::FormatterBase {

@@ -20,7 +20,7 @@ int Run(int argc, char** argv) {
   const Options& options = std::get<Options>(parsed);
   switch (options.command) {
     case Command::kServe:
-      return RunServe(options, std::cerr);
+      return RunServe(options, base::SystemClock);
     case Command::kStatus:
       return RunStatus(options, std::cout, std::cerr);
     case Command::kTraits:

@@ -69,9 +69,6 @@ void AddFlags(CLI::App& app, Options& options) {
        "How to receive forks and exits: auto, bpf, netlink or none")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
-  app.add_option("--test.leak-time-factor", options.leak_time_factor)
-      ->group(kTestGroup)
-      ->check(CLI::Range(1.0, 1e6));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
   Flag(app, "socket", options.socket,
        "Socket where serve accepts tasks from agent_exporter run: a path, auto or none")
@@ -86,6 +83,9 @@ void AddFlags(CLI::App& app, Options& options) {
 
 // Since 2.2 CLI11 ignores a variable whose value fails a check; for a flag that is an error.
 std::optional<EarlyExit> CheckEnvironment(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {  // those on the command line
+    if (auto refused = CheckEnvironment(*command)) return refused;
+  }
   for (const CLI::Option* option : app.get_options()) {
     const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
     if (value == nullptr || *value == '\0' || option->count() > 0) continue;
@@ -113,9 +113,14 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* serve =
       app.add_subcommand("serve", "Serve metrics over HTTP (the default); SIGHUP re-reads the configuration");
   CLI::App* status = app.add_subcommand("status", "Print a table of the running agents");
-  status->add_flag("--json", options.json, "Print JSON instead");
+  CLI::Option* status_json = status->add_flag("--json", options.json, "Print JSON instead");
+  status->add_flag("--terse", options.terse, "With --json: only the main keys, flat")->needs(status_json);
   CLI::App* traits = app.add_subcommand("traits", "Print one agent's resource use as JSON");
   traits->add_option("--agent", options.agent, "The agent; required if several run");
+  traits->add_option("--kind", options.kind, "Of the agents of that name, the one of this kind");
+  traits->add_option("--slot", options.slot, "Of the agents of that name, the one in this slot");
+  traits->add_option("--template", options.template_file,
+                     "Print this file with its {{ .Traits.agent_self.rss_bytes }} and the like filled in");
   CLI::App* explain =
       app.add_subcommand("explain", "Say which rule matches a process and why the others do not");
   explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);

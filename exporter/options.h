@@ -51,12 +51,15 @@ struct Options {
   std::string sysfs = "/sys";
   std::string process_source = "auto";
   std::string process_events = "auto";
-  double leak_time_factor = 1;  // for tests, and in no help: LeakBook's
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
-  bool json = false;       // status, doctor
-  std::string agent;       // traits
+  bool json = false;   // status, doctor
+  bool terse = false;  // status
+  // traits
+  std::string agent;
+  std::optional<std::string> kind, slot;  // empty: any
+  std::string template_file;
   int pid = 0;             // explain
   std::string check_file;  // check-config
   EventOptions event;

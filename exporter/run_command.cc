@@ -74,7 +74,7 @@ run::RunWatchingOptions WatchingOptions(const Options& options) {
                                    .process_source = options.process_source,
                                    .process_events = options.process_events,
                                    .socket = options.socket,
-                                   .sampler = options.run.sampler,
+                                   .sampler = !options.run.no_sampler,
                                    .fields = FieldsFor(enabled),
                                    .listen = options.run.listen,
                                    .telemetry_path = options.telemetry_path,
@@ -135,7 +135,8 @@ absl::StatusOr<Ended> RunUntilExit(const Options& options, const std::string& na
     bool cut = false;
     const std::string tail = (*guardian)->Tail(&cut);
     diagnosis.stderr_known = true;
-    diagnosis.stderr_lines = run::UsefulStderrLines(tail, run.stderr_prefixes, cut);
+    diagnosis.stderr_lines = run::UsefulStderrLines(tail, run.stderr_filter, cut);
+    diagnosis.heap_line = run::HeapLine(tail);
   }
   Complete(&diagnosis);
   if (run::IsAbnormal(diagnosis.category)) err << "agent_exporter: " << Report(diagnosis) << std::flush;

@@ -6,7 +6,25 @@
 #include <charconv>
 #include <cstring>
 
+#include "exporter/help_formatter.h"
+
 namespace agent_exporter::exporter {
+namespace {
+
+// Given once, --stderr-substring replaces the default.
+void AddStderrFilter(CLI::App& command, run::StderrFilter& filter) {
+  command
+      .add_option("--stderr-prefix", filter.prefixes,
+                  "Lines of stderr that start so say nothing about the end; repeatable")
+      ->allow_extra_args(false);
+  command
+      .add_option("--stderr-substring", filter.substrings,
+                  "Lines of stderr that hold this say nothing about the end; repeatable")
+      ->allow_extra_args(false)
+      ->default_str("node's warning about NODE_TLS_REJECT_UNAUTHORIZED");
+}
+
+}  // namespace
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "Start a command, watch it from outside and say why it ended");
@@ -16,16 +34,18 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   run->add_option("--slot", options.slot, "The slot label");
   run->add_option("--listen", options.listen,
                   "Serve /metrics here, [host]:port; without it, a serve on this host shows them (--socket)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->delimiter(',');
   run->add_option("--interval", options.interval,
                   "Sample interval, such as 1s; 0: one sample at the start (default: 1s, 5s without events)");
-  run->add_flag("!--no-sampler", options.sampler, "Take no samples; the exit is still explained");
+  run->add_flag("--no-sampler", options.no_sampler, "Take no samples; the exit is still explained");
   run->add_flag("--capture-stderr", options.capture_stderr,
                 "Keep the last lines of stderr for the diagnosis; it is passed through unchanged");
-  run->add_option("--stderr-prefix", options.stderr_prefixes,
-                  "Lines of stderr that start so say nothing about the end; repeatable")
-      ->allow_extra_args(false);
+  AddStderrFilter(*run, options.stderr_filter);
   run->add_option("--diagnosis-file", options.diagnosis_file, "Write the diagnosis to this file as JSON");
+  for (CLI::Option* option : run->get_options()) {
+    if (option != run->get_help_ptr()) option->envname(EnvironmentName(option->get_lnames().front()));
+  }
   return run;
 }
 
@@ -51,10 +71,7 @@ CLI::App* AddDiagnoseExitCommand(CLI::App& app, DiagnoseOptions& options) {
   diagnose->add_option("--in-process-rss", options.in_process_resident_bytes,
                        "Resident memory that the task reported, bytes");
   diagnose->add_option("--stderr-file", options.stderr_file, "File with the task's stderr");
-  diagnose
-      ->add_option("--stderr-prefix", options.stderr_prefixes,
-                   "Lines of stderr that start so say nothing about the end; repeatable")
-      ->allow_extra_args(false);
+  AddStderrFilter(*diagnose, options.stderr_filter);
   diagnose->add_flag("--json", options.json, "Print JSON instead");
   return diagnose;
 }

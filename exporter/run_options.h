@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "run/stderr_lines.h"
+
 namespace CLI {
 class App;
 }
@@ -21,9 +23,9 @@ struct RunOptions {
   std::string kind, slot;
   std::vector<std::string> listen;  // where to serve /metrics; empty: nowhere
   std::string interval;             // for ParseDuration; "0": one sample at the start; empty: by source
-  bool sampler = true;
+  bool no_sampler = false;
   bool capture_stderr = false;
-  std::vector<std::string> stderr_prefixes;  // lines that start so are the worker's own
+  run::StderrFilter stderr_filter;
   std::string diagnosis_file;
   std::vector<std::string> command;  // the words after --
 };
@@ -39,7 +41,7 @@ struct DiagnoseOptions {
   std::optional<double> cpu_ratio, sample_age;
   std::optional<uint64_t> heap_used_bytes, heap_limit_bytes, in_process_resident_bytes;
   std::string stderr_file;
-  std::vector<std::string> stderr_prefixes;
+  run::StderrFilter stderr_filter;
   bool json = false;
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -110,11 +111,11 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
 }
 
 void AddRoutes(http::HttpServer& server, const Options& options, const http::BearerToken& token,
-               serve::MetricsHandler& metrics, serve::Sampler& sampler) {
+               serve::MetricsHandler& metrics, serve::Sampler& sampler, sessions::MetaSource meta) {
   // Added first, so that a telemetry path such as "/" replaces it.
   for (auto& [path, handler] : serve::PageRoutes(options.telemetry_path))
     server.AddRoute(path, std::move(handler));
-  server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler)));
+  server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler, std::move(meta))));
   server.AddRoute(options.telemetry_path,
                   [&](const http::HttpRequest& request) { return metrics.Handle(request); });
   server.AddRoute("/-/healthy", [](const http::HttpRequest&) {
@@ -157,7 +158,16 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
 
 }  // namespace
 
-int RunServe(const Options& options, std::ostream& err) {
+namespace {
+
+// A service's log takes one format; only the command line's mistakes, which say what that is, go by without
+// it.
+int Refused(const absl::Status& status) {
+  spdlog::error("{}", std::string(status.message()));
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+int Serve(const Options& options, const base::Clock& clock) {
   // One heap for all threads: they take turns, and each can reuse what another freed.
   mallopt(M_ARENA_MAX, 1);
   // Large buffers (a walk over thousands of processes) return to the kernel at once. By default the first
@@ -165,9 +175,8 @@ int RunServe(const Options& options, std::ostream& err) {
   // needs again, stay in the heap: returning their pages would cost a fault each time.
   mallopt(M_MMAP_THRESHOLD, 512 << 10);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
-  SetUpLogging(options.log_level, options.log_format);
   auto config = LoadConfig(options.config_file);
-  if (!config.ok()) return Fail(config.status(), err);
+  if (!config.ok()) return Refused(config.status());
   const std::optional<milliseconds> configured_interval = config->sample_interval;
   const milliseconds collector_timeout = config->collector_timeout;
   const std::optional<snapshot::SnapshotConfig> snapshot = config->snapshot;
@@ -175,12 +184,12 @@ int RunServe(const Options& options, std::ostream& err) {
 
   std::string token_log_line;
   const absl::StatusOr<http::BearerToken> token = LoadOrMakeToken(options, &token_log_line);
-  if (!token.ok()) return Fail(token.status(), err);
+  if (!token.ok()) return Refused(token.status());
   auto web_config = LoadWebConfig(options.web_config_file);
-  if (!web_config.ok()) return Fail(web_config.status(), err);
+  if (!web_config.ok()) return Refused(web_config.status());
   http::WebAccess access(std::move(web_config->users), *token);
   const auto tls = MakeTls(web_config->tls);
-  if (!tls.ok()) return Fail(tls.status(), err);
+  if (!tls.ok()) return Refused(tls.status());
 
   Services services(options, *config);  // outlives the sampler
   const sigset_t signals = BlockSignals();
@@ -189,12 +198,12 @@ int RunServe(const Options& options, std::ostream& err) {
                           .source = options.process_source,
                           .events = options.process_events,
                           .fields = FieldsFor(enabled),
+                          .clock = clock,
                           .self_pid = getpid(),
                           .count_names = snapshot ? snapshot->options.names : std::vector<std::string>(),
-                          .cross_check_seconds = CrossCheckSeconds(snapshot),
-                          .leak_time_factor = options.leak_time_factor},
+                          .cross_check_seconds = CrossCheckSeconds(snapshot)},
                          *std::move(config));
-  if (!watch.ok()) return Fail(watch.status(), err);
+  if (!watch.ok()) return Refused(watch.status());
   DropUnneededPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
   agents::Observer& observer = (*watch)->observer();
@@ -210,15 +219,16 @@ int RunServe(const Options& options, std::ostream& err) {
       {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics},
       registry);
   http::HttpServer server(
-      {.listen = options.listen, .tls = *tls, .guard = [&access](const http::HttpRequest& request) {
-         return access.Refuse(request);
-       }});
-  AddRoutes(server, options, *token, metrics, sampler);
+      {.listen = options.listen,
+       .tls = *tls,
+       .guard = [&access](const http::HttpRequest& request) { return access.Refuse(request); },
+       .log = [](std::string_view line) { spdlog::warn("{}", line); }});
+  AddRoutes(server, options, *token, metrics, sampler, services.meta_source());
   services.AddRoutes(server, *token);
-  if (absl::Status status = sampler.Start(); !status.ok()) return Fail(status, err);
-  if (absl::Status status = server.Start(); !status.ok()) return Fail(status, err);
+  if (absl::Status status = sampler.Start(); !status.ok()) return Refused(status);
+  if (absl::Status status = server.Start(); !status.ok()) return Refused(status);
   auto slots = run::SlotService::Start({options.procfs, options.socket}, sampler, services.recorder());
-  if (!slots.ok()) return Fail(slots.status(), err);
+  if (!slots.ok()) return Refused(slots.status());
 
   spdlog::info("{}", base::VersionLine());
   LogRunningAgents(*sampler.Latest());
@@ -232,6 +242,18 @@ int RunServe(const Options& options, std::ostream& err) {
   sampler.Stop();
   services.Stop();
   return 0;
+}
+
+}  // namespace
+
+int RunServe(const Options& options, const base::Clock& clock) {
+  SetUpLogging(options.log_level, options.log_format);
+  try {
+    return Serve(options, clock);
+  } catch (const std::exception& error) {  // a thread or memory that the system refused
+    spdlog::error("cannot go on: {}", error.what());
+    return 1;
+  }
 }
 
 }  // namespace agent_exporter::exporter

@@ -24,18 +24,14 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 // Null if there is no state directory: we log it, and a restart loses the evidence.
-std::unique_ptr<serve::LeakState> MakeLeakState(const Options& options, agents::Observer& observer) {
-  if (options.leak_time_factor != 1) {
-    spdlog::warn("a test: leak evidence takes time for {} times as long as it is, and is not kept",
-                 options.leak_time_factor);
-    return nullptr;
-  }
+std::unique_ptr<serve::LeakState> MakeLeakState(agents::Observer& observer) {
   const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
     spdlog::info("leak evidence does not survive a restart: {}", std::string(directory.status().message()));
     return nullptr;
   }
-  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds());
+  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds(),
+                                                  base::System::Real());
   state->Load();
   return state;
 }
@@ -62,8 +58,9 @@ Services::Services(const Options& options, const Config& config)
     : options_(options),
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
-      ledger_(ledger::LedgerService::Make(options.ledger_path, LedgerOf(options, config),
-                                          config.rules.rules())) {}
+      ledger_(ledger::LedgerService::Make(
+          options.ledger_path, LedgerOf(options, config), config.rules.rules(),
+          [this](const std::string& agent) { return HeapOf(agent); }, [this] { return AgentErrors(); })) {}
 
 void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
@@ -72,11 +69,10 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
       std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
   sampler.AddListener([meta = meta_](const Tick& tick) { meta->Offer(tick); });
 
-  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs,
-                     [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); });
+  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
   snapshots_->Follow(sampler);
 
-  leak_state_ = MakeLeakState(options_, observer);
+  leak_state_ = MakeLeakState(observer);
   if (leak_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
   }
@@ -85,6 +81,25 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
     sampler.AddListener([this](const Tick& tick) { tree_state_->OnTick(tick->monotonic_seconds); });
   }
   ledger_->Follow(sampler);
+}
+
+std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
+  std::optional<int64_t> sum;
+  for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
+    if (entry.name != agent || !entry.meta.heap_used_bytes) continue;
+    sum = sum.value_or(0) + static_cast<int64_t>(*entry.meta.heap_used_bytes);
+  }
+  return sum;
+}
+
+std::vector<ledger::AgentError> Services::AgentErrors() const {
+  std::vector<ledger::AgentError> errors;
+  for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
+    for (const sessions::ServiceError& error : entry.meta.service_errors) {
+      errors.push_back({entry.name, error.ts, error.text});
+    }
+  }
+  return errors;
 }
 
 void Services::AddMetrics(serve::Registry& registry) {

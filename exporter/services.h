@@ -44,9 +44,17 @@ class Services {
   // Call it after the sampler has stopped.
   void Stop();
 
+  // What each agent tells of itself. After Follow.
+  sessions::MetaSource meta_source() const {
+    return [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); };
+  }
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 
  private:
+  // Over all kinds and slots of that name.
+  std::optional<int64_t> HeapOf(const std::string& agent) const;
+  std::vector<ledger::AgentError> AgentErrors() const;
+
   const Options& options_;
   const std::optional<snapshot::SnapshotConfig> snapshot_config_;
   std::vector<sessions::MetaOptions> meta_options_;

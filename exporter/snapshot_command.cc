@@ -131,6 +131,7 @@ CLI::App* AddSnapshotCommand(CLI::App& app, SnapshotCommandOptions& options) {
   command->add_option("--dir", options.short_dir, "Short for --snapshot.dir");
   command->add_flag("--no-diff", options.no_diff, "Do not compare with the previous snapshot");
   command->add_flag("--print", options.print, "Print the snapshot too");
+  command->add_flag("--terse", options.terse, "Print its main keys as one flat JSON object");
   return command;
 }
 
@@ -142,6 +143,10 @@ int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err) {
   if (!stored.ok()) return Fail(stored.status(), err);
   if (options.snapshot.print) {
     out << snapshot::SnapshotText(stored->snapshot);
+    return 0;
+  }
+  if (options.snapshot.terse) {
+    out << snapshot::SnapshotText(snapshot::TerseSnapshot(stored->snapshot));
     return 0;
   }
   const auto& fields = stored->snapshot["diff_fields"];

@@ -20,6 +20,7 @@ struct SnapshotCommandOptions {
   std::string session;
   bool no_diff = false;
   bool print = false;
+  bool terse = false;
 };
 
 // Adds the command with its flags to `app`, and --snapshot.dir to `app` itself.

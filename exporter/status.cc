@@ -13,9 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agents/resource_names.h"
+#include "base/json_path.h"
 #include "base/label_value.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
+#include "sessions/meta_reader.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -122,6 +124,31 @@ std::string Printable(std::string text) {
   return text;
 }
 
+nlohmann::ordered_json TerseStatus(const nlohmann::ordered_json& agent) {
+  return base::Terse(agent, {"agent",
+                             "kind",
+                             "slot",
+                             "up",
+                             "instances",
+                             "processes",
+                             "cpu_usage_ratio",
+                             "self_resident_memory_bytes",
+                             "tree_resident_memory_bytes",
+                             "self_open_fds",
+                             "self_max_fds",
+                             "tree_open_fds",
+                             "children",
+                             "orphans",
+                             "zombies",
+                             "uptime_seconds",
+                             "agent_meta.alive",
+                             "agent_meta.subagents",
+                             "agent_meta.context_pct",
+                             "agent_meta.current_tool",
+                             "agent_meta.last_activity",
+                             "agent_meta.model"});
+}
+
 }  // namespace
 
 std::string StatusTable(const agents::Observation& observation) {
@@ -150,7 +177,7 @@ std::string StatusTable(const agents::Observation& observation) {
   return table;
 }
 
-std::string StatusJson(const agents::Observation& observation) {
+std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta, bool terse) {
   nlohmann::ordered_json agents = nlohmann::ordered_json::array();
   for (const agents::AgentSample& agent : observation.agents) {
     const Summary s = Summarise(agent);
@@ -185,7 +212,9 @@ std::string StatusJson(const agents::Observation& observation) {
       if (process.usage.open_fds) row["open_fds"] = *process.usage.open_fds;
       entry["tree"].push_back(std::move(row));
     }
-    agents.push_back(std::move(entry));
+    const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
+    entry["agent_meta"] = told ? sessions::MetaJson(*told) : nlohmann::ordered_json(nullptr);
+    agents.push_back(terse ? TerseStatus(entry) : std::move(entry));
   }
   return nlohmann::ordered_json{{"agents", std::move(agents)}}.dump(
              2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
@@ -202,7 +231,17 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
     observation = (*watch)->observer().Observe(true);
   }
   if (!observation.ok()) return Fail(observation.status(), err);
-  out << (options.json ? StatusJson(**observation) : StatusTable(**observation));
+  if (!options.json) {
+    out << StatusTable(**observation);
+    return 0;
+  }
+  auto config = LoadConfig(options.config_file);
+  if (!config.ok()) return Fail(config.status(), err);
+  sessions::MetaReader meta(config->meta, options.procfs, [&err](const std::string& line) {
+    err << "agent_exporter: warning: " << line << std::endl;
+  });
+  out << StatusJson(
+      **observation, [&meta](const agents::AgentSample& agent) { return meta.Read(agent); }, options.terse);
   return 0;
 }
 

@@ -8,34 +8,49 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/label_value.h"
+#include "base/user_file.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
+#include "exporter/fill_template.h"
 
 namespace agent_exporter::exporter {
 namespace {
 
+// "codex kind worker slot 3".
+std::string FullName(const std::string& name, const std::string& kind, const std::string& slot) {
+  return absl::StrCat(name, kind.empty() ? "" : absl::StrCat(" kind ", kind),
+                      slot.empty() ? "" : absl::StrCat(" slot ", slot));
+}
+
 absl::StatusOr<const agents::AgentSample*> Pick(const agents::Observation& observation,
-                                                const std::string& name) {
+                                                const Options& asked) {
   std::vector<const agents::AgentSample*> running;
   for (const agents::AgentSample& agent : observation.agents) {
-    if (collectors::Instances(agent) > 0 && (name.empty() || agent.name == name)) running.push_back(&agent);
+    if (collectors::Instances(agent) > 0 && (asked.agent.empty() || agent.name == asked.agent) &&
+        agent.kind == asked.kind.value_or(agent.kind) && agent.slot == asked.slot.value_or(agent.slot)) {
+      running.push_back(&agent);
+    }
   }
   if (running.size() == 1) return running[0];
   if (running.empty()) {
+    const std::string name = FullName(asked.agent.empty() ? "" : absl::StrCat("\"", asked.agent, "\""),
+                                      asked.kind.value_or(""), asked.slot.value_or(""));
     return absl::NotFoundError(
-        name.empty() ? "no agent runs now; see agent_exporter status"
-                     : absl::StrCat("no agent \"", name, "\" runs now; see agent_exporter status"));
+        absl::StrCat("no agent ", name, name.empty() ? "" : " ", "runs now; see agent_exporter status"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "several agents run: ",
-      absl::StrJoin(running, ", ",
-                    [](std::string* out, const agents::AgentSample* agent) { out->append(agent->name); }),
-      "; pick one with --agent"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("several agents run: ",
+                   absl::StrJoin(running, ", ",
+                                 [](std::string* out, const agents::AgentSample* agent) {
+                                   out->append(FullName(agent->name, agent->kind, agent->slot));
+                                 }),
+                   "; pick one with --agent, --kind, --slot"));
 }
 
 }  // namespace
 
-std::string TraitsJson(const agents::AgentSample& agent) {
+nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent) {
   nlohmann::ordered_json self;
   const auto put = [&self](const char* key, std::optional<uint64_t> value) {
     if (value) self[key] = *value;
@@ -58,9 +73,11 @@ std::string TraitsJson(const agents::AgentSample& agent) {
       collectors::SumOver(agent, child, [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
   const auto oldest = std::find_if(agent.processes.begin(), agent.processes.end(), collectors::IsLiveRoot);
   if (oldest != agent.processes.end()) self["uptime_secs"] = static_cast<uint64_t>(oldest->age_seconds);
-  return nlohmann::ordered_json{{"agent", agent.name}, {"agent_self", std::move(self)}}.dump(
-             2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-         "\n";
+  nlohmann::ordered_json traits = {{"agent", base::LabelValue(agent.name)}};
+  if (!agent.kind.empty()) traits["kind"] = base::LabelValue(agent.kind);
+  if (!agent.slot.empty()) traits["slot"] = base::LabelValue(agent.slot);
+  traits["agent_self"] = std::move(self);
+  return traits;
 }
 
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
@@ -68,9 +85,21 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   if (!watch.ok()) return Fail(watch.status(), err);
   auto observation = (*watch)->observer().Observe(true);
   if (!observation.ok()) return Fail(observation.status(), err);
-  const auto agent = Pick(**observation, options.agent);
+  const auto agent = Pick(**observation, options);
   if (!agent.ok()) return Fail(agent.status(), err);
-  out << TraitsJson(**agent);
+  const nlohmann::ordered_json traits = TraitsOf(**agent);
+  if (options.template_file.empty()) {
+    out << traits.dump(2) << "\n";
+    return 0;
+  }
+  const auto text = base::ReadUserFile("--template", options.template_file);
+  if (!text.ok()) return Fail(text.status(), err);
+  const auto filled = FillTemplate(*text, {{"Traits", traits}});
+  if (!filled.ok()) {
+    return Fail(
+        absl::InvalidArgumentError(absl::StrCat(options.template_file, ":", filled.status().message())), err);
+  }
+  out << *filled;
   return 0;
 }
 

@@ -33,7 +33,10 @@ void RequireSane(const sessions::ClaudeSession& session) {
   for (const auto* name : {&session.model, &session.current_tool}) {
     if (*name) RequireName(**name);
   }
-  for (const std::string& action : session.recent_actions) RequireName(action);
+  for (const sessions::AgentAction& action : session.recent_actions) {
+    RequireName(action.preview);
+    Require(!action.ts || action.ts->size() <= 40, "an action's time stamp is too long");
+  }
   Require(session.recent_actions.size() <= sessions::kMaxActions, "too many actions");
   Require(!session.last_activity || session.last_activity->size() <= 40, "a time stamp is too long");
   Require(session.context_tokens.value_or(0) <= 3'000'000'000, "impossibly many tokens");

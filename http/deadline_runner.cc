@@ -47,21 +47,28 @@ DeadlineRunner::~DeadlineRunner() {
   if (worker_ != nullptr) worker_->Abandon();
 }
 
-std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
+bool DeadlineRunner::Begin(std::function<void()>& job) {
   if (worker_ == nullptr) {
-    worker_ = std::make_shared<Worker>();
+    auto worker = std::make_shared<Worker>();
+    auto thread = system_.StartThread([worker] { worker->Loop(); });
+    if (!thread.ok()) return false;
     // Detached on purpose: see the header. The thread shares ownership of its worker.
-    std::thread([worker = worker_] { worker->Loop(); }).detach();
+    thread->detach();
+    worker_ = std::move(worker);
   }
-  std::unique_lock lock(worker_->mutex);
+  const std::lock_guard lock(worker_->mutex);
   worker_->job = std::move(job);
   worker_->busy = true;
   worker_->changed.notify_all();
-  return lock;
+  return true;
 }
 
 bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time_until) {
-  std::unique_lock lock = Begin(std::move(job));
+  if (!Begin(job)) {
+    job();
+    return true;
+  }
+  std::unique_lock lock(worker_->mutex);
   while (worker_->busy) {
     const auto until = has_time_until();
     if (!until) break;
@@ -77,13 +84,14 @@ bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time
 }
 
 void DeadlineRunner::Run(std::function<void()> job) {
-  std::unique_lock lock = Begin(std::move(job));
+  if (!Begin(job)) return job();
+  std::unique_lock lock(worker_->mutex);
   worker_->changed.wait(lock, [this] { return !worker_->busy; });
 }
 
 std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
   const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return std::make_unique<DeadlineRunner>();
+  if (idle_.empty()) return std::make_unique<DeadlineRunner>(system_);
   auto runner = std::move(idle_.back());
   idle_.pop_back();
   return runner;

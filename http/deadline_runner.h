@@ -4,6 +4,10 @@
 // the next job gets a new thread. What a job touches must therefore live as long as the job: pass it by
 // shared_ptr.
 //
+// Where the system refuses a thread (a host full of processes is when figures are wanted most), the job runs
+// on the caller's own, however long it takes. The next job asks for a thread again. So it is for jobs that
+// may be late, not for those that may hang.
+//
 // A RunnerPool lends runners to whoever has a job. Its threads take turns, the last one used first: what a
 // thread frees stays with it (malloc's cache for each thread), so that work is best done by few.
 //
@@ -20,11 +24,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/system.h"
+
 namespace agent_exporter::http {
 
 class DeadlineRunner {
  public:
-  DeadlineRunner() = default;
+  explicit DeadlineRunner(base::System& system) : system_(system) {}
   ~DeadlineRunner();
   DeadlineRunner(const DeadlineRunner&) = delete;
   DeadlineRunner& operator=(const DeadlineRunner&) = delete;
@@ -40,13 +46,17 @@ class DeadlineRunner {
  private:
   struct Worker;
 
-  std::unique_lock<std::mutex> Begin(std::function<void()> job);
+  // False when there is no thread to be had; the job is untouched then.
+  bool Begin(std::function<void()>& job);
 
-  std::shared_ptr<Worker> worker_;
+  base::System& system_;
+  std::shared_ptr<Worker> worker_;  // null: no thread yet
 };
 
 class RunnerPool {
  public:
+  explicit RunnerPool(base::System& system) : system_(system) {}
+
   // A runner for as long as this lives.
   class Lease {
    public:
@@ -65,6 +75,7 @@ class RunnerPool {
   std::unique_ptr<DeadlineRunner> Take();
   void GiveBack(std::unique_ptr<DeadlineRunner> runner);
 
+  base::System& system_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<DeadlineRunner>> idle_;
 };

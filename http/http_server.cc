@@ -119,6 +119,22 @@ void ShutDownSockets(const std::vector<int>& ports) {
   }
 }
 
+// Connections held at once. civetweb turns round and round while accept(2) has no descriptor to give; with
+// its threads and its queue full it does not ask. So they get half of the descriptors this process may have.
+struct Connections {
+  int handled = 0, queued = 0;
+};
+Connections ConnectionsWithin(int max_threads) {
+  constexpr int kQueue = 20;  // civetweb's own
+  rlimit limit = {};
+  const bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  const int most = max_threads + kQueue;
+  const int all =
+      known ? static_cast<int>(std::min<rlim_t>(limit.rlim_cur / 2, static_cast<rlim_t>(most))) : most;
+  const int queued = std::clamp(all / 4, 1, kQueue);
+  return {std::clamp(all - queued, 1, max_threads), queued};
+}
+
 }  // namespace
 
 std::vector<std::string> HttpRequest::QueryValues(std::string_view name) const {
@@ -130,11 +146,13 @@ std::vector<std::string> HttpRequest::QueryValues(std::string_view name) const {
 }
 
 struct HttpServer::Impl {
+  explicit Impl(HttpOptions given) : options(std::move(given)) {}
+
   HttpOptions options;
   std::map<std::string, HttpHandler> routes;
   mg_context* context = nullptr;
   std::vector<int> ports;
-  RunnerPool runners;
+  RunnerPool runners{*options.system};
   std::mutex log_mutex;
   std::string start_log;  // what civetweb said while it started
   Clock::time_point last_civetweb_line;
@@ -266,7 +284,9 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
       absl::StrJoin(addresses, ",", [this](std::string* out, const ListenAddress& address) {
         absl::StrAppend(out, CivetwebPort(address), options.tls == nullptr ? "" : "s");
       });
-  const std::string threads = absl::StrCat(options.max_threads);
+  const Connections connections = ConnectionsWithin(options.max_threads);
+  const std::string threads = absl::StrCat(connections.handled);
+  const std::string queue = absl::StrCat(connections.queued);
   const std::string timeout = absl::StrCat(options.request_timeout_ms);
   const std::string header_bytes = absl::StrCat(options.max_header_bytes);
   // No document_root, ever: civetweb then has no file to serve. The host name in an absolute target is not
@@ -275,6 +295,8 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
                             listening_ports.c_str(),
                             "num_threads",
                             threads.c_str(),
+                            "connection_queue",
+                            queue.c_str(),
                             "request_timeout_ms",
                             timeout.c_str(),
                             "max_request_size",
@@ -300,9 +322,7 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
       absl::StrCat("cannot listen on ", absl::StrJoin(options.listen, ", "), ": ", start_log));
 }
 
-HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>()) {
-  impl_->options = std::move(options);
-}
+HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 
 HttpServer::~HttpServer() { Stop(); }
 
@@ -342,7 +362,7 @@ void HttpServer::Stop() {
   std::condition_variable changed;
   bool stopped = false;
   // Again and again: connections that were queued come to a worker, and wait, only later.
-  std::thread sweeper([&] {
+  auto sweeper = impl_->options.system->StartThread([&] {
     std::unique_lock<std::mutex> lock(mutex);
     while (!stopped) {
       lock.unlock();
@@ -351,13 +371,15 @@ void HttpServer::Stop() {
       changed.wait_for(lock, kStopSweep, [&] { return stopped; });
     }
   });
+  // Without a thread for it one sweep has to do; what is queued then waits for its timeout.
+  if (!sweeper.ok()) ShutDownSockets(impl_->ports);
   mg_stop(impl_->context);
   {
     const std::lock_guard<std::mutex> lock(mutex);
     stopped = true;
   }
   changed.notify_one();
-  sweeper.join();
+  if (sweeper.ok()) sweeper->join();
   impl_->context = nullptr;
   impl_->started = false;
   impl_->ports.clear();

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/system.h"
 #include "http/tls.h"
 
 namespace agent_exporter::http {
@@ -65,6 +66,7 @@ struct HttpOptions {
   // Told of handlers that threw and of what civetweb itself reports, one line each, from any thread. Unset:
   // stderr.
   std::function<void(std::string_view)> log;
+  base::System* system = &base::System::Real();
 };
 
 class HttpServer {

@@ -52,13 +52,15 @@ class BpfEvents final : public ProcessEvents {
   absl::Status Track(absl::Span<const ProcessKey> keys) override {
     const int wanted = bpf_map__fd(skeleton_->maps.wanted);
     const uint64_t tick_ns = 1'000'000'000 / static_cast<uint64_t>(clk_tck_);
+    absl::Status status;
     for (const ProcessKey& key : keys) {
       const uint64_t start_ns = key.start_ticks * tick_ns;
-      if (bpf_map_update_elem(wanted, &key.pid, &start_ns, BPF_ANY) != 0) {
-        return BpfStatus(errno, "asking for a process' events");
+      if (status.ok() && bpf_map_update_elem(wanted, &key.pid, &start_ns, BPF_ANY) != 0) {
+        status = BpfStatus(errno, "asking for a process' events");
       }
     }
-    const absl::Status status = RunMark();
+    if (status.ok()) status = RunMark();
+    // Also after an error: what stayed would be marked when its pid is somebody else's.
     for (const ProcessKey& key : keys) bpf_map_delete_elem(wanted, &key.pid);
     return status;
   }
@@ -139,7 +141,7 @@ class BpfEvents final : public ProcessEvents {
                           CpuTimes{static_cast<int64_t>(from.children_utime_ns),
                                    static_cast<int64_t>(from.children_stime_ns)}};
     }
-    event.max_resident_bytes = from.max_rss_kib * 1024;
+    event.max_resident_bytes = from.max_rss_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
     event.tentative = from.tentative != 0;
     event.comm.assign(from.comm, strnlen(from.comm, sizeof(from.comm)));
     out_->push_back(std::move(event));

@@ -56,6 +56,9 @@ absl::StatusOr<std::unique_ptr<LedgerKeeper>> LedgerKeeper::Make(LedgerOptions o
     if (!patterns.ok()) return patterns.status();
     keeper->logs_.push_back({log.agent, *std::move(patterns), LogFollower(log.path)});
   }
+  auto patterns = RateLimitPatterns::Make({});
+  if (!patterns.ok()) return patterns.status();
+  keeper->session_patterns_ = *std::move(patterns);
   return keeper;
 }
 
@@ -133,7 +136,12 @@ void LedgerKeeper::NoteClock(double wall, double monotonic) {
 void LedgerKeeper::Tick(const agents::Observation& observation) {
   const double wall = observation.wall_seconds;
   ticked_ = observation.monotonic_seconds;
-  const std::vector<SourceSample> samples = meter_.TakeTick();
+  std::vector<SourceSample> samples = meter_.TakeTick();
+  for (SourceSample& sample : samples) {
+    if (options_.heap_used_bytes && sample.source == kServerSource) {
+      sample.heap_used_bytes = options_.heap_used_bytes(sample.agent);
+    }
+  }
   const auto interval = meter_.has_sessions() ? options_.sample_interval : options_.idle_sample_interval;
   const int64_t ts = Millis(wall);
   // Until the next tick, and a little more for one that is late.
@@ -232,6 +240,28 @@ void LedgerKeeper::NoteSuccess() {
   Log(false, absl::StrCat("the ledger ", options_.path, " is written again"));
 }
 
+// The id of such an event is made of its own time, so that one told again after a restart is not counted
+// twice.
+void LedgerKeeper::TakeAgentErrors(int64_t now) {
+  if (!options_.agent_errors) return;
+  const int64_t oldest =
+      now - std::chrono::duration_cast<std::chrono::milliseconds>(options_.rate_limit_retention).count();
+  std::set<std::pair<std::string, int64_t>> told;
+  for (const AgentError& error : options_.agent_errors()) {
+    const auto [at, is_new] = told.emplace(error.agent, error.ts);
+    if (!is_new || told_.contains(*at) || error.ts < oldest) continue;
+    const std::string_view kind = session_patterns_.KindOf(error.text);
+    if (kind.empty()) continue;
+    if (unwritten_.size() >= kMaxUnwritten) {
+      told.erase(at);  // next time
+      continue;
+    }
+    unwritten_.push_back(
+        {.agent = error.agent, .source = "session", .kind = std::string(kind), .ts = error.ts, .seq = 0});
+  }
+  told_ = std::move(told);
+}
+
 void LedgerKeeper::Attend(double wall) {
   const int64_t now = Millis(wall);
   for (FollowedLog& log : logs_) {
@@ -241,6 +271,7 @@ void LedgerKeeper::Attend(double wall) {
       unwritten_.push_back({.agent = log.agent, .source = "log", .kind = std::string(kind), .ts = now});
     });
   }
+  TakeAgentErrors(now);
   if (!unwritten_.empty()) {
     const absl::Status status =
         Write(wall, [this](LedgerWriter& writer) { return writer.AddEvents(unwritten_).status(); });

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,11 @@ struct LedgerOptions {
   std::vector<RateLimitLog> logs;
   // The programs in panes; asked when a tmux server is among the watched processes. Unset: never.
   std::function<absl::StatusOr<Panes>()> list_panes;
+  // What an agent tells of its runtime's heap, by its name. Unset: nothing is told.
+  std::function<std::optional<int64_t>(const std::string& agent)> heap_used_bytes;
+  // The last errors of all agents whose session files are read; those that were told before are passed over.
+  // Unset: none.
+  std::function<std::vector<AgentError>()> agent_errors;
   // One line each, from the thread that calls.
   std::function<void(bool is_error, const std::string& line)> log;
   std::chrono::milliseconds busy_timeout = std::chrono::seconds(3);
@@ -90,6 +96,7 @@ class LedgerKeeper {
   // Runs `write` on the open file, and once more on a new one when the file turns out to be damaged.
   absl::Status Write(double wall, const std::function<absl::Status(LedgerWriter&)>& write);
   absl::Status EnsureOpen(double wall);
+  void TakeAgentErrors(int64_t now);
   void NoteFailure(const absl::Status& status);
   void NoteSuccess();
   void Log(bool is_error, const std::string& line) const;
@@ -99,8 +106,10 @@ class LedgerKeeper {
   SourceMeter meter_;
   std::unique_ptr<LedgerWriter> writer_;
   std::vector<FollowedLog> logs_;
-  std::vector<RateLimitEvent> unwritten_;    // of the logs
-  std::optional<double> measured_, ticked_;  // monotonic
+  RateLimitPatterns session_patterns_;              // for agent_errors
+  std::set<std::pair<std::string, int64_t>> told_;  // of agent_errors, by agent and time
+  std::vector<RateLimitEvent> unwritten_;           // of the logs
+  std::optional<double> measured_, ticked_;         // monotonic
   Panes panes_;
   std::vector<pid_t> pane_candidates_;
   double panes_listed_ = 0;

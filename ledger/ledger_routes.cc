@@ -23,7 +23,7 @@ constexpr double kSamplesHours = 1;
 constexpr double kRateLimitHours = 24;
 constexpr double kMaxHours = 24 * 3650;
 constexpr int kDefaultLimit = 200;
-constexpr int kMaxLimit = 1000;
+constexpr int kMaxLimit = 2000;
 
 std::string First(const http::HttpRequest& request, std::string_view name) {
   const auto values = request.QueryValues(name);

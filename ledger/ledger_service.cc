@@ -52,7 +52,8 @@ absl::StatusOr<std::string> LedgerPath(const std::string& flag, const LedgerConf
 }
 
 std::unique_ptr<LedgerService> LedgerService::Make(const std::string& path_flag, const LedgerConfig& config,
-                                                   const std::vector<agents::Rule>& rules) {
+                                                   const std::vector<agents::Rule>& rules, HeapOf heap_of,
+                                                   AgentErrors agent_errors) {
   auto service = std::make_unique<LedgerService>();
   if (!config.enabled) {
     service->log_line_ = "no ledger: disabled";
@@ -69,6 +70,8 @@ std::unique_ptr<LedgerService> LedgerService::Make(const std::string& path_flag,
          .rate_limit_retention = std::chrono::hours(24) * config.rate_limit_retention_days,
          .logs = LogsOf(rules),
          .list_panes = &ListPanes,
+         .heap_used_bytes = std::move(heap_of),
+         .agent_errors = std::move(agent_errors),
          .log = &LogLine});
     status = recorder.status();
     if (recorder.ok()) service->recorder_ = *std::move(recorder);

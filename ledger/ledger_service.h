@@ -28,10 +28,16 @@ absl::StatusOr<std::string> LedgerPath(const std::string& flag, const LedgerConf
 
 class LedgerService {
  public:
+  // What an agent tells of its runtime's heap, by its name; called from Start on.
+  using HeapOf = std::function<std::optional<int64_t>(const std::string& agent)>;
+  // The last errors of the agents' services; called from Start on.
+  using AgentErrors = std::function<std::vector<AgentError>()>;
+
   // Never fails. If the ledger is disabled or cannot be written, the service has none, and log_line() says
   // why.
   static std::unique_ptr<LedgerService> Make(const std::string& path_flag, const LedgerConfig& config,
-                                             const std::vector<agents::Rule>& rules);
+                                             const std::vector<agents::Rule>& rules, HeapOf heap_of,
+                                             AgentErrors agent_errors);
 
   bool on() const { return recorder_ != nullptr; }
   // Says where the ledger is, or why there is none.

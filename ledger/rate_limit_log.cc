@@ -14,12 +14,18 @@ namespace {
 constexpr size_t kBytesPerPoll = 1 << 20;
 constexpr size_t kMaxLine = 16 * 1024;
 
-// From what the agents' own programs print.
+// From what the agents' own programs print. The more specific wording comes first. A number counts only as a
+// status, never as a word of its own: "line 529" tells nothing.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
-    {"529", R"((?i)\b529\b.{0,100}overload|overload.{0,100}\b529\b|\boverloaded_error\b)"},
+    {"529", R"((?i)\b529\b.{0,100}\boverload|\boverload.{0,100}\b529\b|)"
+            R"(\b(error|status|status code|http(/[0-9.]+)?|code)["']?[:= (]{1,3}529\b)"},
     {"throttle", R"((?i)server is temporarily limiting requests)"},
-    {"quota", R"((?i)\b(usage|weekly|session|5-hour) limit (was |has been )?(reached|hit|exceeded)|)"
-              R"(\b(reached|hit|exceeded) (your|the) (usage|weekly|session|5-hour) limit)"},
+    {"quota", R"((?i)\b(usage|quota|weekly|session|5-hour) limit\b|)"
+              R"(\b(reached|hit|exceeded) (your|the) (usage |quota |weekly |session |5-hour )?limit\b)"},
+    {"429", R"((?i)\b(error|status|status code|http(/[0-9.]+)?|code)["']?[:= (]{1,3}429\b|)"
+            R"(\b429\b.{0,20}too many requests|\btoo many requests\b.{0,20}\b429\b|\brate_limit_error\b)"},
+    {"overloaded", R"((?i)\boverloaded_error\b|)"
+                   R"(\b(api|server|model|service)( is| are)?( currently| temporarily)? overloaded\b)"},
 };
 
 }  // namespace
@@ -30,8 +36,9 @@ absl::StatusOr<RateLimitPatterns> RateLimitPatterns::Make(const std::map<std::st
     bool known = false;
     for (const auto& [default_kind, unused] : kDefaults) known |= kind == default_kind;
     if (!known) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", kind, "\" is no kind that a log tells of; there are 529, throttle and quota"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"", kind,
+          "\" is no kind that a log tells of; there are 529, throttle, quota, 429 and overloaded"));
     }
   }
   for (const auto& [kind, text] : kDefaults) {

@@ -29,7 +29,8 @@ namespace agent_exporter::ledger {
 class RateLimitPatterns {
  public:
   // The wordings that are known (kDefaults in the source), with `own` in place of those of the same kind.
-  // InvalidArgument for a bad expression or a kind that is no wording's: 529, throttle, quota.
+  // InvalidArgument for a bad expression or a kind that is no wording's: 529, throttle, quota, 429,
+  // overloaded.
   static absl::StatusOr<RateLimitPatterns> Make(const std::map<std::string, std::string>& own);
 
   // The kind that a line tells of, or "".

@@ -34,17 +34,13 @@ absl::Status Query(Database& db, std::string_view sql, const std::function<void(
   return ForEachRow(*statement, handle_row);
 }
 
-std::optional<int64_t> Bytes(std::optional<int64_t> kib) {
-  return kib ? std::optional(*kib * 1024) : std::nullopt;
-}
-
 double Percent(double centi) { return centi / 100; }
 
 // Reads the samples at both edges of the window, and the hourly sums for the whole hours between them.
 constexpr char kSummarySql[] = R"sql(
 WITH parts AS (
   SELECT source_id, count(*) AS n, sum(cpu_centi) AS cpu_sum, max(cpu_centi) AS cpu_peak,
-         count(rss_kib) AS rss_n, sum(rss_kib) AS rss_sum, max(rss_kib) AS rss_peak, max(ts) AS newest
+         count(rss_bytes) AS rss_n, sum(rss_bytes) AS rss_sum, max(rss_bytes) AS rss_peak, max(ts) AS newest
     FROM samples WHERE ts >= ?1 AND ts < ?2 AND ts <= ?3 GROUP BY source_id
   UNION ALL
   SELECT source_id, samples, cpu_sum, cpu_peak, rss_samples, rss_sum, rss_peak, newest_ts
@@ -145,15 +141,15 @@ absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
           source.samples = row.Integer(3);
           source.average_cpu_percent = Percent(row.OptionalReal(4).value_or(0));
           source.peak_cpu_percent = Percent(static_cast<double>(row.Integer(5)));
-          if (const auto kib = row.OptionalReal(6)) source.average_rss_bytes = *kib * 1024;
-          source.peak_rss_bytes = Bytes(row.OptionalInteger(7));
+          source.average_rss_bytes = row.OptionalReal(6);
+          source.peak_rss_bytes = row.OptionalInteger(7);
           source.newest_ts = row.Integer(8);
           summary.samples += source.samples;
         });
     if (!read.ok()) return read;
     return Query(
         db,
-        "SELECT source_id, cpu_centi, rss_kib, heap_kib FROM samples "
+        "SELECT source_id, cpu_centi, rss_bytes, heap_used_bytes FROM samples "
         "WHERE ts = (SELECT ts FROM ticks WHERE fresh_until >= ?1)",
         [&](Statement& statement) { statement.Bind(1, window.now); },
         [&](const Statement& row) {
@@ -161,8 +157,8 @@ absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
           if (found == at.end()) return;
           SourceSummary& source = summary.sources[found->second];
           source.current_cpu_percent = Percent(static_cast<double>(row.Integer(1)));
-          source.current_rss_bytes = Bytes(row.OptionalInteger(2));
-          source.current_heap_used_bytes = Bytes(row.OptionalInteger(3));
+          source.current_rss_bytes = row.OptionalInteger(2);
+          source.current_heap_used_bytes = row.OptionalInteger(3);
         });
   });
   if (!status.ok()) return status;
@@ -189,14 +185,14 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
       added.sample.source = source->second->name;
       if (const auto pid = row.OptionalInteger(2)) added.sample.pid = static_cast<pid_t>(*pid);
       added.sample.cpu_percent = Percent(static_cast<double>(row.Integer(3)));
-      added.sample.rss_bytes = Bytes(row.OptionalInteger(4));
-      added.sample.heap_used_bytes = Bytes(row.OptionalInteger(5));
+      added.sample.rss_bytes = row.OptionalInteger(4);
+      added.sample.heap_used_bytes = row.OptionalInteger(5);
     };
     const auto bind = [&](Statement& statement) {
       statement.Bind(1, window.since).Bind(2, from.ts).Bind(3, from.source_id).Bind(4, int64_t{limit} + 1);
     };
     constexpr std::string_view kColumns =
-        "SELECT ts, source_id, pid, cpu_centi, rss_kib, heap_kib FROM samples ";
+        "SELECT ts, source_id, pid, cpu_centi, rss_bytes, heap_used_bytes FROM samples ";
     constexpr std::string_view kWhere = "ts >= ?1 AND ts <= ?2 AND (ts, source_id) < (?2, ?3) ";
     constexpr std::string_view kOrder = "ORDER BY ts DESC, source_id DESC LIMIT ?4";
     const auto sql = [&](std::string_view condition) {
@@ -260,7 +256,9 @@ absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
         db,
         absl::StrCat(
             "SELECT id, agent, source, kind, ts FROM rate_limit_events WHERE ts >= ?1 AND ts <= ?2 AND "
-            "(?3 = '' OR agent = ?3) ORDER BY ts DESC, id DESC LIMIT ",
+            "(?3 = '' OR agent = ?3) ORDER BY ts DESC, "
+            // The id is source:ts:seq; as a text 10 would come before 9.
+            "CAST(substr(id, length(source) + length(ts) + 3) AS INTEGER) DESC, id DESC LIMIT ",
             kMaxEvents),
         bind, [&](const Statement& row) {
           result.events.push_back({row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Integer(4)});

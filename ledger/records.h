@@ -43,8 +43,8 @@ struct StoredSample : SourceSample {
 using SourceKey = std::pair<std::string, std::string>;
 using SourceKeys = std::set<SourceKey>;
 
-inline constexpr std::array<std::string_view, 5> kRateLimitKinds = {"trip", "recover", "529", "throttle",
-                                                                    "quota"};
+inline constexpr std::array<std::string_view, 7> kRateLimitKinds = {
+    "trip", "recover", "529", "throttle", "quota", "429", "overloaded"};
 
 struct RateLimitEvent {
   std::string agent;
@@ -53,6 +53,13 @@ struct RateLimitEvent {
   int64_t ts = 0;
   // Distinguishes events in the same millisecond. Empty: the next free number, so the event is always new.
   std::optional<int64_t> seq;
+};
+
+// What an agent's service told it instead of an answer, as the agent wrote it down.
+struct AgentError {
+  std::string agent;
+  int64_t ts = 0;
+  std::string text;
 };
 
 // All events ever counted, by agent and kind.

@@ -18,7 +18,7 @@ namespace {
 
 // kMigrations[n] upgrades version n to n + 1. Users have files of old versions, so never change a step; add
 // one.
-constexpr std::array<const char*, 1> kMigrations = {
+constexpr std::array<const char*, 2> kMigrations = {
     R"sql(
 CREATE TABLE sources (
   id INTEGER PRIMARY KEY,
@@ -72,6 +72,17 @@ CREATE TABLE rate_limit_totals (
 CREATE VIEW resource_samples AS
   SELECT ts, agent, source, pid, cpu_centi / 100.0 AS cpu_percent, rss_kib * 1024 AS rss_bytes,
          heap_kib * 1024 AS heap_used_bytes
+  FROM samples JOIN sources ON sources.id = source_id;
+)sql",
+    // Bytes instead of KiB.
+    R"sql(
+DROP VIEW resource_samples;
+ALTER TABLE samples RENAME COLUMN rss_kib TO rss_bytes;
+ALTER TABLE samples RENAME COLUMN heap_kib TO heap_used_bytes;
+UPDATE samples SET rss_bytes = rss_bytes * 1024, heap_used_bytes = heap_used_bytes * 1024;
+UPDATE hourly SET rss_sum = rss_sum * 1024, rss_peak = rss_peak * 1024;
+CREATE VIEW resource_samples AS
+  SELECT ts, agent, source, pid, cpu_centi / 100.0 AS cpu_percent, rss_bytes, heap_used_bytes
   FROM samples JOIN sources ON sources.id = source_id;
 )sql",
 };

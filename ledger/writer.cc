@@ -17,9 +17,8 @@ int64_t Centi(double percent) {
   return std::llround(std::min(percent, 1e8) * 100);
 }
 
-std::optional<int64_t> Kib(const std::optional<int64_t>& bytes) {
-  if (!bytes) return std::nullopt;
-  return std::max<int64_t>(*bytes, 0) / 1024;
+std::optional<int64_t> NotNegative(const std::optional<int64_t>& bytes) {
+  return bytes ? std::optional(std::max<int64_t>(*bytes, 0)) : std::nullopt;
 }
 
 }  // namespace
@@ -37,8 +36,8 @@ absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::stri
 absl::Status LedgerWriter::PrepareAll() {
   const std::pair<std::unique_ptr<Statement>*, const char*> statements[] = {
       {&insert_sample_,
-       "INSERT INTO samples (ts, source_id, pid, cpu_centi, rss_kib, heap_kib) VALUES (?1, ?2, ?3, ?4, ?5, "
-       "?6) "
+       "INSERT INTO samples (ts, source_id, pid, cpu_centi, rss_bytes, heap_used_bytes) "
+       "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
        "ON CONFLICT DO NOTHING"},
       {&add_to_hour_,
        "INSERT INTO hourly (hour, source_id, samples, cpu_sum, cpu_peak, rss_samples, rss_sum, rss_peak, "
@@ -77,10 +76,10 @@ absl::Status LedgerWriter::Insert(int64_t ts, const SourceSample& sample) {
   const auto id = SourceId({sample.agent, sample.source});
   if (!id.ok()) return id.status();
   const int64_t cpu = Centi(sample.cpu_percent);
-  const std::optional<int64_t> rss = Kib(sample.rss_bytes);
+  const std::optional<int64_t> rss = NotNegative(sample.rss_bytes);
   insert_sample_->Bind(1, ts).Bind(2, *id).Bind(
       3, sample.pid ? std::optional<int64_t>(*sample.pid) : std::nullopt);
-  insert_sample_->Bind(4, cpu).Bind(5, rss).Bind(6, Kib(sample.heap_used_bytes));
+  insert_sample_->Bind(4, cpu).Bind(5, rss).Bind(6, NotNegative(sample.heap_used_bytes));
   if (absl::Status status = insert_sample_->Run(); !status.ok()) return status;
   if (db_.changes() == 0) return absl::OkStatus();
   add_to_hour_->Bind(1, ts / kMillisPerHour).Bind(2, *id).Bind(3, cpu).Bind(4, rss).Bind(5, ts);

@@ -19,25 +19,42 @@ std::string SignalName(int signal) {
   return name == nullptr ? absl::StrCat("signal ", signal) : absl::StrCat("SIG", name);
 }
 
-std::vector<std::string> ExternalLines(const ExternalSample& sample) {
+std::vector<std::string> ExternalLines(const ExternalSample& sample, Language language) {
+  const bool french = language == Language::kFrench;
   std::vector<std::string> lines;
   if (sample.resident_bytes) {
-    lines.push_back(absl::StrCat("Last seen RSS (external): ", Megabytes(*sample.resident_bytes), "."));
+    lines.push_back(
+        absl::StrCat(french ? "Dernière mémoire observée (RSS, externe) : " : "Last seen RSS (external): ",
+                     Megabytes(*sample.resident_bytes), "."));
   }
   if (sample.cpu_ratio) {
-    lines.push_back(absl::StrFormat("CPU usage (external): %.2f (1.0 = one full core).", *sample.cpu_ratio));
+    lines.push_back(
+        french ? absl::StrFormat("Utilisation du CPU (externe) : %.2f (1.0 = un cœur entier).",
+                                 *sample.cpu_ratio)
+               : absl::StrFormat("CPU usage (external): %.2f (1.0 = one full core).", *sample.cpu_ratio));
   }
-  if (sample.age_seconds && !lines.empty()) {
-    lines.push_back(absl::StrFormat("Sample age: %.1f s.", *sample.age_seconds));
+  if (lines.empty()) {
+    return {french ? "Aucune mesure externe n'a été prise." : "No external sample was taken."};
+  }
+  if (sample.age_seconds) {
+    lines.push_back(
+        absl::StrFormat(french ? "Âge de la mesure : %.1f s." : "Sample age: %.1f s.", *sample.age_seconds));
   }
   return lines;
 }
 
-std::vector<std::string> HeapLines(const InProcessSample& sample) {
-  if (!sample.heap_used_bytes) return {};
-  return {absl::StrCat(
-      "Heap used (in-process): ", Megabytes(*sample.heap_used_bytes),
-      sample.heap_limit_bytes ? absl::StrCat(" of ", Megabytes(*sample.heap_limit_bytes)) : "", ".")};
+std::vector<std::string> HeapLines(const Diagnosis& diagnosis) {
+  const InProcessSample& sample = diagnosis.in_process;
+  std::vector<std::string> lines;
+  if (sample.heap_used_bytes) {
+    lines.push_back(absl::StrCat(
+        "Heap used (in-process): ", Megabytes(*sample.heap_used_bytes),
+        sample.heap_limit_bytes ? absl::StrCat(" of ", Megabytes(*sample.heap_limit_bytes)) : "", "."));
+  }
+  if (!diagnosis.heap_line.empty()) {
+    lines.push_back(absl::StrCat("Heap at its last collection: ", diagnosis.heap_line, "."));
+  }
+  return lines;
 }
 
 std::vector<std::string> InProcessLines(const InProcessSample& sample) {
@@ -70,6 +87,7 @@ std::string Headline(const Diagnosis& diagnosis) {
       return diagnosis.self_killed
                  ? absl::StrCat("The task was ended on purpose, by a signal sent to it (", how, ").")
                  : absl::StrCat("The task was asked to end by SIGTERM (", how, ").");
+    case agents::ExitCategory::kKilled:
     case agents::ExitCategory::kOomHost:
       return absl::StrCat("The task was killed from outside (", how, "). ", OomSentence(diagnosis.oom));
     case agents::ExitCategory::kOomHeap:
@@ -88,9 +106,11 @@ void Append(std::vector<std::string>* lines, std::vector<std::string> more) {
   for (std::string& line : more) lines->push_back(std::move(line));
 }
 
-// Where a failure explains itself, if it does.
+// Of an end that the program may explain itself.
 std::vector<std::string> StderrLines(const Diagnosis& diagnosis) {
-  if (diagnosis.category != agents::ExitCategory::kPluginError) return {};
+  if (diagnosis.category != agents::ExitCategory::kPluginError &&
+      diagnosis.category != agents::ExitCategory::kUnknown)
+    return {};
   if (!diagnosis.stderr_known) return {"Its stderr was not captured (--capture-stderr)."};
   if (diagnosis.stderr_lines.empty()) return {"It wrote nothing useful to stderr."};
   return {absl::StrCat("Last stderr: ", absl::StrJoin(diagnosis.stderr_lines, " | "))};
@@ -99,7 +119,8 @@ std::vector<std::string> StderrLines(const Diagnosis& diagnosis) {
 }  // namespace
 
 void Complete(Diagnosis* diagnosis) {
-  diagnosis->category = agents::CategorizeExit(diagnosis->status, diagnosis->self_killed);
+  diagnosis->category =
+      agents::CategorizeExit(diagnosis->status, diagnosis->self_killed, diagnosis->oom.verdict);
   if (!diagnosis->record || diagnosis->record->points.empty()) return;
   // A process that is being taken down has given its memory back already: the last that still had some.
   const std::vector<FlightPoint>& points = diagnosis->record->points;
@@ -130,19 +151,21 @@ std::string OperatorText(const Diagnosis& diagnosis) {
   std::vector<std::string> lines = {Headline(diagnosis)};
   if (diagnosis.category == agents::ExitCategory::kOomHeap) {
     // The heap is what filled up; what the host saw comes second.
-    Append(&lines, HeapLines(diagnosis.in_process));
-    Append(&lines, ExternalLines(diagnosis.external));
+    Append(&lines, HeapLines(diagnosis));
+    Append(&lines, ExternalLines(diagnosis.external, Language::kEnglish));
     Append(&lines, InProcessLines(diagnosis.in_process));
   } else {
-    Append(&lines, ExternalLines(diagnosis.external));
+    Append(&lines, ExternalLines(diagnosis.external, Language::kEnglish));
     Append(&lines, InProcessLines(diagnosis.in_process));
-    Append(&lines, HeapLines(diagnosis.in_process));
+    Append(&lines, HeapLines(diagnosis));
   }
   Append(&lines, StderrLines(diagnosis));
   return absl::StrJoin(lines, " ");
 }
 
-std::string EndUserText(const Diagnosis& diagnosis, Language language) {
+namespace {
+
+std::string UserHeadline(const Diagnosis& diagnosis, Language language) {
   const bool french = language == Language::kFrench;
   const auto say = [french](const char* english_text, const char* french_text) {
     return std::string(french ? french_text : english_text);
@@ -153,10 +176,15 @@ std::string EndUserText(const Diagnosis& diagnosis, Language language) {
     case agents::ExitCategory::kSigterm:
       return say("The task was stopped. You can start it again.",
                  "La tâche a été arrêtée. Vous pouvez la relancer.");
+    case agents::ExitCategory::kKilled:
+      return say("The task was stopped from outside before it could finish. You can start it again.",
+                 "La tâche a été interrompue de l'extérieur avant la fin. Vous pouvez la relancer.");
     case agents::ExitCategory::kOomHost:
-      if (diagnosis.oom.verdict == agents::OomVerdict::kDenied) {
-        return say("The task was stopped from outside before it could finish. You can start it again.",
-                   "La tâche a été interrompue de l'extérieur avant la fin. Vous pouvez la relancer.");
+      if (diagnosis.oom.verdict == agents::OomVerdict::kUnclear) {
+        return say(
+            "The task was stopped, probably because the machine ran out of memory. Try again with less data.",
+            "La tâche a été interrompue, sans doute parce que la machine manquait de mémoire. Réessayez avec "
+            "moins de données.");
       }
       return say("The task was stopped because the machine ran out of memory. Try again with less data.",
                  "La tâche a été interrompue, car la machine manquait de mémoire. Réessayez avec moins de "
@@ -165,6 +193,11 @@ std::string EndUserText(const Diagnosis& diagnosis, Language language) {
       return say("The task needed more memory than it may use. Try again with less data.",
                  "La tâche a dépassé la mémoire qui lui est allouée. Réessayez avec moins de données.");
     case agents::ExitCategory::kPluginError:
+      if (!diagnosis.stderr_lines.empty()) {
+        return absl::StrCat(say("The task stopped because of an error. It said: ",
+                                "La tâche s'est arrêtée sur une erreur. Son message : "),
+                            absl::StrJoin(diagnosis.stderr_lines, " | "));
+      }
       return say("The task stopped because of an error. The details are in its log.",
                  "La tâche s'est arrêtée sur une erreur. Les détails sont dans son journal.");
     case agents::ExitCategory::kUnknown:
@@ -178,6 +211,14 @@ std::string EndUserText(const Diagnosis& diagnosis, Language language) {
       break;
   }
   return say("The task ended.", "La tâche a pris fin.");
+}
+
+}  // namespace
+
+std::string EndUserText(const Diagnosis& diagnosis, Language language) {
+  std::vector<std::string> lines = {UserHeadline(diagnosis, language)};
+  Append(&lines, ExternalLines(diagnosis.external, language));
+  return absl::StrJoin(lines, " ");
 }
 
 std::string LogLine(const Diagnosis& diagnosis) {

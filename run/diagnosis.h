@@ -46,6 +46,7 @@ struct Diagnosis {
   uint64_t peak_resident_bytes = 0;       // by the kernel; 0: not told
   bool stderr_known = false;              // false: nobody captured it
   std::vector<std::string> stderr_lines;  // the last useful ones
+  std::string heap_line;                  // V8's account of its last collection (HeapLine); empty: none seen
 
   std::string agent, kind, slot;
   pid_t pid = 0;
@@ -66,6 +67,7 @@ std::string HowItEnded(std::optional<int> status);
 std::string OperatorText(const Diagnosis& diagnosis);
 
 enum class Language { kEnglish, kFrench };
+// What happened, what to do, and the last external sample; of a plugin-error the program's own last words.
 std::string EndUserText(const Diagnosis& diagnosis, Language language);
 
 // What OperatorText says, then limits, growth, the table of the tail, peaks and stderr, each on lines of

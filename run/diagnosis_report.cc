@@ -107,7 +107,10 @@ std::string Report(const Diagnosis& diagnosis) {
     absl::StrAppend(&report, "still alive below it: ", absl::StrJoin(diagnosis.record->left_behind, ", "),
                     "\n");
   }
-  if (diagnosis.category != agents::ExitCategory::kPluginError && !diagnosis.stderr_lines.empty()) {
+  const bool told =  // by OperatorText
+      diagnosis.category == agents::ExitCategory::kPluginError ||
+      diagnosis.category == agents::ExitCategory::kUnknown;
+  if (!told && !diagnosis.stderr_lines.empty()) {
     absl::StrAppend(&report, "last stderr:\n  ", absl::StrJoin(diagnosis.stderr_lines, "\n  "), "\n");
   }
   return report;
@@ -135,7 +138,8 @@ json DiagnosisToJson(const Diagnosis& diagnosis) {
     result[WIFSIGNALED(status) ? "signal" : "code"] =
         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
   }
-  if (diagnosis.category == agents::ExitCategory::kOomHost) {
+  if (diagnosis.category == agents::ExitCategory::kOomHost ||
+      diagnosis.category == agents::ExitCategory::kKilled) {
     result["oom"] = {{"verdict", agents::OomVerdictName(diagnosis.oom.verdict)},
                      {"evidence", diagnosis.oom.evidence}};
   }
@@ -145,6 +149,7 @@ json DiagnosisToJson(const Diagnosis& diagnosis) {
   Put(result["in_process"], "resident_bytes", diagnosis.in_process.resident_bytes);
   Put(result["in_process"], "heap_used_bytes", diagnosis.in_process.heap_used_bytes);
   Put(result["in_process"], "heap_limit_bytes", diagnosis.in_process.heap_limit_bytes);
+  if (!diagnosis.heap_line.empty()) result["in_process"]["heap_line"] = diagnosis.heap_line;
   if (diagnosis.peak_resident_bytes > 0) result["peak_resident_bytes"] = diagnosis.peak_resident_bytes;
   if (diagnosis.stderr_known) result["stderr"] = diagnosis.stderr_lines;
   if (diagnosis.record) {

@@ -35,25 +35,45 @@ std::vector<agents::ResourceUse> Fuller(std::vector<agents::ResourceUse> now,
 void FlightRecorder::Add(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   const std::lock_guard lock(mutex_);
+  full_ = false;
   for (const agents::AgentSample& agent : observation.agents) {
     for (const agents::ProcessSample& process : agent.processes) {
       if (process.role != agents::Role::kRoot) break;  // roots come first
       if (process.state != 'Z') AddRoot(agent, process, now);
     }
   }
-  absl::erase_if(
-      rings_, [now](const auto& entry) { return now - entry.second.newest->seconds > kKeepAfterEndSeconds; });
+  absl::erase_if(rings_, [&](const auto& entry) {
+    const bool old = now - entry.second.newest->seconds > kKeepAfterEndSeconds;
+    whole_ -= old && entry.second.whole ? 1 : 0;
+    return old;
+  });
+  last_tick_ = now;
+}
+
+bool FlightRecorder::HasRoom() {
+  if (whole_ < kMaxRoots) return true;
+  if (full_) return false;
+  const auto oldest = std::min_element(rings_.begin(), rings_.end(), [](const auto& a, const auto& b) {
+    return std::pair(!a.second.whole, a.second.newest->seconds) <
+           std::pair(!b.second.whole, b.second.newest->seconds);
+  });
+  full_ = oldest->second.newest->seconds >= last_tick_;  // all of them live
+  if (full_) return false;
+  rings_.erase(oldest);
+  --whole_;
+  return true;
 }
 
 void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::ProcessSample& root,
                              double now) {
-  if (rings_.size() >= kMaxRoots && !rings_.contains(root.key)) {
-    rings_.erase(std::min_element(rings_.begin(), rings_.end(), [](const auto& a, const auto& b) {
-      return a.second.newest->seconds < b.second.newest->seconds;
-    }));
+  const auto known = rings_.find(root.key);
+  const bool first = known == rings_.end();
+  const bool becomes_whole = (first || !known->second.whole) && HasRoom();
+  Ring& ring = rings_[root.key];
+  if (becomes_whole) {
+    ring.whole = true;
+    ++whole_;
   }
-  auto [at, first] = rings_.try_emplace(root.key);
-  Ring& ring = at->second;
   FlightPoint point{
       .seconds = now, .resident_bytes = root.usage.resident_bytes, .open_fds = root.usage.open_fds};
   agents::CompleteSum tree_resident, tree_open_fds;
@@ -81,6 +101,7 @@ void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::Pro
   ring.summary.peak_descendants = std::max(ring.summary.peak_descendants, point.descendants);
 
   ring.newest = point;
+  if (!ring.whole) ring.points.clear();
   if (ring.points.empty() || now - ring.points.back().seconds >= ring.spacing) ring.points.push_back(point);
   while (now - ring.points.front().seconds > kSeconds) ring.points.pop_front();
   if (ring.points.size() > kMaxPoints) Thin(ring);

@@ -1,9 +1,10 @@
 // Keeps the last ten minutes of every live root, so that what led to its end can be told when it ended.
 //
 // Bounded: at most 300 points a root (every tick while they are few, thinned out as they grow old) and the
-// newest; at most 512 roots, of which the one not seen for longest makes room. A root's ring begins with it,
-// so that a slot that is used again never shows its last run's figures. It is forgotten a minute after its
-// root was last seen.
+// newest, for at most 512 roots. For roots beyond those only the newest point, the peaks and the limits are
+// kept, until there is room: a root that ended makes room before one that lives. A root's ring begins with
+// it, so that a slot that is used again never shows its last run's figures. It is forgotten a minute after
+// its root was last seen.
 //
 // Thread safety: all methods from any thread. Add takes microseconds per agent: a Sampler's listener may call
 // it.
@@ -35,12 +36,13 @@ class FlightRecorder {
   // The record of a root as of `now` (monotonic seconds); empty where no tick saw it alive.
   std::optional<FlightRecord> Record(const kernel::ProcessKey& root, double now) const;
 
-  size_t roots() const;
+  size_t roots() const;  // all of them
 
  private:
   struct Ring {
     std::deque<FlightPoint> points;  // at least `spacing` apart
     double spacing = 0;
+    bool whole = false;  // one of the kMaxRoots; else `points` is the newest alone
     std::optional<FlightPoint> newest;
     FlightRecord summary;                               // all but points
     std::vector<agents::ResourceUse> latest_resources;  // the last tick's alone
@@ -48,9 +50,14 @@ class FlightRecorder {
 
   static void Thin(Ring& ring);
   void AddRoot(const agents::AgentSample& agent, const agents::ProcessSample& root, double now);
+  // Whether one more ring can be whole; lets go of one whose root has ended if need be.
+  bool HasRoom();
 
   mutable std::mutex mutex_;
   absl::flat_hash_map<kernel::ProcessKey, Ring> rings_;
+  size_t whole_ = 0;       // of rings_
+  bool full_ = false;      // this tick found no room
+  double last_tick_ = -1;  // the one before the tick being added
 };
 
 // "comm (pid)" of what is alive below the roots of `agent`, at most `limit` and then "…".

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@ constexpr char kFlush = 'f';
 constexpr char kFlushed = 'F';
 constexpr char kDismiss = 'q';
 constexpr int kFlushMs = 2000;
+constexpr rlim_t kMostDescriptors = 1 << 20;  // the kernel's own default for nr_open
 
 }  // namespace
 
@@ -35,6 +38,16 @@ struct Guardian::Shared {
 };
 
 namespace {
+
+// close_range(2), or one by one where the kernel is older than 5.9.
+void CloseRange(unsigned first, unsigned last) {
+  if (syscall(SYS_close_range, first, last, 0) == 0) return;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  // The hard limit: some may have been opened before the soft one was lowered.
+  const auto end = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_max, kMostDescriptors));
+  for (unsigned fd = first; fd <= last && fd < end; ++fd) close(static_cast<int>(fd));
+}
 
 void WriteAll(int fd, const char* data, size_t size) {
   while (size > 0) {
@@ -52,6 +65,18 @@ void WriteAll(int fd, const char* data, size_t size) {
   }
 }
 
+// Closes all descriptors but stdin, stdout, stderr and these two: inherited ones would keep others' pipes
+// open.
+void CloseOthers(int one, int other) {
+  unsigned first = STDERR_FILENO + 1;
+  for (const int kept : {std::min(one, other), std::max(one, other)}) {
+    if (kept < static_cast<int>(first)) continue;  // there is none
+    if (static_cast<unsigned>(kept) > first) CloseRange(first, static_cast<unsigned>(kept) - 1);
+    first = static_cast<unsigned>(kept) + 1;
+  }
+  CloseRange(first, ~0U);
+}
+
 // The guardian's whole life. Forked from a program that may hold anything: system calls only.
 template <typename Shared>
 [[noreturn]] void Guard(int line, int from_task, Shared* shared) {
@@ -61,10 +86,7 @@ template <typename Shared>
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
-  // Descriptors of others that were inherited would keep their pipes open.
-  for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd) {
-    if (fd != line && fd != from_task) close(fd);
-  }
+  CloseOthers(line, from_task);
 
   char buffer[16 << 10];
   // False at the end of the pipe.

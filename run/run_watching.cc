@@ -92,6 +92,7 @@ class Own final : public RunWatching {
     sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
     const auto observation = sampler_.Fresh(milliseconds(0), kPatience);
     SlotReport report;
+    if (observation == nullptr) return report;
     for (const agents::AgentSample& agent : observation->agents) {
       for (const agents::RootExit& end : agent.ended) {
         if (end.key != task_.key) continue;
@@ -118,7 +119,8 @@ class Own final : public RunWatching {
       if (options.collectors.count(std::string(row.name)) != 0) registry_->Register(row);
     }
     metrics_ = std::make_unique<serve::MetricsHandler>(options.metrics, *registry_);
-    server_ = std::make_unique<http::HttpServer>(http::HttpOptions{.listen = options.listen});
+    server_ = std::make_unique<http::HttpServer>(http::HttpOptions{
+        .listen = options.listen, .log = [](std::string_view line) { spdlog::warn("{}", line); }});
     server_->AddRoute(options.telemetry_path,
                       [this](const http::HttpRequest& request) { return metrics_->Handle(request); });
     server_->AddRoute("/-/healthy", [](const http::HttpRequest&) {

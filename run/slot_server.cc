@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -27,10 +28,11 @@ struct SlotServer::Connection {
   std::string received;
   std::optional<SlotRequest> request;
   bool ended = false;
+  SteadyClock::time_point opened = SteadyClock::now();
 };
 
-SlotServer::SlotServer(std::string path, Callbacks callbacks)
-    : path_(std::move(path)), callbacks_(std::move(callbacks)) {}
+SlotServer::SlotServer(std::string path, Callbacks callbacks, base::System& system, Times times)
+    : path_(std::move(path)), callbacks_(std::move(callbacks)), system_(system), times_(times) {}
 
 SlotServer::~SlotServer() { Stop(); }
 
@@ -66,7 +68,13 @@ absl::Status SlotServer::Start() {
   wake_ = base::Descriptor(eventfd(0, EFD_CLOEXEC));
   if (!wake_.ok()) return absl::ErrnoToStatus(errno, "making an eventfd");
   socket_ = std::move(socket);
-  thread_ = std::thread([this] { Loop(); });
+  auto thread = system_.StartThread([this] { Loop(); });
+  if (!thread.ok()) {
+    unlink(path_.c_str());
+    socket_.Close();
+    return thread.status();
+  }
+  thread_ = *std::move(thread);
   return absl::OkStatus();
 }
 
@@ -82,9 +90,11 @@ void SlotServer::Stop() {
 
 void SlotServer::Loop() {
   while (true) {
-    std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+    // A negative descriptor is passed over by poll(2).
+    const bool pausing = SteadyClock::now() < accept_after_;
+    std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}, {pausing ? -1 : socket_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) fds.push_back({connection.socket.get(), POLLIN, 0});
-    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    if (poll(fds.data(), fds.size(), MillisToNextDeadline()) < 0) continue;
     if (fds[0].revents != 0) return;
     auto at = connections_.begin();
     for (size_t i = 2; i < fds.size(); ++i) {
@@ -92,19 +102,49 @@ void SlotServer::Loop() {
       if (!goes_on && at->request && !at->ended) callbacks_.lost(*at->request);
       at = goes_on ? std::next(at) : connections_.erase(at);
     }
+    CloseHalfOpen();
     if (fds[1].revents != 0) Accept();
   }
 }
 
+int SlotServer::MillisToNextDeadline() const {
+  const auto now = SteadyClock::now();
+  auto next = SteadyClock::time_point::max();
+  if (now < accept_after_) next = accept_after_;
+  for (const Connection& connection : connections_) {
+    if (!connection.request) next = std::min(next, connection.opened + times_.request);
+  }
+  if (next == SteadyClock::time_point::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
+}
+
+void SlotServer::CloseHalfOpen() {
+  const auto now = SteadyClock::now();
+  connections_.remove_if([&](const Connection& connection) {
+    return !connection.request && now - connection.opened >= times_.request;
+  });
+}
+
 void SlotServer::Accept() {
   Connection connection;
-  connection.socket =
-      base::Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  connection.socket = system_.Accept(socket_.get());
+  const int error = connection.socket.ok() ? 0 : errno;
+  // What is left waits in the queue, and poll would tell of it again and again.
+  if (error != 0 && error != EAGAIN && error != EINTR && error != ECONNABORTED) {
+    accept_after_ = SteadyClock::now() + times_.accept_pause;
+    if (!std::exchange(refusing_, true) && callbacks_.log) {
+      callbacks_.log(absl::StrCat("no runs are accepted at ", path_, " for now: ", strerror(error)));
+    }
+  }
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (!connection.socket.ok() ||
       getsockopt(connection.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return;
+  }
+  if (std::exchange(refusing_, false) && callbacks_.log) {
+    callbacks_.log(absl::StrCat("runs are accepted again at ", path_));
   }
   connection.peer = {peer.pid, peer.uid};
   const auto of_user = std::count_if(connections_.begin(), connections_.end(),

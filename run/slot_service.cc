@@ -59,7 +59,9 @@ SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& samp
                [](const SlotRequest& request) {
                  spdlog::warn("run of agent {} (pid {}) was killed; the agent stays watched", request.name,
                               request.key.pid);
-               }}) {}
+               },
+           .log = [](const std::string& line) { spdlog::warn("{}", line); }},
+          base::System::Real()) {}
 
 absl::StatusOr<std::unique_ptr<SlotService>> SlotService::Start(const SlotServiceOptions& options,
                                                                 serve::Sampler& sampler,
@@ -69,11 +71,11 @@ absl::StatusOr<std::unique_ptr<SlotService>> SlotService::Start(const SlotServic
   std::unique_ptr<SlotService> service(new SlotService(options, sampler, recorder, paths.front()));
   absl::Status status = service->server_.Start();
   if (status.ok()) {
-    spdlog::info("slots of agent_exporter run are taken over at {}", paths.front());
+    spdlog::info("accepting tasks from agent_exporter run on {}", paths.front());
     return service;
   }
   if (options.socket != "auto") return status;
-  spdlog::info("no slots of agent_exporter run are taken over: {}", std::string(status.message()));
+  spdlog::info("not accepting tasks from agent_exporter run: {}", std::string(status.message()));
   return nullptr;
 }
 

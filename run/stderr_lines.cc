@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/label_value.h"
+#include "re2/re2.h"
 
 namespace agent_exporter::run {
 namespace {
@@ -26,10 +27,13 @@ std::string Plain(std::string_view line) {
   return plain.substr(begin, plain.find_last_not_of(' ') - begin + 1);
 }
 
-bool StartsWithAny(std::string_view line, const std::vector<std::string>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [line](const std::string& prefix) {
-    return !prefix.empty() && line.starts_with(prefix);
-  });
+bool IsDropped(std::string_view line, const StderrFilter& filter) {
+  const auto starts = [line](const std::string& text) { return !text.empty() && line.starts_with(text); };
+  const auto holds = [line](const std::string& text) {
+    return !text.empty() && line.find(text) != std::string_view::npos;
+  };
+  return std::any_of(filter.prefixes.begin(), filter.prefixes.end(), starts) ||
+         std::any_of(filter.substrings.begin(), filter.substrings.end(), holds);
 }
 
 // A frame of a native stack, as node prints dozens of below the line that tells: " 1: 0xb7a3e0
@@ -58,8 +62,7 @@ std::string ValidUtf8(std::string line) {
 
 }  // namespace
 
-std::vector<std::string> UsefulStderrLines(std::string_view tail,
-                                           const std::vector<std::string>& own_prefixes, bool cut,
+std::vector<std::string> UsefulStderrLines(std::string_view tail, const StderrFilter& filter, bool cut,
                                            size_t limit) {
   std::vector<std::string> lines;
   if (const size_t newline = tail.find('\n'); cut && newline != std::string_view::npos) {
@@ -68,12 +71,26 @@ std::vector<std::string> UsefulStderrLines(std::string_view tail,
   while (!tail.empty()) {
     const size_t newline = std::min(tail.find('\n'), tail.size());
     const std::string line = Plain(tail.substr(0, newline));
-    const bool useful = !line.empty() && !IsNativeFrame(line) && !StartsWithAny(line, own_prefixes);
+    const bool useful = !line.empty() && !IsNativeFrame(line) && !IsDropped(line, filter);
     if (useful) lines.push_back(ValidUtf8(line));
     tail.remove_prefix(std::min(newline + 1, tail.size()));
   }
   if (lines.size() > limit) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(limit));
   return lines;
+}
+
+// "[7:0x5] 81 ms: Mark-Compact 32.9 (35.2) -> 32.1 (36.4) MB, 12.1 / 0.0 ms …", "Mark-sweep" before V8 11.
+std::string HeapLine(std::string_view tail) {
+  static const RE2 kCollection(
+      R"(.*(Mark-[A-Za-z]+)(?: \(reduce\))? ([0-9.]+) \([0-9.]+\) -> ([0-9.]+) \([0-9.]+\) MB)");
+  std::string result, kind, before, after;
+  for (size_t end = 0; !tail.empty(); tail.remove_prefix(std::min(end + 1, tail.size()))) {
+    end = std::min(tail.find('\n'), tail.size());
+    if (RE2::PartialMatch(re2::StringPiece(tail.data(), end), kCollection, &kind, &before, &after)) {
+      result = kind + " " + before + " -> " + after + " MB";
+    }
+  }
+  return result;
 }
 
 }  // namespace agent_exporter::run

@@ -108,7 +108,8 @@ Json Leaks(const agents::AgentSample& agent) {
   return leaks;
 }
 
-Json Agent(const agents::AgentSample& agent, const agents::Observation& observation) {
+Json Agent(const agents::AgentSample& agent, const agents::Observation& observation,
+           const sessions::MetaSource& meta) {
   const uint64_t instances = collectors::Instances(agent);
   Json entry = {{"agent", agent.name}};
   if (!agent.kind.empty()) entry["kind"] = agent.kind;
@@ -149,6 +150,8 @@ Json Agent(const agents::AgentSample& agent, const agents::Observation& observat
   entry["descendants_cpu_seconds"] = static_cast<double>(counters.descendants_cpu.total_ns()) / 1e9;
   entry["resources"] = Resources(agent);
   entry["leaks"] = Leaks(agent);
+  const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
+  entry["agent_meta"] = told ? sessions::MetaJson(*told) : Json(nullptr);
   Json& processes = entry["processes"] = Json::array();
   for (const agents::ProcessSample& process : agent.processes)
     processes.push_back(Process(process, observation));
@@ -191,11 +194,12 @@ Json Host(const kernel::HostSample& host) {
 
 }  // namespace
 
-std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names) {
+std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names,
+                       const sessions::MetaSource& meta) {
   Json agents = Json::array();
   for (const agents::AgentSample& agent : observation.agents) {
     if (!names.empty() && std::find(names.begin(), names.end(), agent.name) == names.end()) continue;
-    agents.push_back(Agent(agent, observation));
+    agents.push_back(Agent(agent, observation, meta));
   }
   return Json{{"timestamp_seconds", observation.wall_seconds},
               {"exporter", Exporter(observation)},
@@ -205,8 +209,8 @@ std::string AgentsJson(const agents::Observation& observation, const std::vector
          "\n";
 }
 
-http::HttpHandler AgentsHandler(Sampler& sampler) {
-  return [&sampler](const http::HttpRequest& request) {
+http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
+  return [&sampler, meta = std::move(meta)](const http::HttpRequest& request) {
     const auto observation = sampler.Fresh(kShareWithin, kPatience);
     const std::vector<std::string> names = request.QueryValues("agent");
     const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
@@ -223,7 +227,8 @@ http::HttpHandler AgentsHandler(Sampler& sampler) {
                                              }),
                                "\n")};
     }
-    http::HttpResponse response{.content_type = "application/json", .body = AgentsJson(*observation, names)};
+    http::HttpResponse response{.content_type = "application/json",
+                                .body = AgentsJson(*observation, names, meta)};
     http::GzipIfAccepted(request, &response);
     return response;
   };

@@ -8,7 +8,7 @@
 //                       processes, threads, pid_max, threads_max, open_fds, max_fds}
 //   agents             by name, kind, slot: what it is and whether it runs; self (its roots) and tree (those
 //                      and all below) sums; resources with their tightest limit; leaks; orphans; exits;
-//                      processes, roots first
+//                      agent_meta, null where nothing is known; processes, roots first
 //
 // Units are in the names: bytes, seconds since the epoch or of duration, ratios (CPU: 1 is one full core).
 // A figure that could not be read has no key; a sum with an unreadable part neither. A zombie has neither
@@ -27,15 +27,18 @@
 #include "agents/observation.h"
 #include "http/http_server.h"
 #include "serve/sampler.h"
+#include "sessions/agent_meta.h"
 
 namespace agent_exporter::serve {
 
-// All agents, or those with one of `names` when there are any.
-std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names = {});
+// All agents, or those with one of `names` when there are any. `meta` knows each agent's agent_meta; unset:
+// nothing is known.
+std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names = {},
+                       const sessions::MetaSource& meta = {});
 
 // Answers with what was seen at most a second ago; `?agent=NAME` (repeatable) picks agents. 404 when none has
 // the name.
-http::HttpHandler AgentsHandler(Sampler& sampler);
+http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta);
 
 }  // namespace agent_exporter::serve
 

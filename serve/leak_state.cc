@@ -1,14 +1,14 @@
 #include "serve/leak_state.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
+
+#include "base/files.h"
 
 namespace agent_exporter::serve {
 namespace {
@@ -18,31 +18,10 @@ using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 // Far beyond what a book of the most agents makes.
 constexpr size_t kMostBytes = size_t{256} << 20;
 
-// 0, or errno.
-int WriteWhole(const std::string& path, const std::string& bytes) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return errno;
-  size_t written = 0;
-  int error = 0;
-  while (written < bytes.size() && error == 0) {
-    const ssize_t part = write(fd, bytes.data() + written, bytes.size() - written);
-    if (part >= 0) {
-      written += static_cast<size_t>(part);
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  if (error == 0 && fsync(fd) != 0) error = errno;
-  close(fd);
-  return error;
-}
-
 }  // namespace
 
-LeakState::LeakState(std::string directory, agents::LeakBook& book, double boot_time)
-    : path_(std::move(directory) + "/leak.state"), book_(book), boot_time_(boot_time) {
-  writer_ = std::thread([this] { Write(); });
-}
+LeakState::LeakState(std::string directory, agents::LeakBook& book, double boot_time, base::System& system)
+    : path_(std::move(directory) + "/leak.state"), book_(book), boot_time_(boot_time), system_(system) {}
 
 LeakState::~LeakState() { Stop(); }
 
@@ -56,16 +35,22 @@ void LeakState::Stop() {
 }
 
 void LeakState::Finish() {
-  Hand(book_.Save(boot_time_));
   Stop();
+  Save(book_.Save(boot_time_));
 }
 
-void LeakState::Hand(std::string bytes) {
+void LeakState::SaveLater(std::string bytes) {
   {
     const std::lock_guard lock(mutex_);
     pending_ = std::move(bytes);
   }
-  wake_.notify_all();
+  if (writer_.joinable()) return wake_.notify_all();
+  auto writer = system_.StartThread([this] { Write(); });
+  if (writer.ok()) {
+    writer_ = *std::move(writer);
+  } else {
+    Report(writer.status());
+  }
 }
 
 void LeakState::Load() {
@@ -82,8 +67,12 @@ void LeakState::Load() {
   }
   const absl::Status status = book_.Load(bytes, boot_time_);
   if (status.ok()) return;
+  if (absl::IsFailedPrecondition(status)) {
+    spdlog::info("leak evidence starts anew: {}: {}", path_, std::string(status.message()));
+    return;
+  }
   const std::string aside = path_ + ".bad";
-  std::rename(path_.c_str(), aside.c_str());
+  system_.Rename(path_, aside);
   spdlog::warn("leak evidence starts anew: {}: {}; set aside as {}", path_, std::string(status.message()),
                aside);
 }
@@ -92,7 +81,7 @@ void LeakState::OnTick(double now) {
   if (saved_at_ < 0) saved_at_ = now;
   if (now - saved_at_ < kSaveSeconds) return;
   saved_at_ = now;
-  Hand(book_.Save(boot_time_));
+  SaveLater(book_.Save(boot_time_));
 }
 
 void LeakState::Write() {
@@ -107,15 +96,13 @@ void LeakState::Write() {
   }
 }
 
-void LeakState::Save(const std::string& bytes) {
-  const std::string temporary = path_ + ".new";
-  int error = WriteWhole(temporary, bytes);
-  if (error == 0 && std::rename(temporary.c_str(), path_.c_str()) != 0) error = errno;
-  if (error != 0 && !failing_) {
-    spdlog::warn("leak evidence is not saved, a restart will lose it: {}: {}", temporary,
-                 std::strerror(error));
+void LeakState::Save(const std::string& bytes) { Report(base::ReplaceFile(system_, path_, bytes)); }
+
+void LeakState::Report(const absl::Status& status) {
+  if (!status.ok() && !failing_.exchange(true)) {
+    spdlog::warn("leak evidence is not saved, a restart will lose it: {}", std::string(status.message()));
   }
-  failing_ = error != 0;
+  if (status.ok()) failing_ = false;
 }
 
 }  // namespace agent_exporter::serve

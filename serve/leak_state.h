@@ -9,12 +9,14 @@
 #ifndef AGENT_EXPORTER_SERVE_LEAK_STATE_H_
 #define AGENT_EXPORTER_SERVE_LEAK_STATE_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "agents/leak_book.h"
+#include "base/system.h"
 
 namespace agent_exporter::serve {
 
@@ -23,12 +25,13 @@ class LeakState {
   static constexpr double kSaveSeconds = 300;
 
   // `directory` exists. `boot_time`: seconds since the epoch.
-  LeakState(std::string directory, agents::LeakBook& book, double boot_time);
+  LeakState(std::string directory, agents::LeakBook& book, double boot_time, base::System& system);
   ~LeakState();
   LeakState(const LeakState&) = delete;
   LeakState& operator=(const LeakState&) = delete;
 
-  // Takes up what was saved. A file that is no such state is set aside as leak.state.bad.
+  // Takes up what was saved. Another version's state is passed over and replaced at the next save; a file
+  // that is no such state is set aside as leak.state.bad. Either is one log line.
   void Load();
   // Saves when it is time. `now`: monotonic seconds.
   void OnTick(double now);
@@ -36,22 +39,24 @@ class LeakState {
   void Finish();
 
  private:
-  void Hand(std::string bytes);
+  void SaveLater(std::string bytes);
   void Stop();
   void Write();
   void Save(const std::string& bytes);
+  void Report(const absl::Status& status);
 
   const std::string path_;
   agents::LeakBook& book_;
   const double boot_time_;
+  base::System& system_;
   double saved_at_ = -1;
-  bool failing_ = false;  // so that a full disk is logged once, not every five minutes
+  std::atomic<bool> failing_ = false;  // so that a full disk is logged once, not every five minutes
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::string pending_;  // what to write next
   bool stopping_ = false;
-  std::thread writer_;
+  std::thread writer_;  // from the first tick that saves on
 };
 
 }  // namespace agent_exporter::serve

@@ -64,7 +64,7 @@ class Registry {
   Fresh fresh_;
   std::chrono::milliseconds timeout_;
   Entries entries_;
-  http::RunnerPool runners_;
+  http::RunnerPool runners_{base::System::Real()};
 };
 
 }  // namespace agent_exporter::serve

@@ -113,7 +113,6 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
                                      .fields = options.fields,
                                      .count_names = options.count_names,
                                      .cross_check_seconds = options.cross_check_seconds,
-                                     .leak_time_factor = options.leak_time_factor,
                                      .clock = options.clock};
   watch->observer_ = std::make_unique<agents::Observer>(std::move(observer), std::move(rules),
                                                         *watch->source_, watch->events_.get(), watch->proc_,

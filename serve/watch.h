@@ -33,7 +33,6 @@ struct WatchOptions {
   double forget_after_seconds = 3600;
   std::vector<std::string> count_names;
   double cross_check_seconds = 60;
-  double leak_time_factor = 1;
   std::function<std::unique_ptr<kernel::ProcessEvents>()>
       make_events;  // instead of `events`, where it is set
 };

@@ -7,13 +7,34 @@
 
 #include <cstdint>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agents/observation.h"
 
 namespace agent_exporter::sessions {
+
+// Something the agent did. `preview` is a tool's name, never its arguments: they may hold secrets.
+struct AgentAction {
+  std::optional<std::string> ts;  // as the agent wrote it
+  std::string preview;
+
+  friend bool operator==(const AgentAction&, const AgentAction&) = default;
+};
+
+// The first word of what an agent says of an action: "Bash" of "Bash(git push)" and of "Bash: git push".
+std::string ActionName(std::string_view preview);
+
+// That its service refused to answer, in the words the agent wrote down.
+struct ServiceError {
+  int64_t ts = 0;  // ms since the epoch
+  std::string text;
+
+  friend bool operator==(const ServiceError&, const ServiceError&) = default;
+};
 
 struct AgentMeta {
   std::optional<bool> alive;
@@ -24,8 +45,13 @@ struct AgentMeta {
   std::optional<std::string> model;
   std::optional<std::string> pane_tail;
   std::optional<std::string> pane_tail_block;
-  std::optional<std::vector<std::string>> recent_actions;
+  std::optional<std::vector<AgentAction>> recent_actions;  // newest first
+  std::optional<uint64_t> heap_used_bytes;                 // of its runtime, as V8's heapUsed
+  std::vector<ServiceError> service_errors;                // the last ones; not shown
 };
+
+// Only what is present.
+nlohmann::ordered_json MetaJson(const AgentMeta& meta);
 
 using MetaSource = std::function<std::optional<AgentMeta>(const agents::AgentSample&)>;
 }  // namespace agent_exporter::sessions

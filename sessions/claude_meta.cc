@@ -54,6 +54,7 @@ AgentMeta ToMeta(const ClaudeSession& session, uint64_t context_window) {
     meta.context_pct =
         100.0 * static_cast<double>(*session.context_tokens) / static_cast<double>(context_window);
   }
+  meta.service_errors = session.errors;
   if (!session.recent_actions.empty()) meta.recent_actions = session.recent_actions;
   return meta;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/time.h"
 #include "base/label_value.h"
 #include "sessions/bounded_json.h"
 
@@ -16,6 +17,7 @@ using nlohmann::json;
 
 // Nobody's context is larger; a figure beyond is no figure.
 constexpr uint64_t kMaxTokens = 1'000'000'000;
+constexpr size_t kMaxErrorBytes = 2048;
 // Bytes looked at for recent actions alone, once everything else is known.
 constexpr uint64_t kActionBytes = 256 << 10;
 
@@ -99,6 +101,7 @@ class Reader {
         !session_->last_activity && IsTimestamp(time)) {
       session_->last_activity = std::string(time);
     }
+    if (IsTrue(line, "isApiErrorMessage")) TakeError(line);
     if (IsTrue(line, "isSidechain")) return;
     const std::string_view type = Text(line, "type");
     if (type == "system" && Text(line, "subtype") == "compact_boundary") {
@@ -107,7 +110,23 @@ class Reader {
     const json* message = Member(line, "message");
     if (message == nullptr || !message->is_object()) return;
     if (type == "user") TakeUser(line, *message);
-    if (type == "assistant") TakeAnswer(*message);
+    if (type == "assistant") TakeAnswer(line, *message);
+  }
+
+  // An answer of the program itself, of a subagent's requests as well: "API Error: 529 …".
+  void TakeError(const json& line) {
+    absl::Time time;
+    const std::string_view stamp = Text(line, "timestamp");
+    const json* message = Member(line, "message");
+    const json* content = message == nullptr ? nullptr : Member(*message, "content");
+    if (session_->errors.size() >= kMaxErrors || content == nullptr || !content->is_array() ||
+        !absl::ParseTime(absl::RFC3339_full, absl::string_view(stamp.data(), stamp.size()), &time, nullptr)) {
+      return;
+    }
+    for (const json& block : *content) {
+      const std::string_view text = Text(block, "text").substr(0, kMaxErrorBytes);
+      if (!text.empty()) session_->errors.push_back({absl::ToUnixMillis(time), std::string(text)});
+    }
   }
 
   void TakeUser(const json& line, const json& message) {
@@ -125,7 +144,7 @@ class Reader {
     if (!results && !IsTrue(line, "isMeta")) tools_settled_ = true;
   }
 
-  void TakeAnswer(const json& message) {
+  void TakeAnswer(const json& line, const json& message) {
     const std::string_view model = Text(message, "model");
     // Error notes of the program itself look like answers.
     if (model.empty() || model == "<synthetic>") return;
@@ -141,15 +160,18 @@ class Reader {
     context_settled_ = true;
     const json* content = Member(message, "content");
     if (content == nullptr || !content->is_array()) return;
-    for (auto block = content->rbegin(); block != content->rend(); ++block) TakeBlock(*block);
+    for (auto block = content->rbegin(); block != content->rend(); ++block) TakeBlock(line, *block);
   }
 
-  void TakeBlock(const json& block) {
+  void TakeBlock(const json& line, const json& block) {
     const std::string_view name = Text(block, "name");
     const std::string_view id = Text(block, "id");
     if (Text(block, "type") != "tool_use" || name.empty()) return;
-    if (session_->recent_actions.size() < kMaxActions)
-      session_->recent_actions.push_back(base::LabelValue(name));
+    if (session_->recent_actions.size() < kMaxActions) {
+      const std::string_view time = Text(line, "timestamp");
+      session_->recent_actions.push_back(
+          {IsTimestamp(time) ? std::optional(std::string(time)) : std::nullopt, base::LabelValue(name)});
+    }
     if (tools_settled_ || id.empty() || results_.count(std::string(id)) != 0) return;
     if (!session_->current_tool) session_->current_tool = base::LabelValue(name);
     if (name == "Task" || name == "Agent") ++subagents_;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sessions/agent_meta.h"
 #include "sessions/transcript_tail.h"
 
 namespace agent_exporter::sessions {
@@ -31,12 +32,15 @@ struct ClaudeSession {
   // Of the newest answer: input, cache read and cache creation tokens. Not told after a compaction, until the
   // next answer.
   std::optional<uint64_t> context_tokens;
-  std::vector<std::string> recent_actions;  // names of the last tools, newest first, at most kMaxActions
+  std::vector<AgentAction> recent_actions;  // the last tools, newest first, at most kMaxActions
+
+  std::vector<ServiceError> errors;  // the last that the service gave, newest first, at most kMaxErrors
 
   friend bool operator==(const ClaudeSession&, const ClaudeSession&) = default;
 };
 
 inline constexpr size_t kMaxActions = 10;
+inline constexpr size_t kMaxErrors = 20;
 
 // Of a file open for reading that is `size` bytes long. Errors: as VisitLinesFromEnd; strange content is
 // none.

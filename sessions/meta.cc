@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr size_t kMaxPaneTail = 16 << 10;
 constexpr size_t kMaxMetaActions = 50;
 constexpr uint64_t kMaxSubagents = 1'000'000;
+constexpr uint64_t kMaxHeapBytes = uint64_t{1} << 50;
 
 const json* Field(const json& object, const char* key) {
   const auto found = object.find(key);
@@ -41,15 +42,18 @@ std::optional<std::string> Screen(const json& object, const char* key) {
   return text.size() > kMaxPaneTail ? std::nullopt : std::optional<std::string>(text);
 }
 
-std::optional<std::vector<std::string>> Words(const json& object, const char* key) {
+// {"ts": …, "preview": …} or the preview alone.
+std::optional<std::vector<AgentAction>> Actions(const json& object, const char* key) {
   const json* member = Field(object, key);
   if (member == nullptr || !member->is_array() || member->size() > kMaxMetaActions) return std::nullopt;
-  std::vector<std::string> words;
-  for (const json& word : *member) {
-    if (!word.is_string()) return std::nullopt;
-    words.push_back(base::LabelValue(word.get_ref<const std::string&>()));
+  std::vector<AgentAction> actions;
+  for (const json& entry : *member) {
+    const json* preview = entry.is_object() ? Field(entry, "preview") : &entry;
+    if (preview == nullptr || !preview->is_string()) return std::nullopt;
+    actions.push_back({entry.is_object() ? Word(entry, "ts") : std::nullopt,
+                       ActionName(preview->get_ref<const std::string&>())});
   }
-  return words;
+  return actions;
 }
 
 absl::StatusOr<std::string> FilePath(const MetaOptions& options, const std::string& agent) {
@@ -104,12 +108,16 @@ absl::StatusOr<AgentMeta> ParseAgentMeta(std::string_view text) {
     const double percent = context->get<double>();
     if (std::isfinite(percent) && percent >= 0 && percent <= 100) meta.context_pct = percent;
   }
+  if (const json* heap = Field(object, "heap_used_bytes");
+      heap != nullptr && heap->is_number_unsigned() && heap->get<uint64_t>() <= kMaxHeapBytes) {
+    meta.heap_used_bytes = heap->get<uint64_t>();
+  }
   meta.current_tool = Word(object, "current_tool");
   meta.last_activity = Word(object, "last_activity");
   meta.model = Word(object, "model");
   meta.pane_tail = Screen(object, "pane_tail");
   meta.pane_tail_block = Screen(object, "pane_tail_block");
-  meta.recent_actions = Words(object, "recent_actions");
+  meta.recent_actions = Actions(object, "recent_actions");
   return meta;
 }
 

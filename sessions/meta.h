@@ -1,8 +1,8 @@
 // Where an agent's agent_meta comes from: the transcript of a Claude Code session, a JSON file or a command.
 //
-// A file or command gives one JSON object; alive, subagents, context_pct, current_tool, last_activity, model,
-// pane_tail, pane_tail_block and recent_actions are taken from it where they have the right type and size,
-// all else is passed over.
+// A file or command gives one JSON object; alive, subagents, context_pct, heap_used_bytes, current_tool,
+// last_activity, model, pane_tail, pane_tail_block and recent_actions are taken from it where they have the
+// right type and size, all else is passed over.
 //
 // Thread safety: values and free functions without state.
 

@@ -25,7 +25,8 @@ absl::StatusOr<uint64_t> CountScreenSessions(const ProbeOptions& options) {
 
 }  // namespace
 
-// "\t1234.name\t(date)\t(Detached)" for each session. A dead one is only a socket that was left behind.
+// "\t1234.name\t(date)\t(Detached)" for each session, below a header that some versions leave out. A dead one
+// is only a socket that was left behind.
 absl::StatusOr<uint64_t> ParseScreenList(std::string_view text) {
   uint64_t sessions = 0;
   bool known = false;
@@ -36,7 +37,7 @@ absl::StatusOr<uint64_t> ParseScreenList(std::string_view text) {
       continue;
     if (!absl::StrContains(line, "(Dead ") && !absl::StrContains(line, "(Removed)")) ++sessions;
   }
-  if (!known) {
+  if (!known && sessions == 0) {
     const absl::string_view first =
         *absl::StrSplit(absl::string_view(text.data(), text.size()), '\n').begin();
     return absl::InvalidArgumentError(absl::StrCat("unexpected answer: ", absl::StripAsciiWhitespace(first)));

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "absl/strings/str_format.h"
+#include "base/json_path.h"
 
 namespace agent_exporter::snapshot {
 namespace {
@@ -97,7 +98,7 @@ Json MakeSnapshot(const SnapshotInput& input) {
   const auto& tmux = input.probes.tmux;
   const std::vector<std::string> sessions = tmux ? tmux->SessionNames() : std::vector<std::string>();
   snapshot["tmux_count"] = tmux ? Json(sessions.size()) : Json(nullptr);
-  snapshot["tmux_names"] = tmux ? Json(sessions) : Json(nullptr);
+  snapshot["tmux_names"] = sessions;
   snapshot["screen_count"] = OrNull(input.probes.screen_sessions);
   for (const std::string& name : input.names) {
     snapshot[name + "_procs"] = ProcessesCalled(input.agent, name).size();
@@ -110,9 +111,42 @@ Json MakeSnapshot(const SnapshotInput& input) {
   snapshot["nproc_max"] = OrNull(host.pid_max);
   snapshot["fork_pressure_pct"] = ForkPressure(host);
   snapshot["context_percent"] = input.meta ? OrNull(input.meta->context_pct) : Json(nullptr);
-  snapshot["agent_meta"] = input.meta ? MetaJson(*input.meta) : Json::object();
+  snapshot["agent_meta"] = input.meta ? sessions::MetaJson(*input.meta) : Json(nullptr);
   snapshot["pids"] = Pids(input);
   return snapshot;
+}
+
+Json TerseSnapshot(const Json& snapshot) {
+  Json terse = base::Terse(snapshot, {"agent",
+                                      "timestamp",
+                                      "host",
+                                      "tmux_count",
+                                      "tmux_names",
+                                      "screen_count",
+                                      "load1",
+                                      "mem_total_bytes",
+                                      "mem_used_bytes",
+                                      "mem_free_bytes",
+                                      "nproc_cur",
+                                      "nproc_max",
+                                      "fork_pressure_pct",
+                                      "context_percent",
+                                      "agent_meta.alive",
+                                      "agent_meta.subagents",
+                                      "agent_meta.context_pct",
+                                      "agent_meta.current_tool",
+                                      "agent_meta.last_activity",
+                                      "agent_meta.model",
+                                      "pids.container_daemon",
+                                      "pids.claude_code",
+                                      "pids.tmux.server",
+                                      "pids.tmux.pane",
+                                      "has_diff",
+                                      "diff_fields"});
+  for (const auto& [key, value] : snapshot.items()) {
+    if (key.ends_with("_procs")) terse[key] = value;  // of the names that the configuration counts
+  }
+  return terse;
 }
 
 agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name) {
@@ -134,30 +168,14 @@ std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSam
                                                           std::string_view name) {
   std::vector<const agents::ProcessSample*> found;
   for (const agents::ProcessSample& process : agent.processes) {
-    if (process.state != 'Z' && process.comm == name.substr(0, kCommBytes)) found.push_back(&process);
+    if (process.state != 'Z' && (process.comm == name.substr(0, kCommBytes) || process.program == name))
+      found.push_back(&process);
   }
   if (!found.empty() || agent.name != name) return found;
   for (const agents::ProcessSample& process : agent.processes) {
     if (process.state != 'Z' && process.role == agents::Role::kRoot) found.push_back(&process);
   }
   return found;
-}
-
-Json MetaJson(const sessions::AgentMeta& meta) {
-  Json json = Json::object();
-  const auto put = [&json](const char* key, const auto& value) {
-    if (value) json[key] = *value;
-  };
-  put("alive", meta.alive);
-  put("subagents", meta.subagents);
-  put("context_pct", meta.context_pct);
-  put("current_tool", meta.current_tool);
-  put("last_activity", meta.last_activity);
-  put("model", meta.model);
-  put("pane_tail", meta.pane_tail);
-  put("pane_tail_block", meta.pane_tail_block);
-  put("recent_actions", meta.recent_actions);
-  return json;
 }
 
 std::string LocalTimestamp(double wall_seconds) {

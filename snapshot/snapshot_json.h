@@ -36,18 +36,18 @@ struct SnapshotInput {
 // Without has_diff and diff_fields, which the store adds. What is not known is null.
 nlohmann::ordered_json MakeSnapshot(const SnapshotInput& input);
 
+// The main keys of a snapshot as one flat object; all of them always, null where there is nothing.
+nlohmann::ordered_json TerseSnapshot(const nlohmann::ordered_json& snapshot);
+
 // All live processes of the agents of this name, whatever their kind and slot, as one agent; one without
 // processes where there is none.
 agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name);
 
-// Live processes of `agent` that are called `name`, by comm alone: a wrapper that mentions it in its command
-// line does not count. Where none has that comm and the agent itself is called so, its roots: what a match
-// rule knows under another comm (a script, a versioned binary).
+// Live processes of `agent` that are called `name`, by comm or by their program file: a wrapper that mentions
+// it in its command line does not count. Where none has that comm and the agent itself is called so, its
+// roots: what a match rule knows under another comm (a script, a versioned binary).
 std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSample& agent,
                                                           std::string_view name);
-
-// Only what is present.
-nlohmann::ordered_json MetaJson(const sessions::AgentMeta& meta);
 
 // ISO 8601 in local time, with seconds and offset: "2026-03-01T14:05:09+01:00".
 std::string LocalTimestamp(double wall_seconds);

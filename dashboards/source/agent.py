@@ -128,7 +128,7 @@ def tree(board):
 
 
 def ends(board):
-    board.add(graph("How it ended", "Ends of root processes by category: success, sigterm, oom-host, oom-heap, plugin-error, "
+    board.add(graph("How it ended", "Ends of root processes by category: success, sigterm, killed, oom-host, oom-heap, plugin-error, "
                     "unknown. Empty until one has ended while the exporter looked.",
                     [(increase("agent_exits_total", "category"), "{{category}}"),
                      (f"sum(increase(agent_oom_kills_total{{{ONE}}}[$__rate_interval]))", "OOM kills in the tree")], "none",

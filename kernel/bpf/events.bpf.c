@@ -75,7 +75,7 @@ static __always_inline struct ae_event *reserve(__u32 kind) {
   event->status = 0;
   event->has_cpu = 0;
   event->tentative = 0;
-  event->max_rss_kib = 0;
+  event->max_rss_pages = 0;
   event->comm[0] = 0;
   return event;
 }
@@ -231,7 +231,7 @@ int BPF_PROG(on_exit, struct task_struct *task) {
   event->pid = entry->pid;
   event->start_ns = entry->start_ns;
   event->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
-  event->max_rss_kib = signal->maxrss * 4;
+  event->max_rss_pages = signal->maxrss;
   if (entry->flags & AE_UNACCOUNTED) {
     set_cpu(event, signal);
     add_thread(event, task);

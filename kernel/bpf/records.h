@@ -62,8 +62,8 @@ struct ae_event {
   // follow.
   __u64 runtime_ns, utime_ns, stime_ns;
   __u64 children_utime_ns, children_stime_ns;
-  __u64 max_rss_kib;  // AE_EXIT
-  char comm[16];      // AE_FORK, AE_EXEC
+  __u64 max_rss_pages;  // AE_EXIT
+  char comm[16];        // AE_FORK, AE_EXEC
   __u32 has_cpu;
   __u32 tentative;  // AE_FORK: the child is a candidate
 };

@@ -6,11 +6,11 @@
 namespace agent_exporter::agents {
 namespace {
 
-ExitCategory Code(int code, bool self_killed = false) {
-  return CategorizeExit(WaitStatusOfCode(code), self_killed);
+ExitCategory Code(int code, bool self_killed = false, OomVerdict oom = OomVerdict::kUnclear) {
+  return CategorizeExit(WaitStatusOfCode(code), self_killed, oom);
 }
-ExitCategory Signal(int number, bool self_killed = false) {
-  return CategorizeExit(WaitStatusOfSignal(number), self_killed);
+ExitCategory Signal(int number, bool self_killed = false, OomVerdict oom = OomVerdict::kUnclear) {
+  return CategorizeExit(WaitStatusOfSignal(number), self_killed, oom);
 }
 
 TEST(ExitCategory, FollowsTheTableOfPrecedence) {
@@ -26,18 +26,35 @@ TEST(ExitCategory, FollowsTheTableOfPrecedence) {
   EXPECT_EQ(Signal(SIGSEGV), ExitCategory::kUnknown);
 }
 
-TEST(ExitCategory, WhatWeKilledOurselvesCountsAsSigtermUnlessItSucceeded) {
+TEST(ExitCategory, ASigkillThatWasNoOomKillIsItsOwnCategory) {
+  EXPECT_EQ(Signal(SIGKILL, false, OomVerdict::kDenied), ExitCategory::kKilled);
+  EXPECT_EQ(Code(137, false, OomVerdict::kDenied), ExitCategory::kKilled);
+  EXPECT_EQ(Signal(SIGKILL, false, OomVerdict::kConfirmed), ExitCategory::kOomHost);
+  EXPECT_EQ(Signal(SIGKILL, true, OomVerdict::kDenied), ExitCategory::kSigterm);
+  EXPECT_EQ(Signal(SIGABRT, false, OomVerdict::kDenied), ExitCategory::kOomHeap);
+  EXPECT_EQ(ExitCategoryName(ExitCategory::kKilled), "killed");
+}
+
+TEST(ExitCategory, ASignalOnPurposeCountsAsSigterm) {
   EXPECT_EQ(Signal(SIGKILL, true), ExitCategory::kSigterm);
-  EXPECT_EQ(Code(1, true), ExitCategory::kSigterm);
+  EXPECT_EQ(Code(137, true), ExitCategory::kSigterm);
+  EXPECT_EQ(Signal(SIGINT, true), ExitCategory::kSigterm);
+}
+
+TEST(ExitCategory, AKillOnPurposeDoesNotExplainACrashOrAnErrorCode) {
   EXPECT_EQ(Code(0, true), ExitCategory::kSuccess);
+  EXPECT_EQ(Code(1, true), ExitCategory::kPluginError);
+  EXPECT_EQ(Code(134, true), ExitCategory::kOomHeap);
+  EXPECT_EQ(Signal(SIGABRT, true), ExitCategory::kOomHeap);
+  EXPECT_EQ(Signal(SIGSEGV, true), ExitCategory::kUnknown);
 }
 
 TEST(ExitCategory, ACoreDumpDoesNotHideTheSignal) {
-  EXPECT_EQ(CategorizeExit(SIGABRT | 0x80, false), ExitCategory::kOomHeap);
+  EXPECT_EQ(CategorizeExit(SIGABRT | 0x80, false, OomVerdict::kUnclear), ExitCategory::kOomHeap);
 }
 
 TEST(ExitCategory, WhatNobodyToldIsNoCategoryOfItsEnd) {
-  EXPECT_EQ(CategorizeExit(std::nullopt, false), ExitCategory::kUnobserved);
+  EXPECT_EQ(CategorizeExit(std::nullopt, false, OomVerdict::kUnclear), ExitCategory::kUnobserved);
   EXPECT_EQ(ExitCategoryName(ExitCategory::kUnobserved), "unobserved");
   EXPECT_EQ(ExitCategoryName(ExitCategory::kPluginError), "plugin-error");
 }

@@ -102,6 +102,9 @@ TEST_F(ObserverTest, CountsTheNamesThatWereAskedForOnTheWholeHost) {
   source_.host.Add(23, 1, "a-very-long-nam");
   source_.host.Add(24, 1, "node");
   source_.host.Exit(24);
+  source_.host.Add(25, 1, "MainThread");  // as Node 24 calls itself
+  tree_.Link("25/exe", "/usr/local/bin/node");
+  source_.host.Add(26, 1, "MainThread");
   Observer observer(
       {.count_names = {"node", "bun", "a-very-long-name"}, .clock = [] { return base::ClockReading{}; }},
       *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, nullptr, proc_, cgroups_, unreadable_);
@@ -109,7 +112,18 @@ TEST_F(ObserverTest, CountsTheNamesThatWereAskedForOnTheWholeHost) {
   ASSERT_TRUE(observation.ok()) << observation.status();
   EXPECT_THAT((*observation)->host.named_processes,
               testing::ElementsAre(testing::Pair("a-very-long-name", 1), testing::Pair("bun", 0),
-                                   testing::Pair("node", 2)));
+                                   testing::Pair("node", 3)));
+}
+
+TEST_F(ObserverTest, AMainThreadIsKnownByItsProgramFile) {
+  source_.host.Add(20, 10, "MainThread");
+  tree_.Link("20/exe", "/opt/node (deleted)");
+  source_.host.Add(21, 10, "git");
+  tree_.Link("21/exe", "/usr/bin/git");
+  const AgentSample agent = Look(1, true);
+  ASSERT_EQ(agent.processes.size(), 3u);
+  EXPECT_EQ(agent.processes[1].program, "node");
+  EXPECT_EQ(agent.processes[2].program, "");
 }
 
 TEST_F(ObserverTest, EventsMakeTheRowsOfEveryLookFiner) {

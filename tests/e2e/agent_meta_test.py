@@ -75,6 +75,16 @@ class AgentMetaTest(harness.TestCase):
         exporter = self.start(f"  - {{agent: other, source: file, path: {path}, interval: 1s}}\n")
         self.wait_for_value(exporter, 0.435, "agent_context_ratio", agent="other")
         self.assert_value(exporter.scrape(), 2, "agent_subagents", agent="other")
+        told = {"subagents": 2, "context_pct": 43.5, "model": "m"}
+        token = pathlib.Path(exporter.state.name, "token").read_text().strip()
+        answer = exporter.request("GET", "/agents?agent=other", {"Authorization": f"Bearer {token}"})
+        self.assertEqual(json.loads(answer.body)["agents"][0]["agent_meta"], told)
+        config = f"--config.file={self.directory}/config.yaml"
+        agents = {agent["agent"]: agent for agent in json.loads(harness.run("status", "--json", config).stdout)["agents"]}
+        self.assertEqual(agents["other"]["agent_meta"], told)
+        agents = json.loads(harness.run("status", "--json", "--terse", config).stdout)["agents"]
+        self.assertIn(("other", "m", 2, None), [(agent["agent"], agent["agent_meta.model"], agent["agent_meta.subagents"],
+                                                 agent["agent_meta.alive"]) for agent in agents])
         self.write("meta.json", "{")
         harness.wait_for(lambda: not harness.matching(exporter.scrape(), "agent_context_ratio"), "no stale figure")
         exporter.log.find("agent_meta of .*other.* cannot be read: .*meta.json: not a JSON object")

@@ -2,16 +2,20 @@
 shipped files tell a webhook before the child gets EMFILE.
 
 Time runs faster, by SPEED_UP and for both judges: every duration of the rules is divided by it, by the same generator that wrote
-the shipped file, and the exporter takes each second for so many (--test.leak-time-factor).
+the shipped file, and the exporter's clock runs so many times as fast (fast_exporter). What it tells in seconds of that clock is
+brought back to ours on the way to Prometheus.
 """
 
 import contextlib
+import http.server
 import json
+import os
 import pathlib
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import urllib.parse
@@ -57,14 +61,37 @@ def free_port():
 
 
 class AlertsTest(harness.TestCase):
-    def start_prometheus(self, exporter, manager):
+    def serve_in_our_seconds(self, exporter):
+        """The port of a proxy that shows the exporter's figures of leaks in our seconds."""
+
+        class Proxy(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # pylint: disable=invalid-name
+                def ours(line):
+                    factor = SPEED_UP if line[1].startswith("agent_leak_growth") else 1 / SPEED_UP
+                    return f"{line[1]} {float(line[2]) * factor}"
+                text = re.sub(r"(?m)^(agent_leak_\w+\{.*\}) (\S+)$", ours, exporter.get().text)
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
+
+    def start_prometheus(self, target, manager):
         rules = subprocess.run([sys.executable, "-B", ROOT / "alerts" / "generate.py", f"--speed-up={SPEED_UP}"],
                                capture_output=True, text=True, check=True).stdout
         config = self.write("prometheus.yml", f"""
 global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
 rule_files: ['{self.write("rules.yml", rules)}']
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{manager.address}']}}]}}]}}
-scrape_configs: [{{job_name: agents, static_configs: [{{targets: ['127.0.0.1:{exporter.port}']}}]}}]
+scrape_configs: [{{job_name: agents, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]
 """)
         address = f"127.0.0.1:{free_port()}"
         log = open(f"{self.directory}/prometheus.log", "wb")  # pylint: disable=consider-using-with
@@ -95,9 +122,11 @@ agents:
   - name: leaker
     match: {{script: {pathlib.Path(script).name}}}
 """)
-        exporter = self.exporter(f"--config.file={config}", f"--test.leak-time-factor={SPEED_UP}")
+        exporter = self.exporter(f"--config.file={config}", command=[os.environ["FAST_EXPORTER"]],
+                                 env={"FAST_CLOCK": str(SPEED_UP)})
+        target = self.serve_in_our_seconds(exporter)
         manager, webhook = alertmanager.start(self)
-        self.prometheus = self.start_prometheus(exporter, manager)
+        self.prometheus = self.start_prometheus(target, manager)
         harness.wait_for(lambda: self.api("query", query="up == 1"), "the first scrape")
 
         agent = subprocess.Popen([sys.executable, "-B", script, "root"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

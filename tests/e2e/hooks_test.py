@@ -72,7 +72,7 @@ class HooksTest(harness.TestCase):
         self.assertRegex(told.read_text(), r"(?m)^a (\S*,)?agent_meta\.model(,\S*)?$")
 
         def body():
-            return next((b for b in receiver.bodies if b["snapshot"]["agent_meta"].get("model") == "two"), None)
+            return next((b for b in receiver.bodies if (b["snapshot"]["agent_meta"] or {}).get("model") == "two"), None)
 
         harness.wait_for(body, "the POST")
         self.assertEqual(body()["agent"], "a")

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import signal
 import socket
 import threading
@@ -19,6 +20,9 @@ class RefusalTest(harness.TestCase):
         self.assertEqual(result.stdout, "")
         # Where BPF or events cannot be had, the log says so first.
         said = "".join(line for line in result.stderr.splitlines(keepends=True) if "level=info" not in line)
+        if "level=error" in said:  # serve's own, in its log
+            self.assertRegex(said, r'\Ats=\S+Z level=error msg="[^\n]*"\n\Z')
+            said = "agent_exporter: " + re.search('msg="(.*)"', said)[1].replace('\\"', '"') + "\n"
         self.assertRegex(said, rf"\Aagent_exporter: [^\n]*{pattern}[^\n]*\n\Z")
 
     def test_bad_configuration(self):
@@ -65,7 +69,7 @@ class RefusalTest(harness.TestCase):
         os.chmod(closed, 0o700)
         result = harness.run_as_nobody(self.directory, f"--path.procfs={closed}")
         self.assertNotEqual(result.returncode, 0)
-        self.assertRegex(result.stderr, rf"\Aagent_exporter: [^\n]*{closed}[^\n]*ermission[^\n]*\n\Z")
+        self.assertRegex(result.stderr, rf"\Ats=\S+ level=error msg=\"[^\n]*{closed}[^\n]*ermission[^\n]*\n\Z")
 
 
 class SignalTest(harness.TestCase):

@@ -43,6 +43,8 @@ class SlotTest(RunTestCase):
         for each in labels:
             self.assert_value(samples, 1, "agent_up", **each)
             self.assertGreater(samples[harness.key("agent_self_resident_memory_bytes", **each)], 0)
+            self.assertGreater(samples[harness.key("agent_slot_resident_memory_bytes", **each)], 0)
+            self.assertIn(harness.key("agent_slot_cpu_usage_ratio", **each), samples)
         time.sleep(0.5)  # five ticks: the record is made of ticks, while a scrape looks in between
         os.kill(task_of(runs[0]), signal.SIGKILL)
         runs[0].finish()
@@ -51,15 +53,18 @@ class SlotTest(RunTestCase):
         self.assertNotEqual(runs[0].diagnosis["oom"]["verdict"], "confirmed")
         self.assertGreater(runs[0].diagnosis["external"]["resident_bytes"], 0)
         self.assertEqual([len(run.diagnosis["flight"]["left_behind"]) for run in runs], [1, 1])
-        for category, each in zip(("oom-host", "plugin-error"), labels):
+        killed = runs[0].diagnosis["category"]
+        self.assertEqual(killed, "killed" if runs[0].diagnosis["oom"]["verdict"] == "denied" else "oom-host")
+        for category, each in zip((killed, "plugin-error"), labels):
             harness.wait_for(lambda: serve.scrape().get(
                 harness.key("agent_exits_total", category=category, **each)) == 1, category)
         samples = serve.fresh()
         for each in labels:
             self.assert_value(samples, 0, "agent_instances", **each)
+            self.assert_absent(samples, "agent_slot_cpu_usage_ratio", **each)
             self.assertIn(harness.key("agent_last_exit_timestamp_seconds", **each), samples)
             self.assertIn(harness.key("agent_last_exit_resource_used_ratio", resource="fds", **each), samples)
-        serve.log.find(r"level=warn.*agent pool kind w slot 1 .*ended, oom-host: .*Last seen RSS")
+        serve.log.find(rf"level=warn.*agent pool kind w slot 1 .*ended, {killed}: .*Last seen RSS")
         for run in runs:
             os.kill(int(run.diagnosis["flight"]["left_behind"][0].split("(")[1][:-1]), signal.SIGKILL)
         serve.stop()

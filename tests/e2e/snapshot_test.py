@@ -101,6 +101,9 @@ class CommandTest(SnapshotCase):
     def test_print(self):
         result = self.snapshot("--print", f"--config.file={self.config()}")
         self.assertEqual(json.loads(result.stdout), self.read("latest"))
+        terse = json.loads(self.snapshot("--terse", f"--config.file={self.config()}").stdout)
+        self.assertEqual([key for key, value in terse.items() if isinstance(value, dict)], [])
+        self.assertEqual((terse["agent"], terse[f"{self.agent}_procs"], terse["pids.tmux.pane"]), (self.agent, 1, None))
         result = self.snapshot(f"--config.file={self.config()}")
         self.assertEqual(result.stdout, f"{self.dir}/{self.agent}.latest.json written, nothing changed\n")
 

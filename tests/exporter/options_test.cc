@@ -112,6 +112,14 @@ TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
   EXPECT_EQ(Parsed({"doctor"}).command, Command::kDoctor);
   EXPECT_TRUE(Parsed({"doctor", "--json"}).json);
+  EXPECT_TRUE(Parsed({"status", "--json", "--terse"}).terse);
+  EXPECT_THAT(Exited({"status", "--terse"}).err, HasSubstr("--json"));
+  EXPECT_TRUE(Parsed({"snapshot", "--agent=a", "--terse"}).snapshot.terse);
+  const Options traits = Parsed({"traits", "--agent=a", "--kind=", "--slot=2", "--template=f"});
+  EXPECT_EQ(traits.kind, "");
+  EXPECT_EQ(traits.slot, "2");
+  EXPECT_EQ(traits.template_file, "f");
+  EXPECT_EQ(Parsed({"traits"}).kind, std::nullopt);
   EXPECT_EQ(Parsed({"open"}).command, Command::kOpen);
 }
 
@@ -144,11 +152,34 @@ TEST(Options, RunTakesWhatStandsBehindTheDashesAsItIs) {
   EXPECT_THAT(options.run.listen, ElementsAre(":1"));
   EXPECT_EQ(options.run.interval, "1s");
   EXPECT_TRUE(options.run.capture_stderr);
-  EXPECT_TRUE(options.run.sampler);
-  EXPECT_THAT(options.run.stderr_prefixes, ElementsAre("[w]"));
+  EXPECT_FALSE(options.run.no_sampler);
+  EXPECT_THAT(options.run.stderr_filter.prefixes, ElementsAre("[w]"));
+  EXPECT_THAT(options.run.stderr_filter.substrings, Contains("NODE_TLS_REJECT_UNAUTHORIZED"));
   EXPECT_EQ(options.run.diagnosis_file, "f");
   EXPECT_EQ(options.socket, "none");
-  EXPECT_FALSE(Parsed({"run", "--no-sampler", "--", "true"}).run.sampler);
+  EXPECT_TRUE(Parsed({"run", "--no-sampler", "--", "true"}).run.no_sampler);
+  EXPECT_THAT(Parsed({"run", "--stderr-substring=a,b", "--", "true"}).run.stderr_filter.substrings,
+              ElementsAre("a,b"));
+}
+
+TEST(Options, EveryFlagOfRunIsReadFromTheEnvironment) {
+  const Environment name("AGENT_EXPORTER_NAME", "codex"), kind("AGENT_EXPORTER_KIND", "k"),
+      slot("AGENT_EXPORTER_SLOT", "3"), listen("AGENT_EXPORTER_LISTEN", ":1,:2"),
+      interval("AGENT_EXPORTER_INTERVAL", "1s"), no_sampler("AGENT_EXPORTER_NO_SAMPLER", "true"),
+      capture("AGENT_EXPORTER_CAPTURE_STDERR", "true"), prefix("AGENT_EXPORTER_STDERR_PREFIX", "[w]"),
+      substring("AGENT_EXPORTER_STDERR_SUBSTRING", "x"), file("AGENT_EXPORTER_DIAGNOSIS_FILE", "f");
+  const RunOptions run = Parsed({"run", "--slot=4", "--", "true"}).run;
+  EXPECT_EQ(run.name, "codex");
+  EXPECT_EQ(run.kind, "k");
+  EXPECT_EQ(run.slot, "4");
+  EXPECT_THAT(run.listen, ElementsAre(":1", ":2"));
+  EXPECT_EQ(run.interval, "1s");
+  EXPECT_TRUE(run.no_sampler);
+  EXPECT_TRUE(run.capture_stderr);
+  EXPECT_THAT(run.stderr_filter.prefixes, ElementsAre("[w]"));
+  EXPECT_THAT(run.stderr_filter.substrings, ElementsAre("x"));
+  EXPECT_EQ(run.diagnosis_file, "f");
+  EXPECT_EQ(Parsed({"status"}).command, Command::kStatus);
 }
 
 TEST(Options, RunIsQuietUnlessAskedToTalk) {
@@ -278,13 +309,6 @@ TEST_P(Help, FitsATerminalWithoutNoise) {
     EXPECT_LE(line.size(), 100u) << line;
     EXPECT_FALSE(!line.empty() && line.back() == ' ') << "\"" << line << "\"";
   }
-}
-
-TEST(HelpText, WhatIsForTestsWorksAndIsNotOffered) {
-  EXPECT_EQ(Parsed({"--test.leak-time-factor=120"}).leak_time_factor, 120);
-  EXPECT_EQ(Parsed({}).leak_time_factor, 1);
-  EXPECT_THAT(Exited({"--test.leak-time-factor=0"}).err, HasSubstr("--test.leak-time-factor"));
-  EXPECT_THAT(Exited({"--help"}).out, Not(HasSubstr("--test.")));
 }
 
 TEST(HelpText, TheProgramsNamesAllThereIs) {

@@ -141,6 +141,36 @@ TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
   EXPECT_FALSE(json.at("agents").at(1).contains("uptime_seconds"));
 }
 
+sessions::AgentMeta Told(const agents::AgentSample& agent) {
+  sessions::AgentMeta meta;
+  meta.model = "model of " + agent.name;
+  meta.recent_actions = std::vector<sessions::AgentAction>{{"now", "Bash"}};
+  return meta;
+}
+
+TEST(StatusJson, CarriesWhatTheAgentTellsOfItself) {
+  const agents::Observation observation = collectors::MakeObservation(
+      {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot)})});
+  const auto meta = nlohmann::json::parse(StatusJson(observation, &Told))["agents"][0]["agent_meta"];
+  EXPECT_EQ(meta, nlohmann::json({{"model", "model of codex"},
+                                  {"recent_actions", {{{"ts", "now"}, {"preview", "Bash"}}}}}));
+  EXPECT_TRUE(nlohmann::json::parse(StatusJson(observation))["agents"][0].at("agent_meta").is_null());
+}
+
+TEST(StatusJson, TerseIsFlatWithAllKeys) {
+  const auto agents = nlohmann::json::parse(StatusJson(
+      collectors::MakeObservation({Busy(), collectors::MakeAgent("down")}), &Told, /*terse=*/true))["agents"];
+  EXPECT_EQ(agents[0].size(), agents[1].size());
+  for (const auto& agent : agents) {
+    for (const auto& [key, value] : agent.items()) EXPECT_FALSE(value.is_structured()) << key;
+  }
+  EXPECT_EQ(agents[0].at("self_resident_memory_bytes"), 50000);
+  EXPECT_EQ(agents[0].at("agent_meta.model"), "model of codex");
+  EXPECT_TRUE(agents[0].at("kind").is_null());
+  EXPECT_TRUE(agents[1].at("self_resident_memory_bytes").is_null());
+  EXPECT_TRUE(agents[1].at("uptime_seconds").is_null());
+}
+
 TEST(StatusJson, HostileNamesStayValid) {
   agents::AgentSample agent =
       collectors::MakeAgent("\xff<script>\"", {collectors::MakeProcess(7, agents::Role::kRoot)});

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-TEST(TraitsJson, TheFieldsUnderTheirPaths) {
+TEST(TraitsOf, TheFieldsUnderTheirPaths) {
   agents::AgentSample agent =
       collectors::MakeAgent("codex", {collectors::MakeReadable(7, agents::Role::kRoot),
                                       collectors::MakeReadable(20, agents::Role::kDescendant),
@@ -23,21 +23,21 @@ TEST(TraitsJson, TheFieldsUnderTheirPaths) {
                                       collectors::MakeProcess(80, agents::Role::kDescendant, 'Z')});
   agent.processes[0].threads = 3;
   agent.processes[2].direct_child = false;
-  EXPECT_EQ(json::parse(TraitsJson(agent)), json({{"agent", "codex"},
-                                                  {"agent_self",
-                                                   {{"rss_bytes", 7000},
-                                                    {"vsz_bytes", 70000},
-                                                    {"threads", 3},
-                                                    {"open_fds", 7},
-                                                    {"descendants", 1},
-                                                    {"descendant_open_fds", 20},
-                                                    {"uptime_secs", 70}}}}));
+  EXPECT_EQ(json(TraitsOf(agent)), json({{"agent", "codex"},
+                                         {"agent_self",
+                                          {{"rss_bytes", 7000},
+                                           {"vsz_bytes", 70000},
+                                           {"threads", 3},
+                                           {"open_fds", 7},
+                                           {"descendants", 1},
+                                           {"descendant_open_fds", 20},
+                                           {"uptime_secs", 70}}}}));
 }
 
-TEST(TraitsJson, WhatCouldNotBeReadIsLeftOut) {
-  const json self = json::parse(TraitsJson(
+TEST(TraitsOf, WhatCouldNotBeReadIsLeftOut) {
+  const json self = TraitsOf(
       collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot),
-                                      collectors::MakeProcess(8, agents::Role::kDescendant)})))["agent_self"];
+                                      collectors::MakeProcess(8, agents::Role::kDescendant)}))["agent_self"];
   EXPECT_FALSE(self.contains("rss_bytes"));
   EXPECT_FALSE(self.contains("vsz_bytes"));
   EXPECT_FALSE(self.contains("open_fds"));
@@ -45,17 +45,15 @@ TEST(TraitsJson, WhatCouldNotBeReadIsLeftOut) {
   EXPECT_EQ(self.at("descendants"), 1);
 }
 
-TEST(TraitsJson, HostileNamesStayValid) {
-  EXPECT_EQ(json::parse(TraitsJson(collectors::MakeAgent("\xff\"",
-                                                         {collectors::MakeProcess(7, agents::Role::kRoot)})))
+TEST(TraitsOf, HostileNamesStayValid) {
+  EXPECT_EQ(TraitsOf(collectors::MakeAgent("\xff\"", {collectors::MakeProcess(7, agents::Role::kRoot)}))
                 .at("agent"),
             "\xEF\xBF\xBD\"");
 }
 
 class RunTraitsTest : public testing::Test {
  protected:
-  int Run(const std::string& agent = "") {
-    Options options;
+  int Run(const std::string& agent = "", Options options = {}) {
     options.procfs = options.sysfs = proc_.root();
     options.agent = agent;
     out_.str("");
@@ -63,6 +61,7 @@ class RunTraitsTest : public testing::Test {
     return RunTraits(options, out_, err_);
   }
   serve::FakeProcfs proc_;
+  kernel::FakeTree files_;
   std::ostringstream out_, err_;
 };
 
@@ -84,6 +83,41 @@ TEST_F(RunTraitsTest, OfSeveralOneMustBeNamed) {
   EXPECT_EQ(out_.str(), "");
   EXPECT_EQ(Run("codex"), 0);
   EXPECT_EQ(json::parse(out_.str()).at("agent"), "codex");
+}
+
+TEST_F(RunTraitsTest, SlotsOfOneNameAreToldApart) {
+  proc_.AddProcess(7, 1, "worker-1");
+  proc_.AddProcess(8, 1, "worker-2");
+  files_.Write("rules.yaml",
+               "agents:\n"
+               "  - {name: worker, kind: a, slot: \"1\", match: {comm: worker-1}}\n"
+               "  - {name: worker, kind: b, slot: \"2\", match: {comm: worker-2}}\n");
+  Options options;
+  options.config_file = files_.root() + "/rules.yaml";
+  EXPECT_EQ(Run("worker", options), 2);
+  EXPECT_THAT(err_.str(),
+              testing::AllOf(HasSubstr("worker kind a slot 1, worker kind b slot 2"), HasSubstr("--slot")));
+  options.slot = "2";
+  ASSERT_EQ(Run("worker", options), 0) << err_.str();
+  EXPECT_EQ(json::parse(out_.str()).at("kind"), "b");
+  options.kind = "a";
+  EXPECT_EQ(Run("worker", options), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("no agent \"worker\" kind a slot 2 runs now"));
+}
+
+TEST_F(RunTraitsTest, FillsATemplate) {
+  proc_.AddProcess(7, 1, "codex");
+  files_.Write("template", "rss={{ .Traits.agent_self.rss_bytes }}\n");
+  Options options;
+  options.template_file = files_.root() + "/template";
+  ASSERT_EQ(Run("", options), 0) << err_.str();
+  EXPECT_EQ(out_.str(), "rss=" + std::to_string(400 * 1024) + "\n");
+  files_.Write("template", "\n{{ .Traits.agent_self.nothing }}\n");
+  EXPECT_EQ(Run("", options), 2);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_THAT(err_.str(), HasSubstr("template:2: "));
+  options.template_file += ".missing";
+  EXPECT_EQ(Run("", options), 1);
 }
 
 TEST_F(RunTraitsTest, NoneIsAnError) {

@@ -24,7 +24,7 @@ DeadlineRunner::HasTimeUntil Within(milliseconds timeout) {
 }
 
 TEST(DeadlineRunner, InTimeOneThreadForAll) {
-  DeadlineRunner runner;
+  DeadlineRunner runner(base::System::Real());
   std::thread::id first, second;
   EXPECT_TRUE(runner.Run([&] { first = std::this_thread::get_id(); }, Within(kAmple)));
   EXPECT_TRUE(runner.Run([&] { second = std::this_thread::get_id(); }, Within(kAmple)));
@@ -33,7 +33,7 @@ TEST(DeadlineRunner, InTimeOneThreadForAll) {
 }
 
 TEST(DeadlineRunner, ALateJobIsLeftToEndAndTheNextHasAThread) {
-  DeadlineRunner runner;
+  DeadlineRunner runner(base::System::Real());
   auto open = std::make_shared<std::promise<void>>();
   auto ended = std::make_shared<std::promise<void>>();
   std::future<void> end = ended->get_future();
@@ -51,7 +51,7 @@ TEST(DeadlineRunner, ALateJobIsLeftToEndAndTheNextHasAThread) {
 }
 
 TEST(DeadlineRunner, AJobThatGetsMoreTimeIsWaitedFor) {
-  DeadlineRunner runner;
+  DeadlineRunner runner(base::System::Real());
   std::promise<void> asked_twice;
   int asked = 0;
   const auto more_time = [&] {
@@ -67,7 +67,7 @@ TEST(DeadlineRunner, MayBeDestroyedWhileAJobRuns) {
   auto ended = std::make_shared<std::promise<void>>();
   std::future<void> end = ended->get_future();
   {
-    DeadlineRunner runner;
+    DeadlineRunner runner(base::System::Real());
     EXPECT_FALSE(runner.Run(
         [gate = open->get_future().share(), ended] {
           gate.wait();
@@ -80,7 +80,7 @@ TEST(DeadlineRunner, MayBeDestroyedWhileAJobRuns) {
 }
 
 TEST(DeadlineRunner, LetsGoOfWhatTheJobHeld) {
-  DeadlineRunner runner;
+  DeadlineRunner runner(base::System::Real());
   auto held = std::make_shared<int>(1);
   std::weak_ptr<int> watch = held;
   EXPECT_TRUE(runner.Run([held = std::move(held)] {}, Within(kAmple)));
@@ -88,7 +88,7 @@ TEST(DeadlineRunner, LetsGoOfWhatTheJobHeld) {
 }
 
 TEST(DeadlineRunner, WithoutALimitItWaitsForTheEnd) {
-  DeadlineRunner runner;
+  DeadlineRunner runner(base::System::Real());
   bool ended = false;
   runner.Run([&] {
     std::this_thread::sleep_for(milliseconds(20));
@@ -98,7 +98,7 @@ TEST(DeadlineRunner, WithoutALimitItWaitsForTheEnd) {
 }
 
 TEST(RunnerPool, OneThreadDoesWhatOneAfterTheOtherWants) {
-  RunnerPool pool;
+  RunnerPool pool(base::System::Real());
   std::set<std::thread::id> threads;
   for (int i = 0; i < 10; ++i) {
     RunnerPool::Lease(pool)->Run([&] { threads.insert(std::this_thread::get_id()); });
@@ -113,7 +113,7 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
     return std::distance(begin(tasks), end(tasks));
   };
   const auto before = live();  // other tests' threads among them, which end when they like
-  RunnerPool pool;
+  RunnerPool pool(base::System::Real());
   {
     std::set<std::thread::id> threads;
     std::vector<std::unique_ptr<RunnerPool::Lease>> leases;
@@ -126,6 +126,41 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
   const auto deadline = Time::now() + kAmple;
   while (live() > before + 4 && Time::now() < deadline) std::this_thread::yield();
   EXPECT_LE(live(), before + 4);
+}
+
+class NoThreads : public base::System {
+ public:
+  absl::StatusOr<std::thread> StartThread(std::function<void()> body) override {
+    return refuse ? absl::ResourceExhaustedError("no more") : base::System::StartThread(std::move(body));
+  }
+  bool refuse = true;
+};
+
+TEST(DeadlineRunner, WithoutAThreadTheJobRunsOnTheCallersAndTheNextAsksAgain) {
+  NoThreads system;
+  DeadlineRunner runner(system);
+  std::thread::id ran_on;
+  const auto job = [&] { ran_on = std::this_thread::get_id(); };
+  EXPECT_TRUE(runner.Run(job, [] { return std::nullopt; }));
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+  ran_on = {};
+  runner.Run(job);
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+  system.refuse = false;
+  EXPECT_TRUE(runner.Run(job, Within(kAmple)));
+  EXPECT_NE(ran_on, std::this_thread::get_id());
+}
+
+TEST(RunnerPool, ARefusedThreadBreaksNoRunner) {
+  NoThreads system;
+  RunnerPool pool(system);
+  std::set<std::thread::id> threads;
+  for (int i = 0; i < 6; ++i) {
+    system.refuse = i < 3;
+    RunnerPool::Lease(pool)->Run([&] { threads.insert(std::this_thread::get_id()); });
+  }
+  EXPECT_EQ(threads.size(), 2u);
+  EXPECT_TRUE(threads.contains(std::this_thread::get_id()));
 }
 
 }  // namespace

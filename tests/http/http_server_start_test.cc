@@ -55,6 +55,21 @@ TEST_F(HttpServerStartTest, StopDoesNotWaitForIdleSlowAndDeafClients) {
   }
 }
 
+TEST_F(HttpServerStartTest, WithoutThreadsOfItsOwnItAnswersAndStops) {
+  class NoThreads : public base::System {
+    absl::StatusOr<std::thread> StartThread(std::function<void()>) override {
+      return absl::ResourceExhaustedError("no more");
+    }
+  } system;
+  HttpOptions options = exporter::Options();
+  options.system = &system;
+  HttpServer server(options);
+  server.AddRoute("/", [](const HttpRequest&) { return HttpResponse{.body = "here\n"}; });
+  ASSERT_TRUE(server.Start().ok());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Body(Get(server.ports().at(0), "/")), "here\n");
+  server.Stop();
+}
+
 TEST_F(HttpServerStartTest, StopWaitsForARunningHandler) {
   std::promise<void> entered;
   std::promise<void> release;

@@ -87,6 +87,14 @@ TEST_F(BpfEventsTest, FiveThousandShortLivedChildrenAreAllSeen) {
   EXPECT_EQ(events_->lost(), 0u);
 }
 
+// What one question left in the kernel would be no room for the next, or mark a stranger.
+TEST_F(BpfEventsTest, AQuestionThatFailsHalfWayLeavesNothing) {
+  std::vector<ProcessKey> too_many;
+  for (pid_t pid = 1; pid <= 70'000; ++pid) too_many.push_back({pid + 1'000'000'000, 1});
+  EXPECT_FALSE(events_->Track(too_many).ok());
+  EXPECT_TRUE(events_->Track({ByPid(*procfs_).at(getpid()).key}).ok());
+}
+
 TEST_F(BpfEventsTest, HowAProcessEndedIsTold) {
   const pid_t coded = fork();
   if (coded == 0) _exit(3);

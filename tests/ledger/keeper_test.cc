@@ -96,6 +96,37 @@ TEST_F(KeeperTest, WritesAtOnceAndThenByItsInterval) {
   EXPECT_THAT(lines_, IsEmpty());
 }
 
+TEST_F(KeeperTest, TheServersRowHasTheHeapThatTheAgentTells) {
+  const auto keeper =
+      LedgerKeeper::Make({.path = path_, .heap_used_bytes = [](const std::string& agent) {
+                            return agent == "codex" ? std::optional<int64_t>(12'345) : std::nullopt;
+                          }});
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  After(**keeper, 0);
+  EXPECT_THAT(
+      Rows("SELECT source, heap_used_bytes FROM resource_samples WHERE heap_used_bytes IS NOT NULL", 2),
+      ElementsAre("agent-server|12345"));
+}
+
+TEST_F(KeeperTest, ErrorsThatAgentsWroteDownAreCountedOnce) {
+  constexpr int64_t kNow = 1'700'000'000'000;
+  std::vector<AgentError> errors = {{"codex", kNow + 5, "API Error: 529 Overloaded"},
+                                    {"codex", kNow + 6, "a typo"},
+                                    {"codex", 7, "API Error: 529 Overloaded"}};  // pruned long ago
+  const auto make = [&] {
+    return *LedgerKeeper::Make({.path = path_, .agent_errors = [&errors] { return errors; }});
+  };
+  auto keeper = make();
+  for (int i = 0; i < 3; ++i) keeper->Attend(wall_);
+  errors.push_back({"claude", kNow + 5, "You've hit your limit"});
+  keeper->Attend(wall_);
+  keeper.reset();
+  make()->Attend(wall_);
+  EXPECT_THAT(Rows("SELECT agent, id, kind FROM rate_limit_events ORDER BY agent", 3),
+              ElementsAre("claude|session:1700000000005:0|quota", "codex|session:1700000000005:0|529"));
+  EXPECT_THAT(Rows("SELECT sum(total) FROM rate_limit_totals"), ElementsAre("2"));
+}
+
 TEST_F(KeeperTest, SlowsDownWhileNoSessionRunsAndHurriesWhenOneDoes) {
   session_ = false;
   const auto keeper = Keeper();

@@ -154,6 +154,20 @@ TEST_F(ReaderTest, EventsByKindAndNewestFirst) {
   EXPECT_EQ(reader.Events({.agent = "claude", .since = 100, .now = 199})->by_kind.at("trip"), 50);
 }
 
+TEST_F(ReaderTest, EventsOfOneMillisecondGoByTheirNumber) {
+  std::vector<RateLimitEvent> events;
+  for (int seq : {9, 10, 2, 100}) {
+    events.push_back({.agent = "codex", .source = "log", .kind = "529", .ts = 5, .seq = seq});
+  }
+  ASSERT_EQ(*writer_->AddEvents(events), 4);
+  LedgerReader reader(path_);
+  const auto limits = reader.Events({.since = 0, .now = 10});
+  ASSERT_TRUE(limits.ok()) << limits.status();
+  std::vector<std::string> ids;
+  for (const StoredEvent& event : limits->events) ids.push_back(event.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"log:5:100", "log:5:10", "log:5:9", "log:5:2"}));
+}
+
 TEST_F(ReaderTest, ManyReadWhileOneWrites) {
   Fill(100);
   LedgerReader reader(path_);

@@ -26,7 +26,7 @@ TEST_F(SchemaTest, ANewFileIsItsOwnersOnlyAndHasTheVersion) {
   struct stat about = {};
   ASSERT_EQ(stat(path_.c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777, 0600u);
-  EXPECT_THAT(Rows("PRAGMA user_version"), testing::ElementsAre("1"));
+  EXPECT_THAT(Rows("PRAGMA user_version"), testing::ElementsAre("2"));
   EXPECT_THAT(Rows("PRAGMA journal_mode"), testing::ElementsAre("wal"));
   EXPECT_TRUE(Open().ok()) << "once more";
 }
@@ -36,6 +36,32 @@ TEST_F(SchemaTest, PeopleFindTheColumnsOfTheSpecification) {
   EXPECT_THAT(Rows("SELECT ts, source, pid, cpu_percent, rss_bytes, heap_used_bytes FROM resource_samples"),
               IsEmpty());
   EXPECT_THAT(Rows("SELECT id, ts, source, kind FROM rate_limit_events"), IsEmpty());
+}
+
+// As version 1 made it: KiB.
+TEST_F(SchemaTest, AnOlderFileIsBroughtUpToDate) {
+  {
+    auto db = Database::Open(path_, Database::Mode::kCreate);
+    ASSERT_TRUE(db.ok()) << db.status();
+    ASSERT_TRUE(
+        db->Run(
+              "CREATE TABLE sources (id INTEGER PRIMARY KEY, agent TEXT NOT NULL, source TEXT NOT NULL);"
+              "CREATE TABLE samples (ts INTEGER NOT NULL, source_id INTEGER NOT NULL, pid INTEGER, "
+              "  cpu_centi INTEGER NOT NULL, rss_kib INTEGER, heap_kib INTEGER, PRIMARY KEY (ts, source_id)) "
+              "  WITHOUT ROWID;"
+              "CREATE TABLE hourly (hour INTEGER, source_id INTEGER, rss_sum INTEGER, rss_peak INTEGER);"
+              "CREATE VIEW resource_samples AS SELECT rss_kib * 1024 AS rss_bytes FROM samples;"
+              "INSERT INTO sources VALUES (1, 'codex', 'agent-server');"
+              "INSERT INTO samples VALUES (5, 1, 7, 4000, 3, NULL);"
+              "INSERT INTO hourly VALUES (0, 1, 6, 4);"
+              "PRAGMA user_version = 1")
+            .ok());
+  }
+  ASSERT_TRUE(Open().ok());
+  EXPECT_THAT(Rows("SELECT agent, cpu_percent, rss_bytes, heap_used_bytes FROM resource_samples", 4),
+              testing::ElementsAre("codex|40.0|3072|"));
+  EXPECT_THAT(Rows("SELECT rss_sum, rss_peak FROM hourly", 2), testing::ElementsAre("6144|4096"));
+  EXPECT_THAT(Rows("PRAGMA user_version"), testing::ElementsAre("2"));
 }
 
 TEST_F(SchemaTest, ANewerFileIsLeftAlone) {

@@ -33,7 +33,7 @@ TEST_F(WriterTest, ATickIsStoredAndSummedUp) {
   EXPECT_THAT(Rows("SELECT hour, samples, cpu_sum, cpu_peak, rss_samples, rss_sum, rss_peak, newest_ts "
                    "FROM hourly WHERE source_id = 1",
                    8),
-              ElementsAre("0|3|3335|2000|2|12|8|3000"));
+              ElementsAre("0|3|3335|2000|2|12288|8192|3000"));
   EXPECT_THAT(Rows("SELECT ts, fresh_until FROM ticks", 2), ElementsAre("3000|4000"));
 }
 

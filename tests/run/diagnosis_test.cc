@@ -36,8 +36,14 @@ TEST(OperatorText, WithoutCpuThereIsNoCpuLine) {
   Diagnosis diagnosis = Of(SIGKILL);
   diagnosis.external.cpu_ratio.reset();
   EXPECT_THAT(OperatorText(diagnosis), AllOf(HasSubstr("815.0MB"), Not(HasSubstr("CPU"))));
+}
+
+TEST(BothTexts, SayThatThereIsNoSample) {
+  Diagnosis diagnosis = Of(SIGKILL);
   diagnosis.external = {};
-  EXPECT_THAT(OperatorText(diagnosis), Not(HasSubstr("external")));
+  EXPECT_THAT(OperatorText(diagnosis), HasSubstr("No external sample was taken."));
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("No external sample was taken."));
+  EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), HasSubstr("Aucune mesure externe n'a été prise."));
 }
 
 TEST(OperatorText, OomHostHasTheExternalLinesFirstAndOomHeapTheHeapLine) {
@@ -52,12 +58,23 @@ TEST(OperatorText, OomHostHasTheExternalLinesFirstAndOomHeapTheHeapLine) {
   EXPECT_FALSE(order(Of(SIGABRT)));
 }
 
+TEST(OperatorText, OomHeapHasNodesOwnHeapLineFirst) {
+  Diagnosis diagnosis = Of(SIGABRT);
+  diagnosis.heap_line = "Mark-Compact 32.9 -> 32.1 MB";
+  const std::string text = OperatorText(diagnosis);
+  EXPECT_THAT(text, HasSubstr("Heap at its last collection: Mark-Compact 32.9 -> 32.1 MB."));
+  EXPECT_LT(text.find("Mark-Compact"), text.find("(external)"));
+  EXPECT_EQ(DiagnosisToJson(diagnosis)["in_process"]["heap_line"], diagnosis.heap_line);
+}
+
 TEST(OperatorText, SaysWhatTheKernelSaysOfAKill) {
   Diagnosis diagnosis = Of(SIGKILL);
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("not confirmed"));
   diagnosis.oom = {agents::OomVerdict::kConfirmed, "oom_kill rose"};
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("The kernel confirms an OOM kill: oom_kill rose."));
   diagnosis.oom = {agents::OomVerdict::kDenied, "none counted"};
+  Complete(&diagnosis);
+  EXPECT_EQ(diagnosis.category, agents::ExitCategory::kKilled);
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("It was no OOM kill: none counted; somebody sent SIGKILL."));
 }
 
@@ -70,7 +87,13 @@ TEST(OperatorText, APluginErrorQuotesStderrOrSaysWhyNot) {
   EXPECT_THAT(OperatorText(diagnosis), HasSubstr("Last stderr: TypeError: x | at f"));
 }
 
-TEST(OperatorText, UnknownHoldsTheCode) { EXPECT_THAT(OperatorText(Of(99 << 8)), HasSubstr("exit code 99")); }
+TEST(OperatorText, UnknownHoldsTheCodeAndTheLastWords) {
+  Diagnosis diagnosis = Of(99 << 8);
+  EXPECT_THAT(OperatorText(diagnosis), HasSubstr("exit code 99"));
+  diagnosis.stderr_known = true;
+  diagnosis.stderr_lines = {"panic: y"};
+  EXPECT_THAT(OperatorText(diagnosis), HasSubstr("Last stderr: panic: y"));
+}
 
 TEST(HowItEnded, NamesSignalsAndWhatShellsPassOn) {
   EXPECT_EQ(HowItEnded(SIGKILL), "signal 9 (SIGKILL)");
@@ -90,12 +113,36 @@ TEST(EndUserText, ExistsInBothLanguagesForEveryCategory) {
   for (const std::string& text : french) EXPECT_THAT(text, HasSubstr("La tâche"));
 }
 
+TEST(EndUserText, CarriesTheLastExternalSample) {
+  for (const int status : {SIGKILL, SIGABRT, SIGTERM, 1 << 8, 99 << 8, 0}) {
+    EXPECT_THAT(EndUserText(Of(status), Language::kEnglish),
+                AllOf(HasSubstr("Last seen RSS (external): 815.0MB."),
+                      HasSubstr("CPU usage (external): 0.92 (1.0 = one full core).")));
+    EXPECT_THAT(EndUserText(Of(status), Language::kFrench),
+                AllOf(HasSubstr("(RSS, externe) : 815.0MB."), HasSubstr("CPU (externe) : 0.92")));
+  }
+  Diagnosis diagnosis = Of(SIGKILL);
+  diagnosis.external.cpu_ratio.reset();
+  EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), AllOf(HasSubstr("815.0MB"), Not(HasSubstr("CPU"))));
+}
+
+TEST(EndUserText, APluginErrorShowsTheProgramsOwnLastWords) {
+  Diagnosis diagnosis = Of(1 << 8);
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("in its log"));
+  diagnosis.stderr_lines = {"TypeError: x", "at f"};
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("It said: TypeError: x | at f"));
+  EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), HasSubstr("Son message : TypeError: x | at f"));
+}
+
 TEST(EndUserText, DoesNotBlameMemoryForAKillByHand) {
   Diagnosis diagnosis = Of(SIGKILL);
-  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("memory"));
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("probably because the machine ran out"));
+  diagnosis.oom.verdict = agents::OomVerdict::kConfirmed;
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), HasSubstr("because the machine ran out of memory"));
   diagnosis.oom.verdict = agents::OomVerdict::kDenied;
-  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), Not(HasSubstr("memory")));
-  EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), Not(HasSubstr("mémoire")));
+  Complete(&diagnosis);
+  EXPECT_THAT(EndUserText(diagnosis, Language::kEnglish), Not(HasSubstr("ran out of memory")));
+  EXPECT_THAT(EndUserText(diagnosis, Language::kFrench), Not(HasSubstr("manquait de mémoire")));
 }
 
 FlightRecord Leak() {

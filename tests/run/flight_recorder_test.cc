@@ -116,13 +116,41 @@ TEST_F(FlightRecorderTest, AnEndedRootIsForgottenAfterAMinute) {
   EXPECT_FALSE(recorder_.Record(key, now_));
 }
 
-TEST_F(FlightRecorderTest, ManyRootsMakeRoomForTheNewest) {
+// An agent that piles up instances: those that were recorded stay so, of the others the newest point is
+// known.
+TEST_F(FlightRecorderTest, RootsBeyondTheLimitTakeNothingFromTheOthers) {
   agent_.processes.clear();
-  for (int i = 0; i < 600; ++i)
-    agent_.processes.push_back(collectors::MakeReadable(100 + i, agents::Role::kRoot));
+  constexpr pid_t kRoots = FlightRecorder::kMaxRoots + 100;
+  for (pid_t pid = 1; pid <= kRoots; ++pid)
+    agent_.processes.push_back(collectors::MakeReadable(pid, agents::Role::kRoot));
+  for (int i = 0; i < 5; ++i) Tick(1);
+  EXPECT_EQ(recorder_.roots(), kRoots);
+  size_t whole = 0, newest_only = 0;
+  for (const agents::ProcessSample& process : agent_.processes) {
+    const auto record = recorder_.Record(process.key, now_);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->points.back().seconds, 0);
+    EXPECT_EQ(record->points.back().open_fds, process.usage.open_fds);
+    EXPECT_EQ(record->points.back().cpu_ratio, process.cpu_ratio);
+    whole += record->points.size() == 5;
+    newest_only += record->points.size() == 1;
+  }
+  EXPECT_EQ(whole, FlightRecorder::kMaxRoots);
+  EXPECT_EQ(newest_only, 100u);
+}
+
+TEST_F(FlightRecorderTest, RootsThatEndedMakeRoom) {
+  agent_.processes.clear();
+  for (pid_t pid = 1; pid <= static_cast<pid_t>(FlightRecorder::kMaxRoots); ++pid) {
+    agent_.processes.push_back(collectors::MakeReadable(pid, agents::Role::kRoot));
+  }
   Tick(1);
-  EXPECT_EQ(recorder_.roots(), FlightRecorder::kMaxRoots);
-  EXPECT_TRUE(recorder_.Record(agent_.processes.back().key, now_));
+  const kernel::ProcessKey ended = agent_.processes.front().key;
+  agent_.processes.front() = collectors::MakeReadable(9999, agents::Role::kRoot);
+  for (int i = 0; i < 3; ++i) Tick(1);
+  EXPECT_FALSE(recorder_.Record(ended, now_));
+  EXPECT_GE(recorder_.Record(agent_.processes.front().key, now_)->points.size(), 2u);
+  EXPECT_EQ(recorder_.Record(agent_.processes.back().key, now_)->points.size(), 4u);
 }
 
 TEST(GrowthOf, TellsFortyAMinuteInSpiteOfASpike) {

@@ -7,10 +7,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 #include "run/slot_client.h"
 #include "tests/kernel/fake_tree.h"
@@ -24,26 +27,41 @@ class SlotServerTest : public testing::Test {
  protected:
   SlotServerTest() { StartServer(); }
 
-  void StartServer() {
+  void StartServer(base::System& system = base::System::Real(), SlotServer::Times times = {}) {
+    server_.reset();
     server_ = std::make_unique<SlotServer>(
-        path_, SlotServer::Callbacks{
-                   .watch =
-                       [this](const SlotPeer& peer, const SlotRequest& request) {
-                         peer_ = peer;
-                         return request.name == "no" ? absl::PermissionDeniedError("not you")
-                                                     : absl::OkStatus();
-                       },
-                   .ended =
-                       [](const SlotRequest& request, const SlotEnd& end) {
-                         return SlotReport{
-                             {agents::OomVerdict::kConfirmed, request.name + std::to_string(end.status)}, {}};
-                       },
-                   .lost =
-                       [this](const SlotRequest& request) {
-                         const std::lock_guard lock(mutex_);
-                         lost_ = request.name;
-                         changed_.notify_all();
-                       }});
+        path_,
+        SlotServer::Callbacks{
+            .watch =
+                [this](const SlotPeer& peer, const SlotRequest& request) {
+                  peer_ = peer;
+                  return request.name == "no" ? absl::PermissionDeniedError("not you") : absl::OkStatus();
+                },
+            .ended =
+                [](const SlotRequest& request, const SlotEnd& end) {
+                  return SlotReport{
+                      {agents::OomVerdict::kConfirmed, request.name + std::to_string(end.status)}, {}};
+                },
+            .lost =
+                [this](const SlotRequest& request) {
+                  const std::lock_guard lock(mutex_);
+                  lost_ = request.name;
+                  changed_.notify_all();
+                },
+            .log =
+                [this](const std::string& line) {
+                  const std::lock_guard lock(mutex_);
+                  log_.push_back(line);
+                }},
+        system, times);
+  }
+  base::Descriptor Connect() const {
+    base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    strcpy(address.sun_path, path_.c_str());
+    EXPECT_EQ(connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return socket;
   }
 
   kernel::FakeTree tree_;
@@ -51,6 +69,7 @@ class SlotServerTest : public testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string lost_;
+  std::vector<std::string> log_;
   SlotPeer peer_;
   std::unique_ptr<SlotServer> server_;
 };
@@ -82,11 +101,7 @@ TEST_F(SlotServerTest, APeerThatVanishesIsLost) {
 TEST_F(SlotServerTest, NonsenseIsAnsweredAndHungUpOn) {
   ASSERT_TRUE(server_->Start().ok());
   for (const std::string& nonsense : {std::string("GET / HTTP/1.1\r\n"), std::string(20'000, 'x')}) {
-    const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, path_.c_str());
-    ASSERT_EQ(connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const base::Descriptor socket = Connect();
     send(socket.get(), nonsense.data(), nonsense.size(), MSG_NOSIGNAL);
     char byte;
     while (recv(socket.get(), &byte, 1, 0) > 0) {
@@ -95,13 +110,67 @@ TEST_F(SlotServerTest, NonsenseIsAnsweredAndHungUpOn) {
   EXPECT_TRUE(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", ""}).ok());
 }
 
+TEST_F(SlotServerTest, AConnectionThatAsksForNothingIsClosedAndOneThatDidStays) {
+  StartServer(base::System::Real(), {.request = std::chrono::milliseconds(50)});
+  ASSERT_TRUE(server_->Start().ok());
+  auto client = SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", "1"});
+  ASSERT_TRUE(client.ok()) << client.status();
+  const base::Descriptor silent = Connect(), half = Connect();
+  send(half.get(), "{\"watch\": ", 10, MSG_NOSIGNAL);
+  char byte;
+  EXPECT_EQ(recv(silent.get(), &byte, 1, 0), 0);
+  EXPECT_EQ(recv(half.get(), &byte, 1, 0), 0);
+  EXPECT_TRUE((*client)->End({9, false, 0}).ok());
+}
+
+class NoDescriptors : public base::System {
+ public:
+  base::Descriptor Accept(int socket) override {
+    ++asked;
+    if (!refuse) return base::System::Accept(socket);
+    errno = EMFILE;
+    return {};
+  }
+  std::atomic<bool> refuse = true;
+  std::atomic<int> asked = 0;
+};
+
+TEST_F(SlotServerTest, WithoutDescriptorsItAsksNowAndThenAndGoesOnOnceThereAreSome) {
+  NoDescriptors system;
+  StartServer(system, {.accept_pause = std::chrono::milliseconds(20)});
+  ASSERT_TRUE(server_->Start().ok());
+  std::thread client([&] { EXPECT_TRUE(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", "1"}).ok()); });
+  const auto began = std::chrono::steady_clock::now();
+  while (system.asked < 3) std::this_thread::yield();
+  // Three asks are two pauses at least: it does not spin.
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(30));
+  system.refuse = false;
+  client.join();
+  server_->Stop();
+  ASSERT_EQ(log_.size(), 2u);
+  EXPECT_THAT(log_[0], HasSubstr("for now: Too many open files"));
+  EXPECT_THAT(log_[1], HasSubstr("again"));
+}
+
+TEST_F(SlotServerTest, WithoutAThreadItSaysSoAndLeavesNoSocket) {
+  class NoThreads : public base::System {
+    absl::StatusOr<std::thread> StartThread(std::function<void()>) override {
+      return absl::ResourceExhaustedError("no more threads");
+    }
+  } system;
+  StartServer(system);
+  EXPECT_THAT(std::string(server_->Start().message()), HasSubstr("no more threads"));
+  EXPECT_TRUE(absl::IsNotFound(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", ""}).status()));
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+}
+
 TEST_F(SlotServerTest, NobodyThereIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", ""}).status()));
 }
 
 TEST_F(SlotServerTest, ASecondServerLeavesTheFirstAlone) {
   ASSERT_TRUE(server_->Start().ok());
-  SlotServer second(path_, {});
+  SlotServer second(path_, {}, base::System::Real());
   EXPECT_TRUE(absl::IsAlreadyExists(second.Start()));
   EXPECT_TRUE(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", ""}).ok());
 }

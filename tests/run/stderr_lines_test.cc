@@ -10,13 +10,13 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(UsefulStderrLines, DropsEmptyLinesAndTheWorkersOwn) {
-  EXPECT_THAT(
-      UsefulStderrLines("[worker] start\n\n  \nTypeError: x\n    at f\n[worker] bye\n", {"[worker]"}, false),
-      ElementsAre("TypeError: x", "at f"));
+  EXPECT_THAT(UsefulStderrLines("[worker] start\n\n  \nTypeError: x\n    at f\n[worker] bye\n",
+                                {.prefixes = {"[worker]"}}, false),
+              ElementsAre("TypeError: x", "at f"));
 }
 
 TEST(UsefulStderrLines, NothingLeftIsNothing) {
-  EXPECT_THAT(UsefulStderrLines("[worker] a\n\n", {"[worker]"}, false), IsEmpty());
+  EXPECT_THAT(UsefulStderrLines("[worker] a\n\n", {.prefixes = {"[worker]"}}, false), IsEmpty());
   EXPECT_THAT(UsefulStderrLines("", {}, false), IsEmpty());
 }
 
@@ -37,6 +37,30 @@ TEST(UsefulStderrLines, FramesOfANativeStackDoNotHideTheLineThatTells) {
   EXPECT_THAT(
       UsefulStderrLines("FATAL ERROR: heap\n 1: 0xb7a3e0 node::Abort()\n12: 0x1 [node]\n1: one\n", {}, false),
       ElementsAre("FATAL ERROR: heap", "1: one"));
+}
+
+TEST(UsefulStderrLines, DropsWhatHoldsASubstringNodesTlsWarningByDefault) {
+  const std::string text =
+      "(node:7) Warning: Setting the NODE_TLS_REJECT_UNAUTHORIZED environment variable to '0' makes TLS "
+      "connections and HTTPS requests insecure by disabling certificate verification.\n"
+      "(Use `node --trace-warnings ...` to show where the warning was created)\n"
+      "TypeError: x\n";
+  EXPECT_THAT(UsefulStderrLines(text, {}, false), ElementsAre("TypeError: x"));
+  EXPECT_THAT(UsefulStderrLines(text, {.substrings = {"insecure", "rror: x"}}, false),
+              ElementsAre(testing::StartsWith("(Use `node")));
+  EXPECT_THAT(UsefulStderrLines("a\n", {.prefixes = {""}, .substrings = {""}}, false), ElementsAre("a"));
+}
+
+TEST(HeapLine, IsTheLastCollectionV8Told) {
+  EXPECT_EQ(
+      HeapLine("[1:0x1e4abca0]      293 ms: Mark-Compact 31.6 (64.5) -> 31.6 (64.2) MB, 4.92 / 0.00 ms\n"
+               "[1:0x1e4abca0]      298 ms: Mark-Compact (reduce) 32.9 (65.0) -> 32.1 (65.0) MB, 2.90 / "
+               "0.00 ms  (average mu = 0.722) allocation failure\n\nFATAL ERROR: Reached heap limit\n"),
+      "Mark-Compact 32.9 -> 32.1 MB");
+  EXPECT_EQ(HeapLine("[7:0x5] 99 ms: Mark-sweep 2044.0 (2082.3) -> 2043.5 (2082.3) MB, 1 / 0 ms"),
+            "Mark-sweep 2044.0 -> 2043.5 MB");
+  EXPECT_EQ(HeapLine("FATAL ERROR: heap\nScavenge 1.0 (2.0) -> 1.0 (2.0) MB\n"), "");
+  EXPECT_EQ(HeapLine(""), "");
 }
 
 TEST(UsefulStderrLines, AnyBytesBecomeValidUtf8OfBoundedLength) {

@@ -102,6 +102,17 @@ TEST(AgentsJson, AnAgentThatIsDownHasNoSums) {
   EXPECT_EQ(entry["processes"], Json::array());
 }
 
+TEST(AgentsJson, CarriesWhatTheAgentTellsOfItself) {
+  const auto told = [](const agents::AgentSample&) {
+    sessions::AgentMeta meta;
+    meta.context_pct = 12.5;
+    return std::optional(meta);
+  };
+  const Json with = Json::parse(AgentsJson(collectors::MakeObservation({Tree()}), {}, told));
+  EXPECT_EQ(with["agents"][0]["agent_meta"], Json({{"context_pct", 12.5}}));
+  EXPECT_TRUE(Parsed(collectors::MakeObservation({Tree()}))["agents"][0].at("agent_meta").is_null());
+}
+
 TEST(AgentsJson, LimitsAndLeaks) {
   agents::AgentSample agent = Tree();
   using Use = agents::ResourceUse;

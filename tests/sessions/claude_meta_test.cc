@@ -53,7 +53,7 @@ TEST_F(ClaudeMetaTest, FindsTheTranscriptOfTheProcess) {
   EXPECT_EQ(meta->current_tool, "Bash");
   EXPECT_EQ(meta->last_activity, "2026-01-23T17:13:37.849Z");
   EXPECT_EQ(meta->context_pct, 25.0);
-  EXPECT_THAT(*meta->recent_actions, ::testing::ElementsAre("Bash"));
+  EXPECT_THAT(*meta->recent_actions, ::testing::ElementsAre(::testing::Field(&AgentAction::preview, "Bash")));
 }
 
 TEST_F(ClaudeMetaTest, AFullerContextThanTheWindowIsNotTold) {

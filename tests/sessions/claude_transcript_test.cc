@@ -38,7 +38,25 @@ TEST_F(ClaudeTranscriptTest, TellsOfASessionAtWork) {
   EXPECT_EQ(session.current_tool, "Bash");
   EXPECT_EQ(session.subagents, 0u);
   EXPECT_EQ(session.context_tokens, 50'000u);
-  EXPECT_THAT(session.recent_actions, ElementsAre("Bash", "Read"));
+  EXPECT_THAT(session.recent_actions, ElementsAre(AgentAction{"2026-01-23T17:15:00.000Z", "Bash"},
+                                                  AgentAction{"2026-01-23T17:14:00.000Z", "Read"}));
+}
+
+TEST_F(ClaudeTranscriptTest, TellsOfWhatTheServiceRefused) {
+  const auto error = [](const std::string& text, bool sidechain) {
+    return Line({{"type", "assistant"},
+                 {"isSidechain", sidechain},
+                 {"isApiErrorMessage", true},
+                 {"timestamp", "2026-01-23T17:15:00.250Z"},
+                 {"message", {{"model", "<synthetic>"}, {"content", {{{"type", "text"}, {"text", text}}}}}}});
+  };
+  const ClaudeSession session =
+      Read(Prompt("429 in a prompt is none") + error("API Error: 529 Overloaded", false) +
+           error("You've hit your limit", true));
+  EXPECT_THAT(session.errors, ElementsAre(ServiceError{1769188500250, "You've hit your limit"},
+                                          ServiceError{1769188500250, "API Error: 529 Overloaded"}));
+  EXPECT_TRUE(
+      Read(Line({{"type", "assistant"}, {"isApiErrorMessage", true}, {"timestamp", "now"}})).errors.empty());
 }
 
 TEST_F(ClaudeTranscriptTest, AToolIsOverWithItsResult) {
@@ -182,7 +200,7 @@ TEST_F(ClaudeTranscriptTest, KeepsNoTextsAndBoundsNames) {
       Read(text +
            Answer({.id = "last", .model = std::string(5000, 'm'), .tools = {{std::string(5000, 'n'), "t"}}}));
   EXPECT_EQ(session.recent_actions.size(), kMaxActions);
-  EXPECT_EQ(session.recent_actions.at(1), "T29");
+  EXPECT_EQ(session.recent_actions.at(1).preview, "T29");
   EXPECT_EQ(session.model->size(), 128u);
   EXPECT_EQ(session.current_tool->size(), 128u);
 }

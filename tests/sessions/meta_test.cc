@@ -29,8 +29,9 @@ MetaOptions Command(const std::string& script) {
 
 TEST(ParseAgentMetaTest, TakesWhatItKnows) {
   const auto meta = ParseAgentMeta(
-      R"({"alive": true, "subagents": 2, "context_pct": 43.5, "current_tool": "Bash", "last_activity": "now",
-          "model": "m", "pane_tail": "> ok\n", "pane_tail_block": "box", "recent_actions": ["a", "b"], "more": {}})");
+      R"json({"alive": true, "subagents": 2, "context_pct": 43.5, "current_tool": "Bash", "last_activity": "now",
+          "model": "m", "pane_tail": "> ok\n", "pane_tail_block": "box", "heap_used_bytes": 7,
+          "recent_actions": ["Bash: rm -rf /", {"ts": "now", "preview": "Edit(secret.txt)"}, {"preview": "a.b-c_d"}], "more": {}})json");
   ASSERT_TRUE(meta.ok()) << meta.status();
   EXPECT_EQ(meta->alive, true);
   EXPECT_EQ(meta->subagents, 2u);
@@ -40,13 +41,16 @@ TEST(ParseAgentMetaTest, TakesWhatItKnows) {
   EXPECT_EQ(meta->model, "m");
   EXPECT_EQ(meta->pane_tail, "> ok\n");
   EXPECT_EQ(meta->pane_tail_block, "box");
-  EXPECT_THAT(*meta->recent_actions, ElementsAre("a", "b"));
+  EXPECT_EQ(meta->heap_used_bytes, 7u);
+  EXPECT_THAT(*meta->recent_actions,
+              ElementsAre(AgentAction{std::nullopt, "Bash"}, AgentAction{"now", "Edit"},
+                          AgentAction{std::nullopt, "a.b-c_d"}));
 }
 
 TEST(ParseAgentMetaTest, PassesOverWhatHasAnotherShape) {
   const auto meta = ParseAgentMeta(
       R"({"alive": 1, "subagents": -1, "context_pct": 101, "current_tool": 5, "last_activity": null,
-          "model": ["m"], "recent_actions": ["a", 1]})");
+          "model": ["m"], "recent_actions": ["a", 1], "heap_used_bytes": -1})");
   ASSERT_TRUE(meta.ok()) << meta.status();
   EXPECT_EQ(meta->alive, std::nullopt);
   EXPECT_EQ(meta->subagents, std::nullopt);
@@ -55,6 +59,8 @@ TEST(ParseAgentMetaTest, PassesOverWhatHasAnotherShape) {
   EXPECT_EQ(meta->last_activity, std::nullopt);
   EXPECT_EQ(meta->model, std::nullopt);
   EXPECT_EQ(meta->recent_actions, std::nullopt);
+  EXPECT_EQ(meta->heap_used_bytes, std::nullopt);
+  EXPECT_EQ(ParseAgentMeta(R"({"recent_actions": [{"ts": "now"}]})")->recent_actions, std::nullopt);
   for (const char* percent : {"\"43\"", "-0.1", "true", "{}"}) {
     EXPECT_EQ(ParseAgentMeta("{\"context_pct\": " + std::string(percent) + "}")->context_pct, std::nullopt);
   }

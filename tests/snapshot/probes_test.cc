@@ -40,6 +40,11 @@ TEST(ParseScreenListTest, CountsTheLiving) {
       2u);
 }
 
+TEST(ParseScreenListTest, CountsSessionsWithoutAHeader) {
+  EXPECT_EQ(ParseScreenList("\t1.a\t(Detached)\n\t2.b\t(Attached)\n").value_or(9), 2u);
+  EXPECT_EQ(ParseScreenList("Il y a un écran :\n\t1.a\t(Détaché)\n").value_or(9), 1u);
+}
+
 TEST(ParseScreenListTest, AnotherTextIsNoList) {
   const auto count = ParseScreenList("Directory /run/screen must have mode 777.\n");
   EXPECT_TRUE(absl::IsInvalidArgument(count.status()));

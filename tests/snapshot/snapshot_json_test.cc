@@ -62,7 +62,7 @@ TEST_F(SnapshotJsonTest, HasEveryFieldInOrder) {
       R"({"agent":"claude","timestamp":"2023-11-14T22:15:00+00:00","host":"box","tmux_count":1,)"
       R"("tmux_names":["b"],"screen_count":0,"claude_procs":0,"bun_procs":0,"node_procs":0,"load1":0.25,)"
       R"("mem_total_bytes":1000,"mem_used_bytes":600,"mem_free_bytes":400,"nproc_cur":123,)"
-      R"("nproc_max":32768,"fork_pressure_pct":0.38,"context_percent":null,"agent_meta":{},)"
+      R"("nproc_max":32768,"fork_pressure_pct":0.38,"context_percent":null,"agent_meta":null,)"
       R"("pids":{"container_daemon":77,"claude_code":null,"tmux":{"server":4,"pane":null},"sidecars":{}}})");
 }
 
@@ -70,10 +70,11 @@ TEST_F(SnapshotJsonTest, WhatIsUnknownIsNull) {
   observation_ = collectors::MakeObservation();
   const Json snapshot = Make();
   for (const char* key :
-       {"tmux_count", "tmux_names", "screen_count", "load1", "mem_total_bytes", "mem_used_bytes",
-        "mem_free_bytes", "nproc_cur", "nproc_max", "fork_pressure_pct", "context_percent"}) {
+       {"tmux_count", "screen_count", "load1", "mem_total_bytes", "mem_used_bytes", "mem_free_bytes",
+        "nproc_cur", "nproc_max", "fork_pressure_pct", "context_percent"}) {
     EXPECT_TRUE(snapshot.at(key).is_null()) << key;
   }
+  EXPECT_EQ(snapshot["tmux_names"], Json::array());
   observation_.host.processes = 10;
   EXPECT_TRUE(Make()["fork_pressure_pct"].is_null());
   observation_.host.pid_max = 0;
@@ -89,6 +90,33 @@ TEST_F(SnapshotJsonTest, CountsByExactNameInTheAgentsTree) {
   EXPECT_EQ(snapshot["claude_procs"], 1);
   EXPECT_EQ(snapshot["node_procs"], 2);
   EXPECT_EQ(snapshot["bun_procs"], 0);
+}
+
+// Node 24 calls its main thread MainThread.
+TEST_F(SnapshotJsonTest, CountsByProgramFileAsWell) {
+  agent_.processes = {Named(10, "MainThread", agents::Role::kRoot), Named(11, "node"),
+                      Named(12, "MainThread")};
+  agent_.processes[0].program = agent_.processes[1].program = "node";
+  agent_.processes[2].program = "claude";
+  const Json snapshot = Make();
+  EXPECT_EQ(snapshot["node_procs"], 2);
+  EXPECT_EQ(snapshot["claude_procs"], 1);
+}
+
+TEST_F(SnapshotJsonTest, TerseIsFlatWithAllKeys) {
+  sessions::AgentMeta meta;
+  meta.model = "m";
+  const Json terse = TerseSnapshot(Make(meta));
+  for (const auto& [key, value] : terse.items()) EXPECT_FALSE(value.is_object()) << key;
+  EXPECT_EQ(terse["agent"], "claude");
+  EXPECT_EQ(terse["mem_used_bytes"], 600);
+  EXPECT_EQ(terse["agent_meta.model"], "m");
+  EXPECT_EQ(terse["pids.container_daemon"], 77);
+  for (const char* key : {"tmux_count", "agent_meta.alive", "pids.tmux.pane", "has_diff"}) {
+    ASSERT_TRUE(terse.contains(key)) << key;
+    EXPECT_TRUE(terse[key].is_null()) << key;
+  }
+  EXPECT_EQ(TerseSnapshot(Make()).size(), terse.size());
 }
 
 TEST_F(SnapshotJsonTest, LongNamesAreComparedAsTheKernelKeepsThem) {
@@ -144,10 +172,13 @@ TEST_F(SnapshotJsonTest, MetaHoldsOnlyWhatIsPresent) {
   sessions::AgentMeta meta;
   meta.alive = true;
   meta.context_pct = 42.5;
-  meta.recent_actions = std::vector<std::string>{"Read", "Bash"};
+  meta.recent_actions =
+      std::vector<sessions::AgentAction>{{"2026-01-23T17:15:00Z", "Read"}, {std::nullopt, "Bash"}};
   const Json snapshot = Make(meta);
-  EXPECT_EQ(snapshot["agent_meta"].dump(),
-            R"({"alive":true,"context_pct":42.5,"recent_actions":["Read","Bash"]})");
+  EXPECT_EQ(
+      snapshot["agent_meta"].dump(),
+      R"({"alive":true,"context_pct":42.5,"recent_actions":[{"ts":"2026-01-23T17:15:00Z","preview":"Read"},)"
+      R"({"ts":null,"preview":"Bash"}]})");
   EXPECT_EQ(snapshot["context_percent"], 42.5);
   meta = sessions::AgentMeta{.subagents = 2};
   EXPECT_TRUE(Make(meta)["context_percent"].is_null());

@@ -43,7 +43,7 @@ TEST(MetaCollectableTest, ShowsWhatIsKept) {
   const auto keeper = Keeper(tree);
   const MetaCollectable collectable(keeper);
   EXPECT_TRUE(collectable.Collect().empty());
-  keeper->Offer(Observed("a"));
+  keeper->Enqueue(Observed("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(collectable.Collect());
   EXPECT_THAT(text, HasSubstr("agent_context_ratio{agent=\"a\",kind=\"coder\"} 0.435\n"));
@@ -56,7 +56,7 @@ TEST(MetaCollectableTest, WhatIsNotToldIsAbsent) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"alive": true})");
   const auto keeper = Keeper(tree);
-  keeper->Offer(Observed("a"));
+  keeper->Enqueue(Observed("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(MetaCollectable(keeper).Collect());
   EXPECT_THAT(text, Not(HasSubstr("agent_context_ratio")));

@@ -87,7 +87,7 @@ TEST_F(MetaReaderTest, WhatCannotBeReadIsAbsentCountedAndLoggedOnce) {
   tree_.Write("meta.json", "{");
   EXPECT_FALSE(reader.Read(Agent("a")));
   EXPECT_FALSE(reader.Read(Agent("a")));
-  EXPECT_THAT(log_, ElementsAre(HasSubstr("agent_meta of \"a\" cannot be read: ")));
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("cannot read agent_meta of \"a\": ")));
   EXPECT_THAT(reader.Counts(),
               UnorderedElementsAre(Pair(Pair("file", "absent"), 1), Pair(Pair("file", "ok"), 1),
                                    Pair(Pair("file", "invalid"), 2)));

@@ -1,5 +1,5 @@
-// Storage bytes read and written by each tree. /proc/<pid>/io needs ptrace access; if a
-// process of it cannot be read, the sum is absent.
+// Storage bytes read and written by each tree. /proc/<pid>/io needs ptrace access; if it cannot be read for
+// one process, the sum is absent.
 
 #include <algorithm>
 

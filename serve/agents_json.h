@@ -6,10 +6,9 @@
 //                       unreadable: [{file, reason, count}]}
 //   host               {memory_total_bytes, memory_used_bytes, memory_available_bytes, load: [1, 5, 15 min],
 //                       processes, threads, pid_max, threads_max, open_fds, max_fds}
-//   agents             sorted by name, kind, slot: whether it runs; sums over self (its roots) and tree (its
-//   roots
-//                      and everything below them); resources with their tightest limit; leaks; orphans;
-//                      exits; processes, roots first
+//   agents             sorted by name, kind, slot: whether it runs; sums over self (its roots) and tree
+//                      (everything); resources with their tightest limit; leaks; orphans; exits; processes,
+//                      roots first
 //
 // Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
 // core). A value that could not be read has no key, and neither has a sum of which a part could not be read.

@@ -37,7 +37,7 @@ std::shared_ptr<MetaKeeper> Keeper(const kernel::FakeTree& tree) {
   return std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(std::vector{file}, "/proc", nullptr));
 }
 
-TEST(MetaCollectableTest, ShowsWhatIsKept) {
+TEST(MetaCollectableTest, ShowsTheCachedData) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"context_pct": 43.5, "subagents": 2, "model": "m \"1\""})");
   const auto keeper = Keeper(tree);
@@ -52,7 +52,7 @@ TEST(MetaCollectableTest, ShowsWhatIsKept) {
   EXPECT_THAT(text, HasSubstr("agent_exporter_meta_reads_total{source=\"file\",result=\"ok\"} 1\n"));
 }
 
-TEST(MetaCollectableTest, WhatIsNotToldIsAbsent) {
+TEST(MetaCollectableTest, UnreportedDataIsAbsent) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"alive": true})");
   const auto keeper = Keeper(tree);

@@ -45,7 +45,7 @@ TEST(MetaConfigTest, NothingIsNoEntry) {
   for (const char* text : {"", "[]"}) EXPECT_THAT(*Parse(text), IsEmpty()) << text;
 }
 
-TEST(MetaConfigTest, MistakesAreNamed) {
+TEST(MetaConfigTest, ErrorsNameTheMistake) {
   const std::pair<const char*, const char*> cases[] = {
       {"a: b", "f.yaml:1: meta must be a list; write each entry under a dash"},
       {"- x", "f.yaml:1: an entry of meta must be a map; write agent: and source: under its dash"},

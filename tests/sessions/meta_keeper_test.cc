@@ -41,7 +41,7 @@ class MetaKeeperTest : public ::testing::Test {
   kernel::FakeTree tree_;
 };
 
-TEST_F(MetaKeeperTest, KeepsWhatItsThreadReads) {
+TEST_F(MetaKeeperTest, CachesWhatItsThreadReads) {
   tree_.Write("a1.json", R"({"model": "m1"})");
   tree_.Write("a2.json", R"({"model": "m2"})");
   MetaKeeper keeper(Reader({File()}));
@@ -54,7 +54,7 @@ TEST_F(MetaKeeperTest, KeepsWhatItsThreadReads) {
   EXPECT_FALSE(keeper.Latest(observation->agents[2]));
 }
 
-TEST_F(MetaKeeperTest, ForgetsWhatIsNoLongerTold) {
+TEST_F(MetaKeeperTest, DropsWhatIsNoLongerReported) {
   tree_.Write("a1.json", R"({"model": "m1"})");
   tree_.Write("a2.json", R"({"model": "m2"})");
   MetaKeeper keeper(Reader({File()}));
@@ -67,7 +67,7 @@ TEST_F(MetaKeeperTest, ForgetsWhatIsNoLongerTold) {
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().empty(); }));
 }
 
-// The command ends only when the test lets it: everything the test does meanwhile was not delayed by it.
+// The command ends only when the test allows it, so nothing before that can have waited for it.
 TEST_F(MetaKeeperTest, NobodyWaitsForACommand) {
   const std::string started = tree_.root() + "/started", fifo = tree_.root() + "/fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -85,7 +85,7 @@ TEST_F(MetaKeeperTest, NobodyWaitsForACommand) {
   EXPECT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
 }
 
-TEST_F(MetaKeeperTest, EndsACommandWhenItGoes) {
+TEST_F(MetaKeeperTest, ItsDestructorEndsACommand) {
   const std::string pid_file = tree_.root() + "/pid";
   pid_t pid = 0;
   {

@@ -1,4 +1,4 @@
-// Agents as a configuration names them.
+// Matches agent names against the patterns of a configuration.
 //
 // Thread safety: pure functions.
 
@@ -9,7 +9,7 @@
 
 namespace agent_exporter::base {
 
-// Whether `pattern`, a name or the beginning of one with a * behind it, stands for `agent`.
+// True if `agent` matches `pattern`: an exact name, or a prefix that ends in *.
 inline bool AgentNameMatches(std::string_view pattern, std::string_view agent) {
   if (pattern.empty() || pattern.back() != '*') return pattern == agent;
   pattern.remove_suffix(1);

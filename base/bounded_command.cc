@@ -27,8 +27,8 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kPipeBytes = 64 << 10;    // what a pipe holds, so what may be left in it at the end
-constexpr milliseconds kWithoutPidfd{10};  // kernels before 5.3 are asked this often
+constexpr size_t kPipeBytes = 64 << 10;        // capacity of a pipe: one read drains it
+constexpr milliseconds kPollWithoutPidfd{10};  // for kernels before 5.3
 
 absl::Status SpawnError(int error, const std::string& program) {
   const std::string what = absl::StrCat("cannot run ", program, ": ", std::strerror(error));
@@ -43,7 +43,7 @@ absl::Status SpawnError(int error, const std::string& program) {
 struct Pipe {
   Descriptor read_end, write_end;
 
-  // Only our end never blocks: the program's is as it expects it.
+  // Only our end is non-blocking: programs expect a blocking stdout.
   int Open() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
@@ -53,7 +53,8 @@ struct Pipe {
   }
 };
 
-// A file in memory rather than a pipe: the program reads at its leisure and nobody can get SIGPIPE.
+// A file in memory, not a pipe: a slow reader cannot block us, and a program that does not read its input
+// cannot cause SIGPIPE.
 int OpenInput(const std::string& input, Descriptor* fd) {
   if (input.empty()) {
     *fd = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -113,7 +114,7 @@ int Spawn(const BoundedCommand& command, int in, int out, int err, pid_t* pid) {
   return error;
 }
 
-// One running program, from its start until it was reaped.
+// One running program, from start to reap.
 class Running {
  public:
   explicit Running(const BoundedCommand& command) : command_(command) {}
@@ -153,33 +154,34 @@ class Running {
   }
 
  private:
-  // Until the program ended (OK) or must be.
+  // Returns OK when the program has ended, an error when we have to end it.
   absl::Status WaitUntil(SteadyClock::time_point deadline) {
     while (!HasEnded()) {
       const auto left = std::chrono::ceil<milliseconds>(deadline - SteadyClock::now());
       if (left <= milliseconds(0)) {
         return absl::DeadlineExceededError(absl::StrCat(command_.argv[0], " took longer than ",
-                                                        command_.time_limit.count(), " ms and was ended"));
+                                                        command_.time_limit.count(), " ms and was killed"));
       }
-      // poll(2) passes over negative descriptors.
+      // poll(2) ignores negative descriptors.
       pollfd polled[] = {{pidfd_.get(), POLLIN, 0},
                          {out_.get(), POLLIN, 0},
                          {err_.get(), POLLIN, 0},
                          {cancellable_ ? command_.cancel_fd : -1, POLLIN, 0}};
-      const milliseconds pause = pidfd_.ok() ? left : std::min(left, kWithoutPidfd);
+      const milliseconds pause = pidfd_.ok() ? left : std::min(left, kPollWithoutPidfd);
       ::poll(polled, std::size(polled), static_cast<int>(std::min<int64_t>(pause.count(), 1 << 30)));
-      if (polled[3].revents != 0) return absl::CancelledError(absl::StrCat(command_.argv[0], " was ended"));
+      if (polled[3].revents != 0)
+        return absl::CancelledError(absl::StrCat(command_.argv[0], " was cancelled"));
       if (polled[1].revents != 0) Read(out_, result_.out);
       if (polled[2].revents != 0) Read(err_, result_.err);
       if (result_.overflow && !command_.drop_overflow && !dropping_) {
-        return absl::ResourceExhaustedError(
-            absl::StrCat(command_.argv[0], " wrote more than ", command_.max_output, " bytes and was ended"));
+        return absl::ResourceExhaustedError(absl::StrCat(command_.argv[0], " wrote more than ",
+                                                         command_.max_output, " bytes and was killed"));
       }
     }
     return absl::OkStatus();
   }
 
-  // The leader stays a zombie until End, so that nobody else can get its pid and with it its group.
+  // The leader stays a zombie until End, so that the kernel cannot reuse its pid and process group.
   bool HasEnded() const {
     siginfo_t info{};
     return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
@@ -225,7 +227,7 @@ absl::StatusOr<CommandResult> RunBounded(const BoundedCommand& command) {
                    std::any_of(command.environment.begin(), command.environment.end(),
                                [](const auto& entry) { return HasNul(entry.first) || HasNul(entry.second); });
   if (command.argv.empty() || nul)
-    return absl::InvalidArgumentError("no program to run, or a NUL in its words");
+    return absl::InvalidArgumentError("no program to run, or a NUL byte in its arguments or environment");
   Running running(command);
   if (absl::Status status = running.Start(); !status.ok()) return status;
   return running.Wait();

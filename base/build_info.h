@@ -1,4 +1,4 @@
-// What this program was built from.
+// Version, revision and compiler of this build.
 //
 // Thread safety: pure functions.
 
@@ -15,7 +15,7 @@ struct BuildInfo {
 };
 BuildInfo GetBuildInfo();
 
-// The line of --version.
+// What --version prints.
 std::string VersionLine();
 
 }  // namespace agent_exporter::base

@@ -1,4 +1,4 @@
-// The time, as an argument: nothing below main asks the system for it, so a test can replay a captured tree.
+// The clock is an argument: nothing below main asks the system for the time, so tests can set it.
 //
 // Thread safety: a Clock is called from one thread at a time; SystemClock from any.
 
@@ -9,11 +9,11 @@
 
 namespace agent_exporter::base {
 
-// Seconds. Intervals are always taken from `monotonic`: wall clocks jump.
+// Seconds. Measure intervals with `monotonic`: wall clocks jump.
 struct ClockReading {
   double wall = 0;       // CLOCK_REALTIME, since the epoch
   double monotonic = 0;  // CLOCK_MONOTONIC
-  double boottime = 0;   // CLOCK_BOOTTIME: what start ticks count from, suspended time included
+  double boottime = 0;   // CLOCK_BOOTTIME: includes time in suspend, as start ticks do
 };
 
 using Clock = std::function<ClockReading()>;

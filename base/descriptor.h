@@ -1,6 +1,6 @@
-// A file descriptor that closes itself.
+// Owns a file descriptor and closes it.
 //
-// Ownership: one Descriptor owns one descriptor; moving hands it over.
+// Ownership: a move transfers it.
 // Thread safety: none.
 
 #ifndef AGENT_EXPORTER_BASE_DESCRIPTOR_H_

@@ -1,8 +1,8 @@
-// The status of a failed system call.
+// Converts the errno of a failed system call to a status.
 //
-// Errors: ENOENT and ESRCH are NotFound, EACCES and EPERM are PermissionDenied, EOPNOTSUPP (a kernel feature
-// that is switched off, such as PSI) is Unimplemented, all else is Internal; the message names the path and
-// the errno.
+// ENOENT and ESRCH become NotFound, EACCES and EPERM PermissionDenied, EOPNOTSUPP (a kernel feature that is
+// switched off, such as PSI) Unimplemented, everything else Internal. The message names path and errno.
+//
 // Thread safety: a pure function.
 
 #ifndef AGENT_EXPORTER_BASE_ERRNO_STATUS_H_

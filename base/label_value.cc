@@ -14,9 +14,8 @@ struct Sequence {
   bool valid;
 };
 
-// The character that `s` begins with, by table 3-7 of the Unicode standard (no surrogates, no overlong
-// forms). A broken one counts up to the first byte that cannot belong to it, so that the text behind it
-// survives.
+// The first character of `s`, by table 3-7 of the Unicode standard (no surrogates, no overlong forms). A
+// broken sequence ends before the first byte that cannot belong to it, so the text after it is kept.
 Sequence FirstCharacter(std::string_view s) {
   const auto byte = [&s](size_t i) { return static_cast<unsigned char>(s[i]); };
   const unsigned char lead = byte(0);

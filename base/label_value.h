@@ -1,5 +1,5 @@
-// Bytes that a process chose for itself (comm, argv, paths), made fit to show. The kernel promises nothing
-// about them: any byte but NUL may stand in them.
+// Makes bytes that a process chose itself (comm, argv, paths) safe to show. They can contain any byte except
+// NUL.
 //
 // Thread safety: free functions without state.
 
@@ -11,12 +11,12 @@
 
 namespace agent_exporter::base {
 
-// Makes any bytes a valid UTF-8 label value: broken sequences and NUL become U+FFFD, at most 128 bytes at a
-// character's border.
+// Converts any bytes to a valid UTF-8 label value: broken sequences and NUL become U+FFFD. Cut to at most 128
+// bytes, between characters.
 std::string LabelValue(std::string_view raw);
 
-// `raw` in double quotes for a message on a terminal: pure ASCII, everything else escaped as C does it, cut
-// after `limit` bytes with "..." behind the quote.
+// `raw` in double quotes, for messages on a terminal: ASCII only, other bytes escaped as in C. Cut after
+// `limit` bytes, with "..." after the closing quote.
 std::string Quoted(std::string_view raw, size_t limit = 160);
 
 }  // namespace agent_exporter::base

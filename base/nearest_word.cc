@@ -27,7 +27,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 std::string_view NearestWord(std::string_view word, const std::vector<std::string_view>& known) {
   std::string_view nearest;
   size_t best = std::string_view::npos;
-  if (word.size() > 64) return nearest;  // nobody misspells that far; keeps the table small
+  if (word.size() > 64) return nearest;  // not a typo; bounds the cost
   for (const std::string_view candidate : known) {
     const size_t distance = EditDistance(word, candidate);
     if (distance < best && distance <= std::max<size_t>(2, candidate.size() / 3)) {

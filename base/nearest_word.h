@@ -1,4 +1,4 @@
-// "Did you mean …?" for misspelt words in a configuration.
+// Finds the word for "did you mean …?" when a configuration has a typo.
 //
 // Thread safety: a free function without state.
 
@@ -10,9 +10,8 @@
 
 namespace agent_exporter::base {
 
-// The word of `known` that the fewest edits (insert, delete, replace one byte) make of `word`, or "" where
-// even the nearest takes more than a third of its letters, at least two: a far-fetched hint is worse than
-// none.
+// The word in `known` with the smallest edit distance to `word`. Returns "" if that distance is more than a
+// third of the known word's length (but at least 2): a far-fetched hint is worse than none.
 std::string_view NearestWord(std::string_view word, const std::vector<std::string_view>& known);
 
 }  // namespace agent_exporter::base

@@ -11,7 +11,7 @@
 namespace agent_exporter::base {
 namespace {
 
-// O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
+// O_NONBLOCK, because opening a FIFO would otherwise wait for a writer.
 constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 absl::Status OpenStatus(int error, const std::string& name) {
@@ -29,7 +29,7 @@ absl::StatusOr<OpenFile> OpenAt(int parent, const std::string& name, std::option
   }
   if (owner && file.stat.st_uid != *owner) {
     return absl::PermissionDeniedError(
-        absl::StrCat(name, ": belongs to user ", file.stat.st_uid, ", not ", *owner));
+        absl::StrCat(name, ": owned by user ", file.stat.st_uid, ", not ", *owner));
   }
   return file;
 }
@@ -45,7 +45,7 @@ absl::StatusOr<Descriptor> OpenDirectory(const std::string& path) {
 absl::StatusOr<Descriptor> OpenSubdirectory(const Descriptor& parent, const std::string& name) {
   Descriptor directory(::openat(parent.get(), name.c_str(), kReadFlags | O_DIRECTORY));
   if (!directory.ok()) {
-    // With O_DIRECTORY the kernel says ENOTDIR of a symbolic link.
+    // With O_DIRECTORY the kernel reports ENOTDIR for a symbolic link.
     if (errno == ENOTDIR) {
       return absl::FailedPreconditionError(absl::StrCat(name, ": not a directory, or a symbolic link"));
     }

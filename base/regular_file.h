@@ -1,10 +1,9 @@
-// Opens files that belong to somebody else, without trusting their names: no symbolic link is followed, a
-// FIFO or device never blocks or is read, and the owner is checked, since the exporter may read what that
-// owner may not.
+// Opens other users' files safely: never follows a symbolic link, never reads from or blocks on a FIFO or a
+// device, and checks the owner, because the exporter may have rights that the owner does not have.
 //
 // Thread safety: free functions without state.
-// Errors: as ErrnoStatus (kernel/rooted_reader.h); FailedPrecondition for what is no regular file, or a
-// symbolic link; PermissionDenied for another owner's.
+// Errors: as ErrnoStatus; FailedPrecondition for a symbolic link or anything that is not a regular file;
+// PermissionDenied if somebody else owns the file.
 
 #ifndef AGENT_EXPORTER_BASE_REGULAR_FILE_H_
 #define AGENT_EXPORTER_BASE_REGULAR_FILE_H_
@@ -26,18 +25,19 @@ struct OpenFile {
   struct stat stat = {};
 };
 
-// The directory `path`, through symbolic links: for paths that an administrator chose.
+// Opens the directory `path` and follows symbolic links: for paths that an administrator chose.
 absl::StatusOr<Descriptor> OpenDirectory(const std::string& path);
 
-// The directory `name`, one path component, in `parent`.
+// Opens the directory `name`, a single path component, in `parent`.
 absl::StatusOr<Descriptor> OpenSubdirectory(const Descriptor& parent, const std::string& name);
 
-// The regular file `name`, one path component, in `parent`. With an `owner` it must be that user's.
+// Opens the regular file `name`, a single path component, in `parent`. If `owner` is given, that user must
+// own it.
 absl::StatusOr<OpenFile> OpenRegularFile(const Descriptor& parent, const std::string& name,
                                          std::optional<uid_t> owner);
 
-// All of the regular file `path`, whose last component must be no symbolic link. ResourceExhausted when it is
-// longer than `limit` bytes.
+// Reads the whole regular file `path`; its last component must not be a symbolic link. ResourceExhausted if
+// it is longer than `limit` bytes.
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limit);
 
 }  // namespace agent_exporter::base

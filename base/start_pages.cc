@@ -17,8 +17,8 @@ namespace {
 struct Mapping {
   uintptr_t begin = 0;
   uintptr_t end = 0;
-  // Private, of a file, not writable, no page of it this process' own. A shared one may be memory of the
-  // kernel's (a BPF ring), which does not come back.
+  // A private, read-only mapping of a file in which this process has written no page. Shared mappings do not
+  // count: one may be kernel memory (a BPF ring), whose contents would be lost.
   bool clean_file = false;
 };
 
@@ -34,12 +34,12 @@ std::optional<Mapping> ParseMapping(const std::string& line) {
   return Mapping{begin, end, inode != 0 && rights[1] == '-' && rights[3] == 'p'};
 }
 
-// Pages that were written to, in memory or swapped out.
+// True if the line counts pages that were written to, in memory or in swap.
 bool IsOwnMemory(std::string_view line) {
   return (line.starts_with("Anonymous:") || line.starts_with("Swap:")) && !line.ends_with(" 0 kB");
 }
 
-// Read whole before anything is dropped, since dropping changes what is read.
+// Reads the whole file before anything is dropped, because dropping pages changes it.
 std::vector<Mapping> CleanFileMappings() {
   std::vector<Mapping> mappings;
   std::ifstream smaps("/proc/self/smaps");
@@ -60,7 +60,7 @@ std::vector<Mapping> CleanFileMappings() {
 void GiveBackStartPages() {
   malloc_trim(0);
   for (const Mapping& mapping : CleanFileMappings()) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells addresses as text
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel prints addresses as text
     madvise(reinterpret_cast<void*>(mapping.begin), mapping.end - mapping.begin, MADV_DONTNEED);
   }
 }

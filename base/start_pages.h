@@ -1,8 +1,8 @@
-// Gives back the memory that only starting up needed.
+// Returns memory to the kernel that only the start-up needed.
 //
-// Half of what an exporter holds after its start is code and tables that ran once: argument and YAML parsing,
-// patterns compiled, libraries' own initialisation. The kernel keeps them mapped for as long as memory is
-// plenty, and so they count as resident memory.
+// Half of the exporter's resident memory after start-up is code and tables that it used once: parsing of
+// arguments and YAML, compiling patterns, initialising libraries. The kernel keeps these pages mapped while
+// it has enough memory.
 //
 // Thread safety: call from any thread; others may run meanwhile.
 
@@ -11,10 +11,10 @@
 
 namespace agent_exporter::base {
 
-// Drops every page of the program's and its libraries' files that nobody wrote to (MADV_DONTNEED,
-// madvise(2)), and the heap's free end. What is needed again is mapped again from the page cache, a minor
-// fault for 64 KiB. Call once everything has started. A mapping of which a page was written to (relocated, or
-// with a breakpoint) stays as it is; where /proc/self/smaps cannot be read, all do.
+// Drops the clean pages of the program and its libraries (MADV_DONTNEED, madvise(2)), and the free end of the
+// heap. If a page is needed again, a minor fault maps it (64 KiB at a time) from the page cache. Call this
+// once everything has started. A mapping with a written page (relocations, breakpoints) is left alone. If
+// /proc/self/smaps cannot be read, no mapping is dropped.
 void GiveBackStartPages();
 
 }  // namespace agent_exporter::base

@@ -43,15 +43,16 @@ absl::Status MakeStateDirectory(const std::string& path) {
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
       const int error = errno;
       struct stat there = {};
-      // A directory above may be there and yet refuse (a read-only file system says so before it looks).
+      // An existing parent can fail with something other than EEXIST (EROFS on a read-only file system).
       if (stat(part.c_str(), &there) != 0) {
         return absl::FailedPreconditionError(
-            fmt::format("cannot make the directory {}: {}", part, std::strerror(error)));
+            fmt::format("cannot create directory {}: {}", part, std::strerror(error)));
       }
     }
     if (end == std::string::npos) break;
   }
-  // access(2) asks for the real user and knows nothing of capabilities that are given up later; a file does.
+  // access(2) checks the real user, and ignores capabilities that are dropped later. Creating a file is a
+  // true test.
   std::string probe = path + "/.writable.XXXXXX";
   const int fd = mkstemp(probe.data());
   if (fd < 0) {

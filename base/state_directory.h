@@ -1,11 +1,11 @@
-// Where the program keeps what must outlive it: the ledger, the bearer token.
+// The directory for data that survives a restart: the ledger, the bearer token. The first that is set:
 //
-//   STATE_DIRECTORY               set by systemd for StateDirectory=; the first of several (systemd.exec(5))
+//   STATE_DIRECTORY               set by systemd for StateDirectory= (systemd.exec(5)); the first of a list
 //   $XDG_STATE_HOME/agent_exporter
 //   /var/lib/agent_exporter       root
 //   ~/.local/state/agent_exporter everybody else
 //
-// Thread safety: free functions; the environment is read by SystemStateEnvironment only.
+// Thread safety: free functions; only SystemStateEnvironment reads the environment.
 
 #ifndef AGENT_EXPORTER_BASE_STATE_DIRECTORY_H_
 #define AGENT_EXPORTER_BASE_STATE_DIRECTORY_H_
@@ -17,7 +17,7 @@
 
 namespace agent_exporter::base {
 
-// What the choice depends on; empty strings for variables that are not set.
+// What the choice depends on. A variable that is not set is an empty string.
 struct StateEnvironment {
   std::string state_directory;  // STATE_DIRECTORY
   std::string xdg_state_home;   // XDG_STATE_HOME
@@ -26,15 +26,15 @@ struct StateEnvironment {
 };
 StateEnvironment SystemStateEnvironment();
 
-// The directory's path, whether it is there or not. FailedPrecondition, saying what to set, where the
-// environment names none. Relative paths are passed over, as the XDG base directory specification asks.
+// The path of the directory, which need not exist. FailedPrecondition, with a hint what to set, if the
+// environment names none. Relative paths are ignored, as the XDG base directory specification requires.
 absl::StatusOr<std::string> StateDirectory(const StateEnvironment& environment);
 
-// Makes `path` with what is missing above it, mode 0700, and finds out whether files can be made in it. One
-// that is there keeps its mode. The error names the path and the reason.
+// Creates `path` and its missing parents with mode 0700, and checks that files can be created in it. An
+// existing directory keeps its mode. The error names the path and the reason.
 absl::Status MakeStateDirectory(const std::string& path);
 
-// This process' state directory, made if need be, or why there is none.
+// The state directory of this process, created if necessary, or the reason why there is none.
 absl::StatusOr<std::string> OwnStateDirectory();
 
 }  // namespace agent_exporter::base

@@ -28,7 +28,7 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-// The name comes last: it may hold blanks.
+// The name comes last: it may contain spaces.
 constexpr char kFormat[] =
     "#{pid} #{pane_pid} #{pane_dead} #{window_index} #{pane_index} #{session_id} #{session_name}";
 constexpr int kFields = 7;
@@ -51,8 +51,8 @@ std::vector<std::string> Entries(const std::string& path) {
   return names;
 }
 
-// The sockets below root/tmux-<uid>/. Ours are those whose folder and file are ours, and that nobody else can
-// replace.
+// Finds the sockets in root/tmux-<uid>/. A socket is ours if we own the file and its folder, and nobody else
+// can replace it.
 Sockets FindSockets(const std::string& root) {
   Sockets result;
   for (const std::string& folder : Entries(root)) {
@@ -72,20 +72,20 @@ Sockets FindSockets(const std::string& root) {
         ++result.others;
       }
     }
-    // A folder that we may not list is another user's, with a socket for all we know.
+    // We may not list another user's folder. Assume one socket in it.
     if (!own && !listed && ::access(path.c_str(), R_OK) != 0) ++result.others;
   }
   return result;
 }
 
-// A socket file outlives a server that was killed. Asking costs no program this way.
+// A socket file outlives a server that was killed. Connecting is cheaper than running tmux to find out.
 bool HasServer(const std::string& socket) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket.size() >= sizeof address.sun_path) return false;
   socket.copy(address.sun_path, socket.size());
   const Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // EAGAIN: its queue is full, so there is a server, a slow one.
+  // EAGAIN: the server's queue is full, so there is a (slow) server.
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
          errno == EAGAIN;
 }
@@ -108,7 +108,7 @@ absl::Status AskServer(const TmuxOptions& options, const std::string& program, c
                        SteadyClock::time_point deadline, std::vector<TmuxPane>* panes) {
   if (!HasServer(socket)) return absl::OkStatus();
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
-  // -u: or names would come in ASCII, with underscores for the rest.
+  // Without -u tmux replaces non-ASCII characters in names with underscores.
   const auto result = RunBounded({.argv = {program, "-u", "-S", socket, "list-panes", "-a", "-F", kFormat},
                                   .time_limit = std::max(left, milliseconds(0)),
                                   .cancel_fd = options.cancel_fd});

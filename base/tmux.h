@@ -1,9 +1,9 @@
-// The sessions and panes of tmux servers: what `tmux list-panes -a` tells, one run of the program a server.
+// Lists the sessions and panes of tmux servers, with one `tmux list-panes -a` per server.
 //
-// Only servers of our own user are asked. A tmux client does what its server says (open files, run programs),
-// so asking a stranger's server would hand that stranger our privileges; other users' sockets are counted.
+// Asks only servers of our own user. A tmux client obeys its server (opens files, runs programs), so asking
+// another user's server would give that user our privileges. Their sockets are only counted.
 //
-// Blocks for as long as the program runs: never on the sampler's thread.
+// Blocks while tmux runs: never call it from the sampler's thread.
 //
 // Thread safety: free functions; safe from any thread.
 
@@ -21,28 +21,28 @@
 namespace agent_exporter::base {
 
 struct TmuxPane {
-  std::string session;     // its name: UTF-8, control characters escaped by tmux itself
-  std::string session_id;  // "$3": unique as long as the server lives
+  std::string session;     // its name: UTF-8, control characters escaped by tmux
+  std::string session_id;  // "$3": unique while the server runs
   int window = 0;
   int pane = 0;
-  pid_t pid = 0;  // of the program in the pane; 0: it ended and the pane was kept
+  pid_t pid = 0;  // of the program in the pane; 0 if it ended and the pane remained
   pid_t server_pid = 0;
   std::string socket;
 };
 
-// Panes by server, session, window and index. A window linked into two sessions is in both.
+// Panes sorted by server, session, window and index. A window linked into two sessions is listed in both.
 struct TmuxList {
   std::vector<TmuxPane> panes;
-  size_t others = 0;  // sockets of other users, which were not asked
+  size_t others = 0;  // sockets of other users, not asked
 
-  // Every session's name once for each server that has it, sorted.
+  // The sorted names of all sessions. A name that exists on two servers is listed twice.
   std::vector<std::string> SessionNames() const;
 };
 
 struct TmuxOptions {
   // Where tmux keeps its sockets, in tmux-<uid>/: $TMUX_TMPDIR or /tmp.
   std::string socket_root;
-  std::chrono::milliseconds time_limit{3000};  // for all servers together
+  std::chrono::milliseconds time_limit{3000};  // for all servers in total
   std::string program = "tmux";
   int cancel_fd = -1;  // as BoundedCommand::cancel_fd
 };
@@ -50,8 +50,8 @@ struct TmuxOptions {
 // $TMUX_TMPDIR, or /tmp.
 std::string TmuxSocketRoot();
 
-// No server runs: an empty list. NotFound: tmux is not installed. DeadlineExceeded, Cancelled: as
-// RunBounded. Internal: tmux says something else went wrong.
+// The list is empty if no server runs. Errors: NotFound if tmux is not installed; DeadlineExceeded and
+// Cancelled as RunBounded; Internal if tmux fails in any other way.
 absl::StatusOr<TmuxList> ListTmux(const TmuxOptions& options);
 
 }  // namespace agent_exporter::base

@@ -9,8 +9,7 @@
 
 namespace agent_exporter::base {
 
-// With stdio and not a stream: a directory opens well and says what it is only when read, which a stream
-// throws.
+// Uses stdio because a directory opens without error and fails only on read, where a C++ stream would throw.
 absl::StatusOr<std::string> ReadUserFile(std::string_view what, const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
   std::string text;

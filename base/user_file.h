@@ -1,4 +1,4 @@
-// Files that the user named on the command line.
+// Reads files that the user named on the command line.
 //
 // Thread safety: free functions without state.
 
@@ -12,8 +12,8 @@
 
 namespace agent_exporter::base {
 
-// The whole of `path`. Errors: "cannot read WHAT PATH: why" as NotFound, PermissionDenied, or
-// FailedPrecondition for the rest (a directory).
+// Reads the whole file. Errors: "cannot read WHAT PATH: reason" as NotFound, PermissionDenied, or
+// FailedPrecondition for everything else (a directory).
 absl::StatusOr<std::string> ReadUserFile(std::string_view what, const std::string& path);
 
 }  // namespace agent_exporter::base

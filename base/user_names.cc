@@ -11,7 +11,7 @@
 namespace agent_exporter::base {
 namespace {
 
-// Calls one of the getpw*_r functions with a buffer that grows as it asks for; null when there is no such
+// Calls one of the getpw*_r functions and grows the buffer until the entry fits. Null if there is no such
 // user.
 template <typename Lookup>
 const passwd* Find(const Lookup& lookup, passwd* entry, std::vector<char>* buffer) {

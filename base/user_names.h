@@ -1,6 +1,7 @@
-// User names and ids by the system's user database (getpwnam_r(3)), remembered: a lookup may ask LDAP.
+// Looks up user names and ids in the system's user database (getpwnam_r(3)). Names are cached, because a
+// lookup may ask LDAP.
 //
-// Thread safety: safe to call at once; a mutex guards what is remembered.
+// Thread safety: safe to call from several threads at once; a mutex guards the cache.
 
 #ifndef AGENT_EXPORTER_BASE_USER_NAMES_H_
 #define AGENT_EXPORTER_BASE_USER_NAMES_H_
@@ -14,12 +15,12 @@
 
 namespace agent_exporter::base {
 
-// The id of the user called `name`, which may also be a number; empty where there is no such user.
+// The id of the user `name`, which may also be a number. Empty if there is no such user.
 std::optional<uid_t> UserId(const std::string& name);
 
 class UserNames {
  public:
-  // The name of user `uid`, or the number where nobody has it (a container's user, say).
+  // The name of user `uid`, or the number if the database has no such user (a container's user, for example).
   std::string Name(uid_t uid);
 
  private:

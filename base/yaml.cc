@@ -49,7 +49,7 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text) {
     return absl::InvalidArgumentError(
         fmt::format("\"{}\" is not a duration; write a whole number and ms, s, m, h or d, such as 5s", text));
   }
-  // Clocks count nanoseconds in 64 bits: what is far below their end can be added to any time.
+  // Clocks count nanoseconds in 64 bits. This limit lets a duration be added to any time without overflow.
   if (constexpr int64_t kLongest = int64_t{3650} * 24 * 3600 * 1000; factor * value > kLongest) {
     return absl::InvalidArgumentError(fmt::format("\"{}\" is too long; at most 3650d", text));
   }
@@ -57,7 +57,7 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text) {
 }
 
 std::string YamlPosition(const YAML::Node& node, std::string_view file) {
-  // Mark() throws on the node of a missing key, and knows no line for one that was made by hand.
+  // Mark() throws for a missing key, and has no line for a node that was not parsed from a file.
   if (!node.IsDefined() || node.Mark().is_null()) return std::string(file);
   return absl::StrCat(std::string(file), ":", node.Mark().line + 1);
 }
@@ -68,7 +68,7 @@ absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) {
       return YamlError(entry.first, file,
-                       absl::StrCat("a key is ", Shape(entry.first), "; write a plain word"));
+                       absl::StrCat("a key is ", Shape(entry.first), "; use a plain word"));
     }
     const std::string& key = entry.first.Scalar();
     if (std::find(known.begin(), known.end(), key) == known.end()) {
@@ -78,7 +78,7 @@ absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
           absl::StrCat(
               "unknown key ", Quoted(key), "; ",
               nearest.empty()
-                  ? absl::StrCat("known are ",
+                  ? absl::StrCat("known keys: ",
                                  absl::StrJoin(std::vector<std::string>(known.begin(), known.end()), ", "))
                   : absl::StrCat("did you mean ", std::string(nearest), "?")));
     }
@@ -86,7 +86,7 @@ absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
     if (!inserted) {
       return YamlError(
           entry.first, file,
-          absl::StrCat("key ", Quoted(key), " is here twice, first at ", first->second, "; remove one"));
+          absl::StrCat("duplicate key ", Quoted(key), ", first at ", first->second, "; remove one"));
     }
   }
   return absl::OkStatus();
@@ -103,10 +103,10 @@ absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error
 
 absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key) {
   if (!node.IsDefined() || !node.IsScalar() || node.Scalar().empty()) {
-    return YamlError(node, file, fmt::format("{} must be a text that is not empty", key));
+    return YamlError(node, file, fmt::format("{} must be a non-empty string", key));
   }
   if (node.Scalar().find('\0') != std::string::npos) {
-    return YamlError(node, file, fmt::format("{} holds a NUL; remove it", key));
+    return YamlError(node, file, fmt::format("{} contains a NUL byte; remove it", key));
   }
   return node.Scalar();
 }
@@ -135,16 +135,17 @@ absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std
   if (!node.IsSequence() || node.size() == 0) {
     return YamlError(
         node, file,
-        fmt::format("{} must be a list, the program first, since no shell splits it: [/bin/x, -a]", key));
+        fmt::format("{} must be a list of the program and its arguments (there is no shell): [/bin/x, -a]",
+                    key));
   }
   std::vector<std::string> command;
   for (const YAML::Node& item : node) {
     if (!item.IsScalar() || item.Scalar().find('\0') != std::string::npos) {
-      return YamlError(item, file, fmt::format("an entry of {} is no text; quote it", key));
+      return YamlError(item, file, fmt::format("an entry of {} is not a string; quote it", key));
     }
     command.push_back(item.Scalar());
   }
-  if (command.front().empty()) return YamlError(node, file, fmt::format("{} names no program", key));
+  if (command.front().empty()) return YamlError(node, file, fmt::format("{} has an empty program name", key));
   return command;
 }
 

@@ -1,7 +1,7 @@
-// Reads values of configuration files: words, lists, commands, durations.
+// Reads values from configuration files: strings, lists, commands, durations.
 //
 // Thread safety: free functions without state.
-// Errors: InvalidArgument "file:line: what is wrong; what to do". `key` is how the value is called there.
+// Errors: InvalidArgument "file:line: what is wrong; what to do". `key` is the name of the value in messages.
 
 #ifndef AGENT_EXPORTER_BASE_YAML_H_
 #define AGENT_EXPORTER_BASE_YAML_H_
@@ -24,36 +24,36 @@ namespace agent_exporter::base {
 // "500ms", "5s", "2m", "1h", "7d", at most 3650d; InvalidArgument otherwise.
 absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
-// "file:line" of a node, for messages; "file" for a missing one.
+// "file:line" of a node, for messages; "file" if the node is missing.
 std::string YamlPosition(const YAML::Node& node, std::string_view file);
 
-// InvalidArgument when the map `node` has a key twice or one that is not in `known`; names the nearest known
-// key.
+// InvalidArgument if the map `node` has a duplicate key, or a key that is not in `known`. The message
+// suggests the nearest known key.
 absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
                            const std::vector<std::string_view>& known);
 
 absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what);
 
-// Of text that is no YAML.
+// The error for a file that is not valid YAML.
 absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error);
 
-// A text that is not empty.
+// A non-empty string.
 absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key);
 
-// A text or a list of texts, none empty, at least one.
+// A string or a list of strings: at least one, none of them empty.
 absl::StatusOr<std::vector<std::string>> YamlTexts(const YAML::Node& node, std::string_view file,
                                                    std::string_view key);
 
-// A program and its arguments: a list, whose first entry is a path or a name without blanks.
+// A program and its arguments, as a non-empty list.
 absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std::string_view file,
                                                      std::string_view key);
 
-// "5s" and the like, within limits.
+// A duration such as "5s", from `least` to `most`.
 absl::StatusOr<std::chrono::milliseconds> YamlDuration(const YAML::Node& node, std::string_view file,
                                                        std::string_view key, std::chrono::milliseconds least,
                                                        std::chrono::milliseconds most);
 
-// The same of a key that may be missing: *value then stays as it is.
+// A duration of at least `least`. If the key is missing, *value is unchanged.
 absl::Status ReadYamlDuration(const YAML::Node& node, std::string_view file, std::string_view key,
                               std::chrono::milliseconds least, std::chrono::milliseconds* value);
 

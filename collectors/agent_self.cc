@@ -1,4 +1,4 @@
-// The agents' own processes, without what runs below them (spec.md V).
+// The agents' own processes (their roots), without descendants.
 
 #include <algorithm>
 
@@ -24,13 +24,13 @@ Families agent_self(const agents::Observation& observation) {
   Family cpu =
       Family::Counter("agent_self_cpu_seconds_total", "CPU time of the roots since the exporter started.");
   Family restarts =
-      Family::Counter("agent_restarts_total", "Times a root of this name was replaced by another.");
+      Family::Counter("agent_restarts_total", "How often a new root with this name replaced an ended one.");
   Family resident_max = Family::Gauge("agent_self_resident_memory_bytes_max",
                                       "Highest resident memory of the roots in the last 60 s.");
   Family open_fds_max =
       Family::Gauge("agent_self_open_fds_max", "Most open file descriptors of the roots in the last 60 s.");
   Family oom_kills =
-      Family::Counter("agent_oom_kills_total", "Processes of the agent that the OOM killer chose.");
+      Family::Counter("agent_oom_kills_total", "Processes of the agent that the OOM killer killed.");
 
   for (const agents::AgentSample& agent : observation.agents) {
     const Labels labels = AgentLabels(agent);
@@ -40,7 +40,7 @@ Families agent_self(const agents::Observation& observation) {
     instances.Add(labels, static_cast<double>(live));
     AddCpu(cpu, agent, agent.counters.self_cpu);
     restarts.Add(labels, static_cast<double>(agent.counters.restarts));
-    // Only the kernel's own event tells an OOM kill from any other SIGKILL.
+    // Only the kernel's event distinguishes an OOM kill from any other SIGKILL.
     if (observation.process_events == "bpf")
       oom_kills.Add(labels, static_cast<double>(agent.counters.oom_kills));
     resident_max.Add(labels, agent.self_resident_max);
@@ -55,7 +55,7 @@ Families agent_self(const agents::Observation& observation) {
                 SumOver(agent, IsRoot, [](const Process& p) { return std::optional<uint64_t>(p.threads); }));
     open_fds.Add(labels, SumOver(agent, IsRoot, [](const Process& p) { return p.usage.open_fds; }));
     max_fds.Add(labels, SumOver(agent, IsRoot, [](const Process& p) { return p.limits.open_files; }));
-    // Roots come oldest first.
+    // Roots are sorted oldest first.
     const auto oldest = std::find_if(agent.processes.begin(), agent.processes.end(), IsLiveRoot);
     start.Add(labels, observation.StartTimeSeconds(oldest->key));
     uptime.Add(labels, oldest->age_seconds);

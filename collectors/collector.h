@@ -1,8 +1,8 @@
-// What a collector is: a function from an Observation to metric families, and one row in the table below.
+// A collector is a function from an Observation to metric families, and a row in the table of collectors.
 //
-// To add one: write collectors/<name>.cc with the function of that name, add its row to collectors/table.h
-// and its word to collectors/CMakeLists.txt. Its flags (--collector.<name>, --no-collector.<name>), its place
-// in collect[] and its line in --help come from the row. CONTRIBUTING.md has an example.
+// To add one, write the function <name> in collectors/<name>.cc, and add its row to collectors/table.h and
+// its file to collectors/CMakeLists.txt. The row gives it its flags (--collector.<name>,
+// --no-collector.<name>), its name in collect[] and its line in --help. CONTRIBUTING.md has an example.
 //
 // Thread safety: collectors are pure functions of an immutable Observation, so any number may run at once.
 
@@ -25,8 +25,7 @@ namespace agent_exporter::collectors {
 using Families = std::vector<prometheus::MetricFamily>;
 using CollectFunction = Families (*)(const agents::Observation&);
 
-// What a collector shows that must be read for it alone, so that nobody pays for a figure that is switched
-// off.
+// Data that is read only for this collector, so that nobody pays for it while the collector is off.
 enum class Needs { kNothing, kMemoryParts, kIo, kContextSwitches };
 
 struct CollectorRow {
@@ -37,18 +36,18 @@ struct CollectorRow {
   CollectFunction collect;
 };
 
-// Every collector there is, in the order in which they are shown.
+// All collectors, in the order of their output.
 absl::Span<const CollectorRow> CollectorTable();
 
-// Where a collector finds what to show: the observation of the scrape that is running. Null: none yet.
+// Returns the observation of the running scrape, or null if there is none yet.
 using ObservationProvider = std::function<std::shared_ptr<const agents::Observation>()>;
 
-// A row as prometheus-cpp knows it, so that ours can be registered in anybody's registry and theirs in ours.
+// Adapts a row to prometheus-cpp, so that our collectors work in any prometheus-cpp registry.
 class ObservationCollectable : public prometheus::Collectable {
  public:
   ObservationCollectable(const CollectorRow& row, ObservationProvider provider)
       : row_(row), provider_(std::move(provider)) {}
-  // Const and without side effects; empty while there is no observation.
+  // Has no side effects. Empty while there is no observation.
   Families Collect() const override;
 
  private:

@@ -1,4 +1,4 @@
-// What runs below the agents: a leak in a child never shows in the parent's own figures (spec.md V).
+// The processes below the agents. A leak in a child does not show in the parent's own figures.
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStates = {"running", "sleeping", "blocked", "stopped", "zombie"};
 
-// Index into kStates of a state letter (proc(5)).
+// The index in kStates of a state letter (proc(5)).
 size_t StateIndex(char state) {
   switch (state) {
     case 'R':
@@ -43,16 +43,16 @@ Families descendants(const agents::Observation& observation) {
   Family resident =
       Family::Gauge("agent_descendants_resident_memory_bytes", "Resident memory below the roots.");
   Family threads = Family::Gauge("agent_descendants_threads", "Live threads below the roots.");
-  Family cpu =
-      Family::Counter("agent_descendants_cpu_seconds_total",
-                      "CPU time below the roots, children that lived and died between two looks included.");
+  Family cpu = Family::Counter(
+      "agent_descendants_cpu_seconds_total",
+      "CPU time below the roots, including children that started and ended between two samples.");
   Family started =
       Family::Counter("agent_descendants_started_total",
-                      "Processes that started below the roots; without events, those seen alive.");
-  Family exited =
-      Family::Counter("agent_descendants_exited_total",
-                      "Processes that ended below the roots; without events, of those seen alive.");
-  Family orphans = Family::Gauge("agent_orphans", "Descendants whose parent died; still this agent's.");
+                      "Processes started below the roots; without events, only those seen alive.");
+  Family exited = Family::Counter("agent_descendants_exited_total",
+                                  "Processes ended below the roots; without events, only those seen alive.");
+  Family orphans =
+      Family::Gauge("agent_orphans", "Descendants whose parent died; still counted for this agent.");
   Family orphans_resident =
       Family::Gauge("agent_orphans_resident_memory_bytes", "Resident memory of the orphans.");
   Family oldest = Family::Gauge("agent_oldest_descendant_age_seconds", "Age of the oldest live descendant.");

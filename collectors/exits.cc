@@ -1,20 +1,21 @@
-// How the agents' roots ended (spec.md D).
+// How the agents' roots ended.
 
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
 
 Families exits(const agents::Observation& observation) {
-  Family exits = Family::Counter("agent_exits_total",
-                                 "Roots that ended, by category: success, sigterm, killed, oom-host, "
-                                 "oom-heap, plugin-error, unknown; unobserved: nobody told how.");
+  Family exits =
+      Family::Counter("agent_exits_total",
+                      "Roots that ended, by category: success, sigterm, killed, oom-host, oom-heap, "
+                      "plugin-error, unknown, or unobserved if the exit was not seen.");
   Family ratio =
       Family::Gauge("agent_last_exit_resource_used_ratio",
-                    "How full the tightest limit was when the root that ended last was last seen.");
+                    "How full the tightest limit was at the last sample of the root that ended last.");
   Family time =
-      Family::Gauge("agent_last_exit_timestamp_seconds", "When a root was last seen to have ended.");
+      Family::Gauge("agent_last_exit_timestamp_seconds", "When the exporter last saw that a root had ended.");
   for (const agents::AgentSample& agent : observation.agents) {
-    // From 0 on: increase() does not see a counter that is born as 1.
+    // Start every category at 0: increase() misses a counter whose first value is 1.
     for (const agents::ExitCategory category : agents::kExitCategories) {
       const auto found = agent.counters.exits.find(category);
       const uint64_t count = found == agent.counters.exits.end() ? 0 : found->second;

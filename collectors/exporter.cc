@@ -1,5 +1,5 @@
-// The exporter as one of the watched: the standard process_* family, taken from the same observation as
-// everything else.
+// The exporter itself: how it reads, what it missed, and the standard process_* metrics from the same
+// observation.
 
 #include <algorithm>
 
@@ -21,18 +21,18 @@ const agents::ProcessSample* Self(const agents::Observation& observation) {
 }  // namespace
 
 Families exporter(const agents::Observation& observation) {
-  Family source =
-      Family::Gauge("agent_exporter_process_source_info", "Where the figures of processes come from.");
-  Family events = Family::Gauge("agent_exporter_process_events_info", "Where forks and exits are told from.");
-  Family lost =
-      Family::Counter("agent_exporter_events_lost_total", "Fork and exit events lost for want of room.");
-  Family disagreements =
-      Family::Counter("agent_exporter_tracking_disagreements_total",
-                      "Descendants that a walk of all processes found and events had not told.");
-  Family unreadable = Family::Gauge("agent_exporter_unreadable",
-                                    "Reads that failed in this observation: why samples are missing.");
+  Family source = Family::Gauge("agent_exporter_process_source_info", "How the exporter reads processes.");
+  Family events =
+      Family::Gauge("agent_exporter_process_events_info", "Where fork and exit events come from.");
+  Family lost = Family::Counter("agent_exporter_events_lost_total",
+                                "Fork and exit events lost because a buffer was full.");
+  Family disagreements = Family::Counter("agent_exporter_tracking_disagreements_total",
+                                         "Descendants that events missed and a scan of all processes found.");
+  Family unreadable =
+      Family::Gauge("agent_exporter_unreadable",
+                    "Failed reads in this observation; each can be the reason for a missing sample.");
   Family folded =
-      Family::Gauge("agent_exporter_agents_folded", "Agents beyond the cap, shown as agent=\"other\".");
+      Family::Gauge("agent_exporter_agents_folded", "Agents over the cap, shown as agent=\"other\".");
   Family cpu = Family::Counter("process_cpu_seconds_total", "CPU time of the exporter.");
   Family resident = Family::Gauge("process_resident_memory_bytes", "Resident memory of the exporter.");
   Family virtual_memory = Family::Gauge("process_virtual_memory_bytes", "Virtual memory of the exporter.");

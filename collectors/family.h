@@ -1,4 +1,4 @@
-// Short hands for making metric families in a collector.
+// Helpers for building metric families in a collector.
 //
 // Thread safety: values.
 
@@ -23,8 +23,7 @@ namespace agent_exporter::collectors {
 using Label = prometheus::ClientMetric::Label;
 using Labels = std::vector<Label>;
 
-// One family under construction. Add() with an empty optional adds nothing: what could not be read stays
-// absent.
+// Builds one family. Add() with an empty optional adds no sample: what could not be read stays absent.
 class Family {
  public:
   static Family Gauge(std::string name, std::string help) {
@@ -53,7 +52,7 @@ class Family {
   prometheus::MetricFamily family_;
 };
 
-// The families that have samples, in order. A family without samples would only be noise.
+// Returns the families that have samples, in order.
 template <typename... F>
 Families Collected(F&&... families) {
   Families result;
@@ -61,14 +60,14 @@ Families Collected(F&&... families) {
   return result;
 }
 
-// agent, and kind and slot where the rule set them; then `more`.
+// The label agent, kind and slot if the rule sets them, then `more`.
 Labels AgentLabels(const agents::AgentSample& agent, Labels more = {});
 
-// {mode="user"} and {mode="system"}, in seconds.
+// Adds two samples, mode="user" and mode="system", in seconds.
 void AddCpu(Family& family, const agents::AgentSample& agent, const kernel::CpuTimes& cpu);
 
-// Sum of one figure over the processes that `pick` takes. Empty as soon as one of them could not be read: a
-// partial sum would pass for the whole. Zombies have no memory and no descriptors and add nothing.
+// Sums a figure over the processes that `pick` accepts. Empty if it could not be read for one of them: a
+// partial sum would look like the whole. Skips zombies, which have neither memory nor descriptors.
 template <typename Pick, typename Figure>
 std::optional<uint64_t> SumOver(const agents::AgentSample& agent, Pick pick, Figure figure) {
   agents::CompleteSum sum;
@@ -86,7 +85,7 @@ inline bool IsLiveRoot(const agents::ProcessSample& process) {
   return IsRoot(process) && process.state != 'Z';
 }
 
-// Live roots of `agent`.
+// How many live roots `agent` has.
 uint64_t Instances(const agents::AgentSample& agent);
 
 }  // namespace agent_exporter::collectors

@@ -1,5 +1,5 @@
-// How many more tasks the host can start. pid_max counts tasks (threads), so the ratio over processes that
-// people know from spec.md S stands beside the real headroom.
+// How many more tasks the host can start. pid_max limits tasks (threads), so the ratio of processes to
+// pid_max is too optimistic. It is well known, so it is shown next to the real headroom.
 
 #include <algorithm>
 
@@ -16,12 +16,12 @@ Families fork_pressure(const agents::Observation& observation) {
   const kernel::HostSample& host = observation.host;
   Family processes = Family::Gauge("agent_host_processes", "Processes on the host.");
   Family threads = Family::Gauge("agent_host_threads", "Threads on the host, kernel threads included.");
-  Family pid_max = Family::Gauge("agent_host_pid_max", "Highest number of tasks by kernel.pid_max.");
+  Family pid_max = Family::Gauge("agent_host_pid_max", "Maximum number of tasks (kernel.pid_max).");
   Family threads_max =
-      Family::Gauge("agent_host_threads_max", "Highest number of tasks by kernel.threads-max.");
-  Family ratio = Family::Gauge("agent_host_fork_pressure_ratio", "Processes as a share of pid_max, 0 to 1.");
+      Family::Gauge("agent_host_threads_max", "Maximum number of tasks (kernel.threads-max).");
+  Family ratio = Family::Gauge("agent_host_fork_pressure_ratio", "Processes divided by pid_max, 0 to 1.");
   Family headroom = Family::Gauge("agent_host_fork_headroom_tasks",
-                                  "Tasks that can still be started under a limit; cgroup_pids per agent.");
+                                  "Tasks that can still start under a limit; cgroup_pids is per agent.");
   processes.Add({}, host.processes);
   pid_max.Add({}, host.pid_max);
   threads_max.Add({}, host.threads_max);

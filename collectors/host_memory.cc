@@ -1,4 +1,4 @@
-// The host's memory, as spec.md S counts it: used = total - available.
+// The host's memory: used = total - available.
 
 #include "collectors/family.h"
 
@@ -6,11 +6,11 @@ namespace agent_exporter::collectors {
 
 Families host_memory(const agents::Observation& observation) {
   Family total = Family::Gauge("agent_host_memory_total_bytes", "Memory of the host (MemTotal).");
-  Family used = Family::Gauge("agent_host_memory_used_bytes", "Memory in use: total less available.");
+  Family used = Family::Gauge("agent_host_memory_used_bytes", "Memory in use: total minus available.");
   Family available = Family::Gauge("agent_host_memory_available_bytes",
-                                   "Memory that programs can still get without swapping (MemAvailable).");
-  Family oom =
-      Family::Counter("agent_host_oom_kills_total", "Processes the kernel's OOM killer ended since boot.");
+                                   "Memory that programs can get without swapping (MemAvailable).");
+  Family oom = Family::Counter("agent_host_oom_kills_total",
+                               "Processes that the kernel's OOM killer killed since boot.");
   if (const auto& memory = observation.host.memory) {
     total.Add({}, memory->total);
     used.Add({}, memory->used);

@@ -1,5 +1,5 @@
-// Storage bytes of each tree. /proc/<pid>/io needs ptrace access; where that is missing for one process, its
-// bytes are missing.
+// Storage bytes read and written by each tree. /proc/<pid>/io needs ptrace access; if it cannot be read for
+// one process, the sum is absent.
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-// How near each agent is to the limit it would hit first, and which limit that is.
+// How close each agent is to the limit that it would reach first, and which limit that is.
 
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
 Families limits(const agents::Observation& observation) {
-  Family used =
-      Family::Gauge("agent_resource_used", "What counts against the tightest limit: fds, bytes or tasks.");
+  Family used = Family::Gauge("agent_resource_used",
+                              "Use that counts against the tightest limit: fds, bytes or tasks.");
   Family limit =
       Family::Gauge("agent_resource_limit", "The tightest limit that applies: fds, bytes or tasks.");
   Family ratio = Family::Gauge("agent_resource_used_ratio", "How full the tightest limit is, 0 to 1.");

@@ -1,12 +1,13 @@
-// Resident memory by type. anon is what a leak grows; file can be dropped by the kernel at any time.
+// Resident memory by type. A leak grows anon; the kernel can drop file at any time.
 
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
 
 Families memory(const agents::Observation& observation) {
-  Family bytes = Family::Gauge("agent_memory_bytes",
-                               "Memory by type; scope self is the roots, tree the roots and all below.");
+  Family bytes =
+      Family::Gauge("agent_memory_bytes",
+                    "Memory by type; scope self is the roots, tree is the roots and everything below them.");
   struct Type {
     const char* name;
     std::optional<uint64_t> kernel::ProcessUsage::* figure;

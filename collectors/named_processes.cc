@@ -1,4 +1,4 @@
-// Live processes of the whole host by exact name, for the names that the configuration lists.
+// Live processes on the whole host, counted by exact name, for the names in the configuration.
 
 #include "base/label_value.h"
 #include "collectors/family.h"
@@ -7,7 +7,7 @@ namespace agent_exporter::collectors {
 
 Families named_processes(const agents::Observation& observation) {
   Family count = Family::Gauge("agent_host_named_processes",
-                               "Live processes on the host with this name (comm), as of the last full walk.");
+                               "Live processes on the host with this name (comm), as of the last full scan.");
   for (const auto& [name, live] : observation.host.named_processes) {
     count.Add({{"name", base::LabelValue(name)}}, live);
   }

@@ -1,4 +1,4 @@
-// Page faults of each tree: major ones wait for a disk, the first sign of thrashing.
+// Page faults of each tree. Major faults wait for the disk: the first sign of thrashing.
 
 #include "collectors/family.h"
 

@@ -1,4 +1,5 @@
-// Figures per process, for the busiest of each agent (spec.md D). Bounded: what is not among them is summed.
+// Metrics per process for the busiest processes of each agent. The others are summed, so the number of series
+// is bounded.
 
 #include <algorithm>
 #include <string>
@@ -12,7 +13,7 @@ namespace {
 
 constexpr size_t kTopProcesses = 20;
 
-// Roots always show; then whoever uses most CPU, then most memory.
+// Roots come first, then the processes with the most CPU, then with the most memory.
 bool Busier(const agents::ProcessSample* a, const agents::ProcessSample* b) {
   const auto rank = [](const agents::ProcessSample* p) {
     return std::tuple(IsRoot(*p), p->cpu_ratio, p->usage.resident_bytes.value_or(0), -p->key.pid);
@@ -24,7 +25,7 @@ bool Busier(const agents::ProcessSample* a, const agents::ProcessSample* b) {
 
 Families pid_cpu(const agents::Observation& observation) {
   Family ratio = Family::Gauge("agent_process_cpu_usage_ratio",
-                               "Cores in use over the sampler's last tick; 1 is one full core.");
+                               "CPU use over the sampler's last tick; 1 is one full core.");
   Family resident = Family::Gauge("agent_process_resident_memory_bytes", "Resident memory of one process.");
   Family open_fds = Family::Gauge("agent_process_open_fds", "Open file descriptors of one process.");
 

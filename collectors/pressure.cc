@@ -1,4 +1,5 @@
-// Pressure stall information: how long tasks waited for a resource (Documentation/accounting/psi.rst).
+// Pressure stall information: how long tasks waited for a resource (kernel:
+// Documentation/accounting/psi.rst).
 
 #include "collectors/family.h"
 

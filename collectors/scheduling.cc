@@ -1,4 +1,4 @@
-// Context switches of each tree: many involuntary ones mean that the agent waits for a core.
+// Context switches of each tree. Many involuntary ones mean that the agent waits for a core.
 
 #include "collectors/family.h"
 

@@ -1,6 +1,6 @@
-// The one table of collectors: ROW(name, enabled by default, needs, help). `name` is also the name of the
-// function in collectors/<name>.cc. It is a list and not self-registration, since that vanishes from a static
-// library.
+// The table of collectors: ROW(name, enabled by default, needs, help). `name` is also the name of the
+// function in collectors/<name>.cc. There is no self-registration, because the linker drops that from a
+// static library.
 
 #ifndef AGENT_EXPORTER_COLLECTORS_TABLE_H_
 #define AGENT_EXPORTER_COLLECTORS_TABLE_H_
@@ -8,7 +8,7 @@
 // clang-format off
 #define AGENT_EXPORTER_COLLECTORS(ROW)                                                                                \
   ROW(agent_self,    true,  kNothing,         "each agent's own processes: memory, threads, fds, CPU, uptime")        \
-  ROW(exits,         true,  kNothing,         "how agents ended: category, time, and how full their limits were then")           \
+  ROW(exits,         true,  kNothing,         "how agents ended: category, time, and how full their limits were")           \
   ROW(slots,         true,  kNothing,         "each task slot: resident memory and CPU of its own process")              \
   ROW(descendants,   true,  kNothing,         "what runs below each agent: children, whole tree, orphans, CPU")       \
   ROW(memory,        true,  kMemoryParts,     "resident memory by type (anon, file, shmem) and swap")                 \
@@ -23,7 +23,7 @@
   ROW(load,          true,  kNothing,         "load averages")                                                        \
   ROW(pressure,      true,  kNothing,         "pressure stall information")                                           \
   ROW(host_fds,      true,  kNothing,         "the host's open file handles")                                         \
-  ROW(named_processes, true, kNothing,        "the host's processes of the names that the configuration counts")      \
+  ROW(named_processes, true, kNothing,        "the host's processes with the names in the configuration")      \
   ROW(exporter,      true,  kNothing,         "the exporter itself: source, unreadable files, process_* figures")
 // clang-format on
 

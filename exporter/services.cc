@@ -67,7 +67,7 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
 
   meta_ = std::make_shared<sessions::MetaKeeper>(
       std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
-  sampler.AddListener([meta = meta_](const Tick& tick) { meta->Offer(tick); });
+  sampler.AddListener([meta = meta_](const Tick& tick) { meta->Enqueue(tick); });
 
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
   snapshots_->Follow(sampler);

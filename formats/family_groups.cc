@@ -27,8 +27,8 @@ bool ConsumeSuffix(std::string_view* name, std::string_view suffix) {
   return true;
 }
 
-// Names a group's samples may bear besides its own; another group must not use them. OpenMetrics reserves
-// _created.
+// Suffixes that the samples of a group may add to its name. No other group may use the resulting names.
+// OpenMetrics reserves _created.
 std::vector<std::string_view> Suffixes(MetricType type) {
   if (type == MetricType::Histogram) return {"_bucket", "_count", "_sum", "_created"};
   if (type == MetricType::Summary) return {"_count", "_sum", "_created"};

@@ -1,7 +1,8 @@
-// What stands above the samples in an exposition: families of one name merged, names kept apart, and how
-// OpenMetrics declares them. A part of formats.h; nothing else needs it.
+// Prepares families for formats.h: merges families of the same name, detects name conflicts, and finds the
+// TYPE and UNIT lines for OpenMetrics. Internal to formats/.
 //
-// Thread safety: free functions without state. Groups point into the families they were made of.
+// Ownership: groups point into the families from which they were built. Thread safety: free functions without
+// state.
 
 #ifndef AGENT_EXPORTER_FORMATS_FAMILY_GROUPS_H_
 #define AGENT_EXPORTER_FORMATS_FAMILY_GROUPS_H_
@@ -16,36 +17,35 @@
 
 namespace agent_exporter::formats {
 
-// All families of one name that have samples.
+// All families with one name that have samples.
 struct FamilyGroup {
-  std::string name;  // as the samples bear it: a counter's always ends in _total
+  std::string name;  // the name of the samples; for a counter it always ends in _total
   std::string_view help;
   prometheus::MetricType type = prometheus::MetricType::Untyped;
-  bool legal = true;  // false: conflicting types, a malformed name, or one another group already uses
+  bool legal = true;  // false: conflicting types, a malformed name, or a name that another group already uses
   std::vector<const prometheus::MetricFamily*> parts;
 };
 
-// The TYPE and UNIT lines of a group; unit is empty where there is none.
+// The TYPE and UNIT lines of a group. An empty unit means no UNIT line.
 struct Declaration {
   std::string name;
   std::string_view type;
   std::string_view unit;
 };
 
-// In the order of first appearance.
+// Groups are in the order of first appearance.
 std::vector<FamilyGroup> MergeFamilies(const std::vector<prometheus::MetricFamily>& families);
 
-// Marks groups that would bear a name already used (a gauge x_count beside a histogram x): the first group
-// keeps it. Returns all names in use.
+// Marks groups whose names are already used as not legal (a gauge x_count next to a histogram x): the first
+// group wins. Returns all names in use.
 absl::flat_hash_set<std::string> ClaimNames(std::vector<FamilyGroup>* groups);
 
 std::string_view TypeName(prometheus::MetricType type, Format format);
 
-// How OpenMetrics declares a group; call in order, *names remembers what was declared. A counter and an Info
-// are declared under a shorter name than their samples bear. Where that name belongs to another family
-// (agent_resource_limit beside agent_resource_limit_info), or the values are none such a type may have, the
-// family keeps its full name under a type without such rules, so that both formats always carry the same
-// samples.
+// How OpenMetrics declares a group. Call it for all groups in order: *names collects the declared names.
+// Counters and Infos are declared without their suffix. If another family has that shorter name
+// (agent_resource_limit and agent_resource_limit_info), or the type does not allow a value, the family is
+// declared with its full name and a type without such rules. So both formats always have the same samples.
 Declaration DeclareOpenMetrics(const FamilyGroup& group, absl::flat_hash_set<std::string>* names);
 
 }  // namespace agent_exporter::formats

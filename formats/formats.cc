@@ -24,8 +24,8 @@ void WriteHeader(std::string_view keyword, std::string_view name, std::string_vi
   out->append("# ").append(keyword).append(" ").append(name).append(" ").append(text).append("\n");
 }
 
-// The escaped labels of a sample, sorted: equal for two samples that a server takes for one series. An empty
-// value is, for Prometheus, the same as no label.
+// The sorted, escaped labels of a sample. Equal for two samples that Prometheus treats as one series.
+// Prometheus treats an empty value as no label.
 std::vector<std::string> SeriesIdentity(const ClientMetric& metric) {
   std::vector<std::string> labels;
   for (const ClientMetric::Label& label : metric.label) {
@@ -46,7 +46,7 @@ class SampleWriter {
     if (group.type == MetricType::Summary) own_label_ = "quantile";
   }
 
-  // False: the group is not legal and what was written is to be taken back.
+  // False if the group is not legal; the caller must then remove what was written.
   bool WriteAll() {
     std::size_t count = 0;
     for (const MetricFamily* part : group_.parts) count += part->metric.size();
@@ -67,11 +67,12 @@ class SampleWriter {
   bool duplicates() const { return duplicates_; }
 
  private:
-  // Fills labels_ and hash_. The hash does not depend on the labels' order.
+  // Fills labels_ and hash_, which does not depend on the order of the labels. False if a label name is not
+  // legal.
   bool PrepareLabels(const ClientMetric& metric) {
     labels_.clear();
     hash_ = 0;
-    if (!HasKnownNames(metric) && !LearnNames(metric)) return false;
+    if (!HasCheckedNames(metric) && !CheckNames(metric)) return false;
     for (std::size_t i = 0; i < metric.label.size(); ++i) {
       const ClientMetric::Label& label = metric.label[i];
       if (i > 0) labels_.push_back(',');
@@ -86,15 +87,16 @@ class SampleWriter {
     return true;
   }
 
-  // Nearly always true: the samples of a family bear the same label names in the same order, judged once.
-  bool HasKnownNames(const ClientMetric& metric) const {
+  // Nearly always true: the samples of a family have the same label names in the same order, so we check them
+  // once.
+  bool HasCheckedNames(const ClientMetric& metric) const {
     return std::equal(
         metric.label.begin(), metric.label.end(), names_.begin(), names_.end(),
         [](const ClientMetric::Label& label, std::string_view name) { return label.name == name; });
   }
 
-  // False: not legal label names.
-  bool LearnNames(const ClientMetric& metric) {
+  // False if a label name is not legal.
+  bool CheckNames(const ClientMetric& metric) {
     names_.clear();
     for (const ClientMetric::Label& label : metric.label) {
       const bool repeated = std::find(names_.begin(), names_.end(), label.name) != names_.end();
@@ -139,7 +141,8 @@ class SampleWriter {
     Count("_count", metric.summary.sample_count, metric);
   }
 
-  // Buckets must rise in bound and count; the +Inf bucket is the count, whether given or not.
+  // False unless bounds and counts of the buckets rise. The +Inf bucket is always written, with the sample
+  // count.
   bool WriteHistogram(const ClientMetric& metric) {
     const ClientMetric::Histogram& histogram = metric.histogram;
     double bound = -std::numeric_limits<double>::infinity();
@@ -208,16 +211,16 @@ class SampleWriter {
   const Format format_;
   const FamilyGroup& group_;
   std::string* const out_;
-  std::string_view own_label_;           // the label this type adds itself
-  std::vector<std::string_view> names_;  // of the latest legal sample's labels
-  std::string labels_;                   // the current sample's, escaped, without braces
+  std::string_view own_label_;           // the label that this type adds: le or quantile
+  std::vector<std::string_view> names_;  // label names that were last checked
+  std::string labels_;                   // of the current sample, escaped, without braces
   std::uint64_t hash_ = 0;
   absl::flat_hash_map<std::uint64_t, const ClientMetric*> seen_;
   bool duplicates_ = false;
 };
 
-// About what the groups' samples will need, going by the first of each: a text that grows by doubling is
-// copied, and its pages are touched, several times.
+// Estimates the size of the output from the first sample of each family. Without a reserve the string would
+// be copied several times as it grows.
 std::size_t EstimatedSize(const std::vector<FamilyGroup>& groups) {
   constexpr std::size_t kPunctuation = 4, kValue = 20;
   std::size_t size = 0;

@@ -1,4 +1,4 @@
-// Content negotiation (RFC 9110 sections 12.4.2, 12.5.1, 12.5.3) and the one encoding offered.
+// Content negotiation (RFC 9110 sections 12.4.2, 12.5.1, 12.5.3) and gzip, the only encoding.
 
 #include <zlib.h>
 
@@ -19,7 +19,7 @@
 namespace agent_exporter::formats {
 namespace {
 
-// One element of an Accept or Accept-Encoding list. q is in thousandths, so that ties are exact.
+// An element of an Accept or Accept-Encoding list. q is in thousandths, so that ties are exact.
 struct Preference {
   absl::string_view value;
   std::optional<absl::string_view> version;
@@ -40,7 +40,7 @@ std::optional<int> ParseQ(absl::string_view text) {
   return thousandths;
 }
 
-// Elements with an unreadable q are left out: what cannot be understood is not an offer.
+// Skips elements with a malformed q.
 std::vector<Preference> ParseList(std::string_view header_value) {
   // Debian's abseil has a string_view of its own, which std's does not convert to.
   const absl::string_view header(header_value.data(), header_value.size());
@@ -49,7 +49,7 @@ std::vector<Preference> ParseList(std::string_view header_value) {
     const std::vector<absl::string_view> parts = absl::StrSplit(element, ';');
     Preference preference;
     preference.value = absl::StripAsciiWhitespace(parts[0]);
-    bool legible = !preference.value.empty();
+    bool valid = !preference.value.empty();
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const std::pair<absl::string_view, absl::string_view> parameter =
           absl::StrSplit(parts[i], absl::MaxSplits('=', 1));
@@ -57,7 +57,7 @@ std::vector<Preference> ParseList(std::string_view header_value) {
       absl::string_view value = absl::StripAsciiWhitespace(parameter.second);
       if (absl::EqualsIgnoreCase(name, "q")) {
         const std::optional<int> q = ParseQ(value);
-        legible = legible && q.has_value();
+        valid = valid && q.has_value();
         preference.q = q.value_or(0);
       } else if (absl::EqualsIgnoreCase(name, "version")) {
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
@@ -66,16 +66,16 @@ std::vector<Preference> ParseList(std::string_view header_value) {
         preference.version = value;
       }
     }
-    if (legible) list.push_back(preference);
+    if (valid) list.push_back(preference);
   }
   return list;
 }
 
-// The q of the most specific range that names a type (RFC 9110: "the most specific reference has
+// The q of the most specific range that matches a type (RFC 9110: "the most specific reference has
 // precedence").
 class Weight {
  public:
-  void Offer(int specificity, int q) {
+  void AddRange(int specificity, int q) {
     if (specificity > specificity_ || (specificity == specificity_ && q > q_)) {
       specificity_ = specificity;
       q_ = q;
@@ -103,17 +103,17 @@ Format NegotiateFormat(std::string_view accept) {
   for (const Preference& range : ParseList(accept)) {
     if (absl::EqualsIgnoreCase(range.value, "application/openmetrics-text")) {
       if (!range.version || *range.version == "1.0.0" || *range.version == "0.0.1") {
-        open_metrics.Offer(kType, range.q);
+        open_metrics.AddRange(kType, range.q);
       }
     } else if (absl::EqualsIgnoreCase(range.value, "application/*")) {
-      open_metrics.Offer(kAnySubtype, range.q);
+      open_metrics.AddRange(kAnySubtype, range.q);
     } else if (absl::EqualsIgnoreCase(range.value, "text/plain")) {
-      if (!range.version || *range.version == "0.0.4") text.Offer(kType, range.q);
+      if (!range.version || *range.version == "0.0.4") text.AddRange(kType, range.q);
     } else if (absl::EqualsIgnoreCase(range.value, "text/*")) {
-      text.Offer(kAnySubtype, range.q);
+      text.AddRange(kAnySubtype, range.q);
     } else if (range.value == "*/*") {
-      // Browsers and curl send it: they are better served by text, so it asks for nothing else.
-      text.Offer(kAnyType, range.q);
+      // Browsers and curl send this, and people read text more easily. So it never selects OpenMetrics.
+      text.AddRange(kAnyType, range.q);
     }
   }
   return open_metrics.q() > 0 && open_metrics.q() >= text.q() ? Format::kOpenMetrics : Format::kText;
@@ -123,9 +123,9 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   Weight gzip;
   for (const Preference& coding : ParseList(accept_encoding)) {
     if (absl::EqualsIgnoreCase(coding.value, "gzip") || absl::EqualsIgnoreCase(coding.value, "x-gzip")) {
-      gzip.Offer(kType, coding.q);
+      gzip.AddRange(kType, coding.q);
     } else if (coding.value == "*") {
-      gzip.Offer(kAnyType, coding.q);
+      gzip.AddRange(kAnyType, coding.q);
     }
   }
   return gzip.q() > 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Room for every double in the forms used here; the longest is a shortest-digits one, some 25 characters.
+// Enough for every number written here; the longest has about 25 characters.
 constexpr std::size_t kNumberRoom = 64;
 
 template <typename... Args>
@@ -33,8 +33,8 @@ bool AppendSpecial(double value, std::string* out) {
   return true;
 }
 
-// Length of the well-formed UTF-8 sequence text begins with, 0 if there is none (Unicode 15, table 3-7: no
-// overlong forms, no surrogates, nothing above U+10FFFF).
+// Length of the UTF-8 sequence at the start of `text`, or 0 if it is not well-formed (Unicode 15, table 3-7:
+// no overlong forms, no surrogates, nothing above U+10FFFF).
 std::size_t SequenceLength(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto within = [&](std::size_t i, unsigned low, unsigned high) {
@@ -56,7 +56,7 @@ std::size_t SequenceLength(std::string_view text) {
   return 0;
 }
 
-// For each byte, whether it is copied as it is. A table, because this is most of the work of a scrape.
+// True for each byte that is copied unchanged. A table, because escaping is most of the work of a scrape.
 using ByteSet = std::array<bool, 256>;
 
 constexpr ByteSet PlainBytes(Escape escape) {
@@ -106,7 +106,7 @@ void AppendEscaped(std::string_view text, Escape escape, std::string* out) {
         out->append("\\\"");
         ++i;
         continue;
-      case '\0':  // Prometheus' lexer takes it for the end of the input
+      case '\0':  // Prometheus' lexer would end there
         out->append(kReplacement);
         ++i;
         continue;
@@ -137,7 +137,7 @@ void AppendInteger(std::uint64_t value, std::string* out) { AppendChars(out, val
 void AppendCanonicalFloat(double value, std::string* out) {
   if (AppendSpecial(value, out)) return;
   const double magnitude = std::fabs(value);
-  // The bounds are those of Go's %g at the shortest precision, by which Prometheus normalises.
+  // The bounds are those of Go's %g at the shortest precision, which Prometheus uses to normalise.
   if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e6)) {
     AppendChars(out, value, std::chars_format::scientific);
     return;
@@ -150,7 +150,7 @@ void AppendMilliseconds(std::int64_t ms, std::string* out) { AppendChars(out, ms
 
 void AppendMillisecondsAsSeconds(std::int64_t ms, std::string* out) {
   if (ms < 0) out->push_back('-');
-  // Negated as unsigned: the smallest int64 has no positive counterpart.
+  // Negated as unsigned, because the smallest int64 has no positive counterpart.
   const std::uint64_t magnitude =
       ms < 0 ? 0 - static_cast<std::uint64_t>(ms) : static_cast<std::uint64_t>(ms);
   AppendChars(out, magnitude / 1000);

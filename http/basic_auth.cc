@@ -19,9 +19,9 @@ namespace agent_exporter::http {
 namespace {
 
 constexpr size_t kMaxVerdicts = 128;
-// Wrong passwords that may wait for their turn; each holds a thread of the server.
+// Passwords that may wait to be verified. Each holds a thread of the server.
 constexpr int kMaxWaiting = 8;
-// Of no password; for users that do not exist, at exporter-toolkit's cost.
+// The hash to check for unknown users. It matches no password; its cost is exporter-toolkit's default.
 constexpr char kDecoy[] = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 
 struct Credentials {
@@ -37,7 +37,7 @@ std::optional<Credentials> Decode(std::string_view authorization) {
   std::string text;
   if (!absl::Base64Unescape({authorization.data(), authorization.size()}, &text)) return std::nullopt;
   const size_t colon = text.find(':');
-  // crypt(3) would end at a NUL.
+  // crypt(3) would ignore everything after a NUL.
   if (colon == std::string::npos || text.find('\0') != std::string::npos) return std::nullopt;
   return Credentials{text.substr(0, colon), text.substr(colon + 1)};
 }
@@ -54,7 +54,7 @@ bool Matches(const std::string& password, const std::string& hash) {
 
 std::string RandomSecret() {
   std::string secret(32, '\0');
-  // Without randomness the secret is as good as none, but fingerprints still never hold the password itself.
+  // If this fails, the key is known, but fingerprints still do not contain the password.
   static_cast<void>(
       RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()), static_cast<int>(secret.size())));
   return secret;
@@ -82,7 +82,7 @@ bool BasicAuth::enabled() const {
 }
 
 std::string BasicAuth::Fingerprint(std::string_view header, std::string_view hash) const {
-  // The hash with it: another password for the user is another question.
+  // Includes the hash, so that a changed password invalidates the cached result.
   const std::string text = std::string(hash).append(header);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
@@ -118,7 +118,7 @@ BasicAuth::Verdict BasicAuth::Check(std::string_view authorization) {
     --waiting_;
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  // Right ones are few; wrong ones are what fills this, and go first.
+  // Wrong passwords fill the cache, so drop those first. There are few right ones.
   if (verdicts_.size() >= kMaxVerdicts)
     std::erase_if(verdicts_, [](const auto& entry) { return !entry.second; });
   if (verdicts_.size() >= kMaxVerdicts) verdicts_.clear();

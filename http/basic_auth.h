@@ -1,8 +1,8 @@
-// Users and passwords of --web.config.file: HTTP basic authentication against bcrypt hashes.
+// HTTP basic authentication against the bcrypt hashes in --web.config.file.
 //
-// bcrypt is slow by design, and Prometheus comes every few seconds: what was verified once is remembered by a
-// keyed hash of the header, never the header itself. Few wrong passwords are verified at once, so that
-// guessing costs the guesser time and not the host its cores.
+// bcrypt is slow by design, and Prometheus sends its password every few seconds. So results are cached, under
+// a keyed hash of the header, never the header itself. Passwords are verified one at a time, and only a few
+// may wait, so that guessing costs the attacker time and not the host its cores.
 //
 // Thread safety: safe to call from any number of threads.
 
@@ -18,33 +18,34 @@
 
 namespace agent_exporter::http {
 
-// True for what crypt(3) knows as bcrypt: $2a$, $2b$ or $2y$, a cost of 04 to 31, 53 characters.
+// True for a bcrypt hash as crypt(3) understands it: $2a$, $2b$ or $2y$, a cost from 04 to 31, then 53
+// characters.
 bool IsBcryptHash(std::string_view text);
 
 class BasicAuth {
  public:
   enum class Verdict { kYes, kNo, kBusy };
 
-  // Names and bcrypt hashes.
+  // Maps user names to bcrypt hashes.
   explicit BasicAuth(std::map<std::string, std::string> users);
 
-  // False: there are no users, so nobody is asked.
+  // False if there are no users: authentication is off.
   bool enabled() const;
 
-  // Of the value of an Authorization header. An unknown user costs as much as a wrong password. kBusy: too
-  // many are being verified now.
+  // Checks the value of an Authorization header. An unknown user takes as long as a wrong password. kBusy:
+  // too many passwords are waiting to be verified.
   Verdict Check(std::string_view authorization);
 
-  // From now on these; what was remembered is forgotten.
+  // Replaces the users and clears the cache.
   void SetUsers(std::map<std::string, std::string> users);
 
-  // Passwords that were hashed so far, for tests and the bench.
+  // How many passwords have been hashed, for tests and the bench.
   uint64_t hashed() const { return hashed_; }
 
  private:
   std::string Fingerprint(std::string_view header, std::string_view hash) const;
 
-  const std::string secret_;  // random, of this object
+  const std::string secret_;  // random key for fingerprints
   mutable std::mutex mutex_;
   std::map<std::string, std::string> users_;
   std::string decoy_;                     // hash for unknown users

@@ -30,12 +30,12 @@ absl::Status Failed(std::string_view what, const std::string& path, int error) {
       fmt::format("cannot {} the token file {}: {}", what, path, std::strerror(error)));
 }
 
-// A new file appears whole or not at all: written beside and linked to its name, which fails when there is
-// one.
+// Creates the file atomically: writes a temporary file, then links it to its name. If the name exists by
+// then, that file stays.
 absl::Status MakeFile(const std::string& path) {
   std::array<unsigned char, kRandomBytes> random = {};
   if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    return Failed("find random bytes for", path, errno);
+    return Failed("get random bytes for", path, errno);
   }
   std::string line;
   for (const unsigned char byte : random) line += fmt::format("{:02x}", byte);
@@ -43,7 +43,7 @@ absl::Status MakeFile(const std::string& path) {
 
   std::string beside = path + ".XXXXXX";
   const base::Descriptor file(mkostemp(beside.data(), O_CLOEXEC));  // mode 0600, O_EXCL
-  if (!file.ok()) return Failed("make", path, errno);
+  if (!file.ok()) return Failed("create", path, errno);
   int error = 0;
   if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
       fsync(file.get()) != 0) {
@@ -68,7 +68,7 @@ std::optional<std::string> TokenInHeader(const std::string& authorization) {
 }
 
 absl::StatusOr<BearerToken> BearerToken::Load(const std::string& path) {
-  // Not blocking: somebody may have named a pipe.
+  // O_NONBLOCK, because the path may name a FIFO.
   const base::Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.ok()) {
     const std::string message = fmt::format("cannot read the token file {}: {}", path, std::strerror(errno));
@@ -77,7 +77,7 @@ absl::StatusOr<BearerToken> BearerToken::Load(const std::string& path) {
   struct stat about = {};
   if (fstat(file.get(), &about) != 0) return Failed("read", path, errno);
   if (!S_ISREG(about.st_mode)) {
-    return absl::FailedPreconditionError(fmt::format("the token file {} is no regular file", path));
+    return absl::FailedPreconditionError(fmt::format("the token file {} is not a regular file", path));
   }
   std::string text(kMaxFileBytes, '\0');
   const ssize_t got = read(file.get(), text.data(), text.size());
@@ -87,12 +87,12 @@ absl::StatusOr<BearerToken> BearerToken::Load(const std::string& path) {
   const bool visible = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (text.size() < kMinLength || text.size() >= kMaxFileBytes - 1 || !visible) {
     return absl::FailedPreconditionError(
-        fmt::format("the token file {} must hold one line of {} or more visible ASCII characters; write one "
-                    "into it or remove the file",
+        fmt::format("the token file {} must contain one line of at least {} visible ASCII characters; write "
+                    "such a line or remove the file",
                     path, kMinLength));
   }
   if ((about.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-    spdlog::warn("others may read the token file {}; chmod 600 it", path);
+    spdlog::warn("other users may read the token file {}; run chmod 600 on it", path);
   }
   return BearerToken(std::move(text));
 }
@@ -105,7 +105,7 @@ absl::StatusOr<BearerToken> BearerToken::LoadOrMake(const std::string& path) {
 }
 
 bool BearerToken::Matches(std::string_view candidate) const {
-  // The length is no secret: it is the same for every token that this program makes.
+  // The length is not secret: all tokens that this program creates have the same.
   return !text_.empty() && candidate.size() == text_.size() &&
          CRYPTO_memcmp(candidate.data(), text_.data(), text_.size()) == 0;
 }

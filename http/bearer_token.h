@@ -1,11 +1,10 @@
-// The one secret of the HTTP server: whoever shows it in "Authorization: Bearer TOKEN" may read the routes
-// that tell more than /metrics.
+// The bearer token: requests with "Authorization: Bearer TOKEN" may read the routes that show more than
+// /metrics.
 //
-// It lies in a file that only its owner may read, is made on the first start and read once at each. Compared
-// in constant time, so that answers do not give it away byte by byte.
+// The token is in a file that only its owner may read. The first start creates it; each start reads it once.
+// It is compared in constant time, so that response times reveal nothing about it.
 //
-// Thread safety: BearerToken is immutable after it was made; a guarded handler may be called from any thread
-// that may call the handler within.
+// Thread safety: BearerToken is immutable. A guarded handler is as thread-safe as the handler it wraps.
 
 #ifndef AGENT_EXPORTER_HTTP_BEARER_TOKEN_H_
 #define AGENT_EXPORTER_HTTP_BEARER_TOKEN_H_
@@ -22,18 +21,18 @@ namespace agent_exporter::http {
 
 class BearerToken {
  public:
-  // Without a token: Matches nothing. For a server that can neither read nor keep one.
+  // Matches nothing. For a server that can neither read nor create a token file.
   BearerToken() = default;
-  // For tests, and for whoever has it from elsewhere.
+  // For tests, and for a token that does not come from a file.
   explicit BearerToken(std::string text) : text_(std::move(text)) {}
 
-  // The token in the file at `path`: one line of at least 16 visible ASCII characters. FailedPrecondition
-  // names the file and what to do. Others may read the file: a warning in the log, since secrets that are
-  // mounted into a container look like that.
+  // Reads the token from `path`: one line of at least 16 visible ASCII characters. NotFound if there is no
+  // file; otherwise FailedPrecondition, which names the file and what to do. If other users may read the
+  // file, logs a warning but accepts it: secrets mounted into a container look like that.
   static absl::StatusOr<BearerToken> Load(const std::string& path);
 
-  // As Load; where there is no file, one with 32 random bytes in hexadecimal is made first, mode 0600. Of
-  // several processes that do so at once one makes it and all read the same.
+  // As Load, but first creates a missing file, with mode 0600 and 32 random bytes in hexadecimal. If several
+  // processes do this at once, one creates the file and all read the same token.
   static absl::StatusOr<BearerToken> LoadOrMake(const std::string& path);
 
   bool Matches(std::string_view candidate) const;
@@ -43,12 +42,12 @@ class BearerToken {
   std::string text_;
 };
 
-// The token in an Authorization header, whose scheme may be written in any case (RFC 9110, 11.1). Empty for
-// another scheme.
+// The token in an Authorization header. The scheme "Bearer" is case-insensitive (RFC 9110, 11.1). Empty for
+// another scheme or no token.
 std::optional<std::string> TokenInHeader(const std::string& authorization);
 
-// `handler` behind the token: 401 with WWW-Authenticate when the request carries none, 403 when it is wrong.
-// The token must outlive the handler.
+// Wraps `handler` so that it needs the token: 401 with WWW-Authenticate if the request has none, 403 if it is
+// wrong. `token` must outlive the result.
 HttpHandler Guarded(const BearerToken& token, HttpHandler handler);
 
 }  // namespace agent_exporter::http

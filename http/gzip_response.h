@@ -1,4 +1,4 @@
-// Compresses an answer for who accepts that.
+// Compresses responses for clients that accept it.
 //
 // Thread safety: a free function without state.
 
@@ -9,7 +9,7 @@
 
 namespace agent_exporter::http {
 
-// Gzips the body where the request's Accept-Encoding allows it, and adds that header to Vary.
+// Gzips the body if the request's Accept-Encoding allows it. Always adds Accept-Encoding to Vary.
 void GzipIfAccepted(const HttpRequest& request, HttpResponse* response);
 
 }  // namespace agent_exporter::http

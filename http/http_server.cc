@@ -30,16 +30,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// A slow reader is given this many request timeouts for a whole response.
+// A slow client gets this many request timeouts to read a whole response.
 constexpr int kSendTimeouts = 5;
 constexpr std::size_t kSendPiece = 64 * 1024;
-// Bodies are not wanted; up to here they are read, since closing on unread bytes resets the connection and
-// the answer with it.
+// Request bodies are ignored, but read up to this size: closing a socket with unread bytes resets the
+// connection, and the client loses the response.
 constexpr long long kMaxDiscardedBody = 64 * 1024;
 constexpr auto kStopSweep = 50ms;
 constexpr rlim_t kMaxSweptFd = 65536;
 
-// No control characters: a line for a log, and a header a client cannot split.
+// Replaces control characters, so that a client can split neither log lines nor headers.
 std::string OneLine(std::string_view text) {
   std::string line(text);
   std::replace_if(
@@ -60,7 +60,7 @@ std::string Render(mg_connection* connection, const HttpResponse& response, bool
       absl::StrCat("HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
                    "\r\nContent-Type: ", OneLine(response.content_type),
                    "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
-  // A 304 has the length of what it stands for, or none (RFC 9110 section 8.6).
+  // A 304 must have the length of the full response or none (RFC 9110 section 8.6).
   if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", response.body.size(), "\r\n");
   bool cache_control = false;
   for (const auto& [name, value] : response.headers) {
@@ -73,8 +73,8 @@ std::string Render(mg_connection* connection, const HttpResponse& response, bool
   return text;
 }
 
-// civetweb gives up on a client that takes nothing for one request timeout; one that takes a little now and
-// then would hold the thread for as long as it likes, hence the deadline.
+// civetweb drops a client that reads nothing for one request timeout. The deadline is for a client that reads
+// a few bytes now and then, which could otherwise hold the thread forever.
 void Send(mg_connection* connection, std::string_view text, Clock::duration patience) {
   const Clock::time_point deadline = Clock::now() + patience;
   while (!text.empty() && Clock::now() < deadline) {
@@ -95,23 +95,23 @@ bool HasLocalPort(int fd, const std::vector<int>& ports) {
   sockaddr_storage address = {};
   socklen_t length = sizeof(address);
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return false;
-  // The port lies at the same place for both families.
+  // The port is at the same offset in both families.
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
   if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return false;
   const int port = ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
   return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
-// Shuts down every socket of this process that sits on one of our ports: listeners and accepted connections.
-// civetweb looks for its stop flag only between waits of up to two seconds and does not tell its sockets;
-// this ends the waits.
+// Shuts down every socket of this process on one of our ports: listeners and accepted connections. civetweb
+// checks its stop flag only between waits of up to two seconds, and has no call that returns its sockets.
+// Shutting them down ends the waits.
 void ShutDownSockets(const std::vector<int>& ports) {
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   const int end = static_cast<int>(std::min(limit.rlim_cur, kMaxSweptFd));
   for (int fd = 0; fd < end; ++fd) {
     if (!HasLocalPort(fd, ports)) continue;
-    // On a duplicate, looked at again: the number may by now belong to another file.
+    // Checks again on a duplicate, because fd may refer to another file by now.
     const int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (held < 0) continue;
     if (HasLocalPort(held, ports)) shutdown(held, SHUT_RDWR);
@@ -154,7 +154,7 @@ struct HttpServer::Impl {
   std::vector<int> ports;
   RunnerPool runners{*options.system};
   std::mutex log_mutex;
-  std::string start_log;  // what civetweb said while it started
+  std::string start_log;  // civetweb's last message while it started
   Clock::time_point last_civetweb_line;
   std::atomic<bool> started = false;
 
@@ -174,7 +174,7 @@ struct HttpServer::Impl {
     mg_disable_connection_keep_alive(connection);
   }
 
-  // civetweb's callbacks. Its frames are C: nothing may be thrown through them.
+  // Callbacks from civetweb. They must not throw through its C frames.
   static int BeginRequest(mg_connection* connection) noexcept;
   static int HttpError(mg_connection* connection, int status, const char* message) noexcept;
   static int LogMessage(const mg_connection* connection, const char* message) noexcept;
@@ -184,7 +184,7 @@ struct HttpServer::Impl {
 HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_request_info& info) {
   HttpRequest request;
   request.method = info.request_method;
-  // The raw target: civetweb's own form has its dots resolved, so that /x/../metrics would be /metrics.
+  // The raw target, because civetweb resolves dots in local_uri: /x/../metrics would become /metrics.
   absl::StatusOr<std::string> path = DecodePath(info.local_uri_raw);
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> query =
       DecodeQuery(info.query_string == nullptr ? "" : info.query_string);
@@ -226,7 +226,7 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
   auto* self = static_cast<Impl*>(info->user_data);
   try {
     DiscardBody(connection, *info);
-    // Made by one of few threads; the many of civetweb's only carry bytes.
+    // A few threads run the handlers; civetweb's many threads only move bytes.
     HttpResponse response;
     std::exception_ptr failure;
     RunnerPool::Lease(self->runners)->Run([&]() noexcept {
@@ -238,7 +238,7 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
     });
     if (failure != nullptr) std::rethrow_exception(failure);
     self->Respond(connection, response, std::string_view(info->request_method) != "HEAD");
-  } catch (...) {  // out of memory: the connection is closed without an answer
+  } catch (...) {  // out of memory: close the connection without a response
     mg_disable_connection_keep_alive(connection);
   }
   return 1;  // handled
@@ -263,17 +263,17 @@ int HttpServer::Impl::LogMessage(const mg_connection* connection, const char* me
       self->start_log = OneLine(message);
       return 1;
     }
-    // One line a second: a failing accept repeats itself as fast as the processor allows.
+    // At most one line a second: a failing accept is retried in a busy loop.
     const Clock::time_point now = Clock::now();
     if (now - self->last_civetweb_line < 1s) return 1;
     self->last_civetweb_line = now;
     self->Log(absl::StrCat("http: ", OneLine(message)));
-  } catch (...) {  // a lost log line
+  } catch (...) {  // lose this log line
   }
-  return 1;  // civetweb is not to write it itself
+  return 1;  // civetweb must not write it itself
 }
 
-// Asked for a context when the server starts, and whether it may be freed when it ends: it stays ours.
+// civetweb calls this at the start for the context, and at the end to ask who frees it: we do.
 int HttpServer::Impl::GiveTlsContext(void** context, void* self) noexcept {
   *context = static_cast<const Impl*>(self)->options.tls->get();
   return 1;
@@ -289,8 +289,8 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
   const std::string queue = absl::StrCat(connections.queued);
   const std::string timeout = absl::StrCat(options.request_timeout_ms);
   const std::string header_bytes = absl::StrCat(options.max_header_bytes);
-  // No document_root, ever: civetweb then has no file to serve. The host name in an absolute target is not
-  // ours to check.
+  // Never set document_root: without it civetweb serves no files. We do not check the host name in an
+  // absolute target.
   const char* settings[] = {"listening_ports",
                             listening_ports.c_str(),
                             "num_threads",
@@ -333,13 +333,13 @@ void HttpServer::AddRoute(std::string path, HttpHandler handler) {
 absl::Status HttpServer::Start() {
   if (impl_->context != nullptr) return absl::FailedPreconditionError("the HTTP server is already running");
   if (impl_->options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
-  // Once for the process and never undone: a second server may still be running.
+  // Once per process and never undone: another server may still be running.
   static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
   static_cast<void>(features);
   if (impl_->options.tls != nullptr) {
     if (absl::Status status = LoadTlsStubs(); !status.ok()) return status;
     static const bool has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
-    if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3; it serves no TLS here");
+    if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3, so it cannot serve TLS");
   }
   std::vector<ListenAddress> addresses;
   for (const std::string& text : impl_->options.listen) {
@@ -361,7 +361,7 @@ void HttpServer::Stop() {
   std::mutex mutex;
   std::condition_variable changed;
   bool stopped = false;
-  // Again and again: connections that were queued come to a worker, and wait, only later.
+  // Repeat: a queued connection may reach a worker, and wait there, only later.
   auto sweeper = impl_->options.system->StartThread([&] {
     std::unique_lock<std::mutex> lock(mutex);
     while (!stopped) {

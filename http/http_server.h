@@ -1,17 +1,16 @@
-// The HTTP edge: civetweb with bounded threads, time and header size. Nothing above this header knows
-// civetweb.
+// The HTTP server: civetweb with limits on threads, time and header size. No other code knows about civetweb.
 //
-// Routes match whole paths (civetweb alone matches prefixes: /metrics/x would reach /metrics). GET and HEAD
-// only, unless a route says otherwise: anything else is 405 with Allow. HEAD runs the GET handler and sends
-// its headers with the length, without the body. Unknown paths are 404. A handler that throws is a 500 with
-// one log line.
+// A route matches a whole path (plain civetweb matches prefixes, so /metrics/x would reach /metrics). Only
+// GET and HEAD are allowed; other methods get 405 with Allow. HEAD runs the GET handler and sends its headers
+// and length without the body. An unknown path gets 404. If a handler throws, the client gets 500 and the log
+// one line.
 //
-// Every connection serves one request and is closed: in civetweb an idle connection holds a thread, and a
-// Prometheus that comes every 15 s would hold one for good.
+// Each connection serves one request and is then closed. In civetweb an idle connection holds a thread, so
+// each Prometheus server would hold one forever.
 //
-// Thread safety: up to `max_threads` handlers are called at once, each on a thread of its own for as long as
-// it runs; the guard too. AddRoute before Start only. Errors: Start returns FailedPrecondition "cannot listen
-// on …: address already in use" and the like: one clear line.
+// Thread safety: up to `max_threads` handlers run at once, each on its own thread, and so does the guard.
+// Call AddRoute only before Start. Errors: Start returns FailedPrecondition with one line, such as "cannot
+// listen on …: address already in use".
 
 #ifndef AGENT_EXPORTER_HTTP_HTTP_SERVER_H_
 #define AGENT_EXPORTER_HTTP_HTTP_SERVER_H_
@@ -35,8 +34,8 @@ struct HttpRequest {
   std::string method;
   std::string path;                                        // decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order, repeated names kept
-  std::function<std::string(std::string_view)> header;     // value by name, case-insensitive; "" when absent;
-                                                           // only while the handler runs
+  std::function<std::string(std::string_view)> header;     // value by name, case-insensitive; "" if absent;
+                                                           // valid only while the handler runs
 
   // All values of one query parameter, in order: collect[]=a&collect[]=b.
   std::vector<std::string> QueryValues(std::string_view name) const;
@@ -50,21 +49,20 @@ struct HttpResponse {
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
-// What to answer instead of what was asked for; empty: nothing, go on.
+// Returns a response to send instead of running the handler, or nothing to let the request through.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
 struct HttpOptions {
-  // ":10058", "127.0.0.1:10058", "[::1]:10058", "localhost:10058"; port 0 takes a free one.
+  // ":10058", "127.0.0.1:10058", "[::1]:10058", "localhost:10058"; port 0 means any free port.
   std::vector<std::string> listen;
-  int max_threads = 64;  // one connection holds one thread in civetweb
+  int max_threads = 64;  // each connection holds one thread in civetweb
   int request_timeout_ms = 2000;
   int max_header_bytes = 8192;
-  // All addresses serve TLS with this context, or plain HTTP without one.
+  // If set, all addresses serve TLS with this context; otherwise plain HTTP.
   std::shared_ptr<TlsContext> tls;
-  // Asked before every request, whatever its path and method. Unset: all go on.
+  // Called before every request, whatever its path and method. Unset: all requests pass.
   HttpGuard guard;
-  // Told of handlers that threw and of what civetweb itself reports, one line each, from any thread. Unset:
-  // stderr.
+  // Called from any thread with one line when a handler throws or civetweb reports something. Unset: stderr.
   std::function<void(std::string_view)> log;
   base::System* system = &base::System::Real();
 };
@@ -78,10 +76,11 @@ class HttpServer {
 
   void AddRoute(std::string path, HttpHandler handler);
   absl::Status Start();
-  // Refuses new connections, cuts off clients that are still sending or reading, and waits for running
-  // handlers, whose answers are lost: a fraction of a second besides those. Not from a handler.
+  // Refuses new connections, disconnects clients that are still sending or reading, and waits for running
+  // handlers, whose responses are lost. Takes a fraction of a second plus the time of those handlers. Do not
+  // call it from a handler.
   void Stop();
-  // The ports really taken, in the order of options.listen. Empty before Start.
+  // The ports in use, in the order of options.listen. Empty before Start.
   std::vector<int> ports() const;
 
  private:

@@ -1,2 +1,2 @@
-// Stands for libcrypto.so (see LoadTlsStubs in http/tls.h): everything comes from libcrypto.so.3, which
-// it needs.
+// Loaded under the name libcrypto.so (see LoadTlsStubs in http/tls.h). It only depends on libcrypto.so.3,
+// which has all the functions.

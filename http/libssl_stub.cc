@@ -1,6 +1,5 @@
-// Stands for libssl.so (see LoadTlsStubs in http/tls.h): everything but this comes from libssl.so.3,
-// which it needs. OpenSSL 3 made SSL_get_peer_certificate a macro for the function that hands over a
-// reference.
+// Loaded under the name libssl.so (see LoadTlsStubs in http/tls.h). All functions come from libssl.so.3, on
+// which it depends, except this one: in OpenSSL 3 SSL_get_peer_certificate is only a macro.
 
 extern "C" {
 

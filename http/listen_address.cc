@@ -54,12 +54,12 @@ ListenAddress Wildcard(std::string_view text, std::uint16_t port, bool ipv6) {
   return result;
 }
 
-// 0 or an errno. The socket stays open in *fd.
+// Returns 0 or an errno, and leaves the socket open in *fd.
 int Listen(const ListenAddress& address, int* fd) {
   const int family = address.address.ss_family;
   *fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (*fd < 0) return errno;
-  // As civetweb does: without it a restart would fail for a minute after the last connection.
+  // As civetweb does. Without it a restart would fail for a minute after the last connection.
   const int on = 1;
   if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) return errno;
   const int v6_only = address.dual_stack ? 0 : 1;
@@ -83,7 +83,7 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, bool use
   const std::size_t colon = text.rfind(':');
   std::uint16_t port = 0;
   if (colon == std::string_view::npos || !IsPort(text.substr(colon + 1), &port)) {
-    return Malformed(text, "want HOST:PORT or :PORT, with a port from 0 to 65535");
+    return Malformed(text, "it must be HOST:PORT or :PORT, with a port from 0 to 65535");
   }
   std::string_view host = text.substr(0, colon);
   const bool bracketed = host.size() > 1 && host.front() == '[' && host.back() == ']';
@@ -112,7 +112,7 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, bool use
     if (usable && (chosen == nullptr || (chosen->ai_family != AF_INET && one->ai_family == AF_INET)))
       chosen = one;
   }
-  if (chosen == nullptr) return Malformed(text, "no IPv6 in this build of civetweb");
+  if (chosen == nullptr) return Malformed(text, "this build of civetweb does not support IPv6");
   ListenAddress result;
   result.text = std::string(text);
   result.length = chosen->ai_addrlen;

@@ -1,5 +1,5 @@
-// Addresses to listen on, in the forms Prometheus users know: ":10058", "127.0.0.1:10058", "[::1]:10058",
-// "localhost:10058".
+// Parses addresses to listen on, in the usual forms of Prometheus: ":10058", "127.0.0.1:10058",
+// "[::1]:10058", "localhost:10058".
 //
 // Thread safety: free functions without state.
 
@@ -21,19 +21,19 @@ struct ListenAddress {
   std::string text;  // as the user wrote it
   sockaddr_storage address = {};
   socklen_t length = 0;
-  bool dual_stack = false;  // [::] that also takes IPv4
+  bool dual_stack = false;  // [::] that also accepts IPv4
 };
 
-// Resolves a host name to its first IPv4 address, or IPv6 where it has only those. ":PORT" and "[::]:PORT"
-// mean every address: IPv4 and IPv6 if use_ipv6 and the host has it, else IPv4 (an explicit IPv6 address is
-// then refused). Errors: InvalidArgument, one line that names the address.
+// Resolves a host name to its first IPv4 address, or to IPv6 if it has no other. ":PORT" and "[::]:PORT" mean
+// all addresses: IPv4 and IPv6 if `use_ipv6` is set and the host has IPv6, otherwise only IPv4, and an
+// explicit IPv6 address is an error. Errors: InvalidArgument, one line that names the address.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, bool use_ipv6);
 
 // The address in civetweb's listening_ports syntax.
 std::string CivetwebPort(const ListenAddress& address);
 
-// Takes all addresses at once for a moment. The error is FailedPrecondition, one line that names the first
-// that cannot be had and why: civetweb itself tells this only in the prose of its log.
+// Listens on all addresses for a moment. FailedPrecondition names the first address that fails and the
+// reason, which civetweb itself only writes to its log.
 absl::Status TryListen(const std::vector<ListenAddress>& addresses);
 
 }  // namespace agent_exporter::http

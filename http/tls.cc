@@ -18,8 +18,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// How often the files are looked at, at most.
-constexpr std::chrono::seconds kLookAgain{1};
+// The files are checked for changes at most this often.
+constexpr std::chrono::seconds kCheckInterval{1};
 
 template <auto Free>
 struct Deleter {
@@ -32,14 +32,14 @@ void FreeChain(STACK_OF(X509) * chain) { sk_X509_pop_free(chain, X509_free); }
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 
-// What a handshake shows. Immutable once made.
+// What a handshake presents. Immutable.
 struct Pair {
   std::unique_ptr<X509, Deleter<X509_free>> certificate;
   std::unique_ptr<STACK_OF(X509), Deleter<FreeChain>> chain;
   std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>> key;
 };
 
-// OpenSSL's own reason, and an empty queue for whoever comes next.
+// Returns OpenSSL's last error and clears its error queue.
 std::string Reason() {
   char text[256] = "unknown";
   if (const unsigned long code = ERR_peek_last_error(); code != 0)
@@ -48,7 +48,7 @@ std::string Reason() {
   return text;
 }
 
-// A key with a passphrase is refused; without this OpenSSL asks for it on the terminal.
+// Refuses keys with a passphrase. Without this callback OpenSSL would ask for it on the terminal.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
 absl::StatusOr<Bio> Open(const std::string& file, const char* key) {
@@ -69,29 +69,30 @@ absl::StatusOr<Pair> ReadPair(const TlsOptions& options) {
   pair.certificate.reset(PEM_read_bio_X509_AUX(bio->get(), nullptr, NoPassphrase, nullptr));
   if (pair.certificate == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("cert_file ", options.cert_file, " holds no certificate in PEM: ", Reason()));
+        absl::StrCat("cert_file ", options.cert_file, " contains no certificate in PEM format: ", Reason()));
   }
   pair.chain.reset(sk_X509_new_null());
   while (X509* next = PEM_read_bio_X509(bio->get(), nullptr, NoPassphrase, nullptr)) {
     sk_X509_push(pair.chain.get(), next);
   }
-  ERR_clear_error();  // the end of the file is an error to PEM_read_bio
+  ERR_clear_error();  // PEM_read_bio reports the end of the file as an error
   bio = Open(options.key_file, "key_file");
   if (!bio.ok()) return bio.status();
   pair.key.reset(PEM_read_bio_PrivateKey(bio->get(), nullptr, NoPassphrase, nullptr));
   if (pair.key == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "key_file ", options.key_file, " holds no private key in PEM without passphrase: ", Reason()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("key_file ", options.key_file,
+                     " contains no private key in PEM format without a passphrase: ", Reason()));
   }
   if (X509_check_private_key(pair.certificate.get(), pair.key.get()) != 1) {
     ERR_clear_error();
     return absl::InvalidArgumentError(
-        absl::StrCat("key_file ", options.key_file, " is not the key of cert_file ", options.cert_file));
+        absl::StrCat("key_file ", options.key_file, " does not match cert_file ", options.cert_file));
   }
   return pair;
 }
 
-// Changes whenever one of the files does.
+// A text that changes whenever one of the files changes.
 std::string Version(const TlsOptions& options) {
   std::string version;
   for (const std::string* file : {&options.cert_file, &options.key_file}) {
@@ -127,8 +128,8 @@ absl::Status SetClientCertificate(const TlsOptions& options, SSL_CTX* context) {
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(options.client_ca_file.c_str());
   if (names == nullptr ||
       SSL_CTX_load_verify_locations(context, options.client_ca_file.c_str(), nullptr) != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("client_ca_file ", options.client_ca_file, " holds no certificate in PEM: ", Reason()));
+    return absl::InvalidArgumentError(absl::StrCat("client_ca_file ", options.client_ca_file,
+                                                   " contains no certificate in PEM format: ", Reason()));
   }
   SSL_CTX_set_client_CA_list(context, names);
   return absl::OkStatus();
@@ -144,7 +145,7 @@ struct TlsContext::Impl {
   std::mutex mutex;
   std::shared_ptr<const Pair> pair;
   std::string version;
-  SteadyClock::time_point looked;
+  SteadyClock::time_point checked_at;
 
   std::shared_ptr<const Pair> Current();
   static int ShowCertificate(SSL* ssl, void* self) noexcept;
@@ -153,16 +154,16 @@ struct TlsContext::Impl {
 std::shared_ptr<const Pair> TlsContext::Impl::Current() {
   const std::lock_guard<std::mutex> lock(mutex);
   const SteadyClock::time_point now = SteadyClock::now();
-  if (now - looked < kLookAgain) return pair;
-  looked = now;
-  std::string there = Version(options);
-  if (there == version) return pair;
-  version = std::move(there);
+  if (now - checked_at < kCheckInterval) return pair;
+  checked_at = now;
+  std::string current = Version(options);
+  if (current == version) return pair;
+  version = std::move(current);
   absl::StatusOr<Pair> changed = ReadPair(options);
   if (changed.ok()) {
     pair = std::make_shared<const Pair>(*std::move(changed));
   } else if (log) {
-    log(absl::StrCat("changed TLS files are not used, the old ones stay: ", changed.status().message()));
+    log(absl::StrCat("cannot use the changed TLS files, keeping the old ones: ", changed.status().message()));
   }
   return pair;
 }
@@ -192,11 +193,11 @@ absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Make(const TlsOptions& o
   SSL_CTX* context = impl->context.get();
   const int version = options.min_version == 0 ? TLS1_2_VERSION : options.min_version;
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, version) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat("TLS cannot be set up: ", Reason()));
+    return absl::InvalidArgumentError(absl::StrCat("cannot set up TLS: ", Reason()));
   }
-  // Below TLS 1.2 only signatures are left that OpenSSL's default level refuses.
+  // TLS 1.0 and 1.1 have only signatures that OpenSSL's default security level refuses.
   if (version < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
-  // A connection serves one request; whoever sent a certificate sends it again.
+  // No session resumption: a connection serves one request, and every client must send its certificate again.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_num_tickets(context, 0);

@@ -1,7 +1,7 @@
-// TLS for the HTTP server: an OpenSSL context that civetweb takes as it is.
+// TLS for the HTTP server: builds the OpenSSL context that civetweb uses.
 //
-// Certificate and key are read again when their files change, so that a renewed certificate needs no restart;
-// while the new files do not belong together (half written), the old pair serves.
+// Certificate and key are reloaded when their files change, so a renewed certificate needs no restart. While
+// the new files do not match (half written), the old pair stays in use.
 //
 // Ownership: TlsContext owns the OpenSSL context. Thread safety: safe to use from any number of handshakes.
 
@@ -18,11 +18,11 @@
 namespace agent_exporter::http {
 
 enum class ClientCertificate {
-  kNone,             // not asked for
-  kRequested,        // asked for, not checked
-  kRequired,         // must be there, not checked
-  kVerifiedIfGiven,  // none, or one of client_ca_file
-  kVerified,         // one of client_ca_file
+  kNone,             // not requested
+  kRequested,        // requested, not verified
+  kRequired,         // required, not verified
+  kVerifiedIfGiven,  // optional, but verified against client_ca_file
+  kVerified,         // required, and verified against client_ca_file
 };
 
 struct TlsOptions {
@@ -35,10 +35,10 @@ struct TlsOptions {
 
 class TlsContext {
  public:
-  // Told, in one line, of changed files that cannot be used.
+  // Called with one line if changed files cannot be used.
   using Log = std::function<void(const std::string&)>;
 
-  // InvalidArgument names the file that cannot be read, is no PEM, or does not fit the other.
+  // InvalidArgument names the file that cannot be read, is not PEM, or does not match the other file.
   static absl::StatusOr<std::unique_ptr<TlsContext>> Make(const TlsOptions& options, Log log);
   ~TlsContext();
 
@@ -51,10 +51,10 @@ class TlsContext {
   std::unique_ptr<Impl> impl_;
 };
 
-// Makes civetweb able to serve TLS, once for the process; before its library is initialised. civetweb opens
-// "libssl.so" and "libcrypto.so", the names of the development package, and needs a function that OpenSSL 3
-// renamed: two stubs of these names, kept in this program, are loaded first. Unavailable says why they cannot
-// be.
+// Enables TLS in civetweb, once per process. Call it before civetweb's library is initialised. civetweb opens
+// "libssl.so" and "libcrypto.so", which only the development package has, and needs a function that OpenSSL 3
+// renamed. So we first load two stub libraries with these names, which are embedded in this program.
+// Unavailable says why they cannot be loaded.
 absl::Status LoadTlsStubs();
 
 }  // namespace agent_exporter::http

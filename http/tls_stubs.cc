@@ -16,9 +16,10 @@
 namespace agent_exporter::http {
 namespace {
 
-// From memory: the program stays one file, wherever it is copied to. The loader then knows the library by its
-// SONAME and gives it to whoever opens that name. Never closed.
-// The descriptor stays open until both are loaded: the loader takes the same path for the same library.
+// Loads a library from memory, so that the program remains a single file. After that the loader knows the
+// library by its SONAME and returns it for every dlopen of that name. The library is never closed. The caller
+// keeps *file open until both libraries are loaded, because the loader takes the same path for the same
+// library.
 absl::Status LoadFromMemory(const char* name, const unsigned char* bytes, size_t size,
                             base::Descriptor* file) {
   *file = base::Descriptor(::memfd_create(name, MFD_CLOEXEC));

@@ -8,7 +8,7 @@
 namespace agent_exporter::http {
 namespace {
 
-// -1 when c is no hex digit.
+// -1 if c is not a hex digit.
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;

@@ -1,6 +1,6 @@
-// Percent-decoding of request targets (RFC 3986 section 2.1, and the WHATWG form encoding for queries).
+// Decodes request targets: percent-encoding (RFC 3986 section 2.1), and WHATWG form encoding for queries.
 //
-// Thread safety: free functions without state. Errors: InvalidArgument where % is not followed by two hex
+// Thread safety: free functions without state. Errors: InvalidArgument if % is not followed by two hex
 // digits.
 
 #ifndef AGENT_EXPORTER_HTTP_URL_DECODE_H_
@@ -15,10 +15,11 @@
 
 namespace agent_exporter::http {
 
-// Dots are not resolved: no route contains them, so a path that does matches nothing.
+// Does not resolve dots: no route contains any, so a path with dots matches nothing.
 absl::StatusOr<std::string> DecodePath(std::string_view encoded);
 
-// "a=1&b=x+y" as pairs in order, + as a space. A name without = has an empty value; empty pieces are skipped.
+// Splits "a=1&b=x+y" into pairs, in order; + means a space. A name without = has an empty value; empty parts
+// are skipped.
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> DecodeQuery(std::string_view encoded);
 
 }  // namespace agent_exporter::http

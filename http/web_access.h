@@ -1,7 +1,7 @@
-// Who may ask at all, by the passwords of --web.config.file: in front of every route.
+// Guards every route with the passwords in --web.config.file.
 //
-// Besides a user's password the bearer token opens the door, since a request carries only one of the two and
-// routes behind the token ask for it again; a password alone does not open those.
+// The bearer token is accepted instead of a password, because a request can carry only one of the two. Routes
+// that need the token check it again; a password alone does not open them.
 //
 // Thread safety: safe to call from any number of threads.
 
@@ -25,8 +25,8 @@ class WebAccess {
   WebAccess(std::map<std::string, std::string> users, const BearerToken& token)
       : basic_(std::move(users)), token_(token) {}
 
-  // An HttpGuard: 401 for who shows neither, 503 when too many passwords are being verified. Without users
-  // everybody may ask.
+  // An HttpGuard: 401 for requests with neither, 503 if too many passwords are being verified. Without users
+  // every request passes.
   std::optional<HttpResponse> Refuse(const HttpRequest& request);
 
   void SetUsers(std::map<std::string, std::string> users) { basic_.SetUsers(std::move(users)); }

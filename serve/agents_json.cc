@@ -19,9 +19,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The page asks every few seconds, and several may be open.
+// Several open pages poll every two seconds and share an observation.
 constexpr std::chrono::milliseconds kShareWithin{1000};
-constexpr std::chrono::milliseconds kPatience{5000};
+constexpr std::chrono::milliseconds kTimeout{5000};
 
 template <typename Value>
 void Put(Json& object, const char* key, const std::optional<Value>& value) {
@@ -36,7 +36,7 @@ const char* RoleName(const agents::ProcessSample& process) {
   return process.direct_child ? "child" : "descendant";
 }
 
-// One scope's sums.
+// The sums over one scope.
 template <typename Pick>
 Json Sums(const agents::AgentSample& agent, Pick pick) {
   Json sums = {{"processes", std::count_if(agent.processes.begin(), agent.processes.end(), pick)}};
@@ -211,7 +211,7 @@ std::string AgentsJson(const agents::Observation& observation, const std::vector
 
 http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
   return [&sampler, meta = std::move(meta)](const http::HttpRequest& request) {
-    const auto observation = sampler.Fresh(kShareWithin, kPatience);
+    const auto observation = sampler.Fresh(kShareWithin, kTimeout);
     const std::vector<std::string> names = request.QueryValues("agent");
     const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
       return std::none_of(observation->agents.begin(), observation->agents.end(),
@@ -220,7 +220,7 @@ http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
     if (unknown != names.end()) {
       return http::HttpResponse{
           .status = 404,
-          .body = absl::StrCat("no agent is called \"", base::LabelValue(*unknown), "\"; there are: ",
+          .body = absl::StrCat("no agent has the name \"", base::LabelValue(*unknown), "\"; the agents are: ",
                                absl::StrJoin(observation->agents, ", ",
                                              [](std::string* out, const agents::AgentSample& agent) {
                                                out->append(agent.name);

@@ -1,20 +1,20 @@
-// GET /agents: the live tree of what is watched, why it is watched, and how near it is to its limits, as
-// JSON.
+// GET /agents: the live process tree of every agent as JSON, with the reason why it is watched and how close
+// it is to its limits.
 //
-//   timestamp_seconds  when this was read, since the epoch
+//   timestamp_seconds  when this was sampled, since the epoch
 //   exporter           {version, revision, process_source, process_events, events_lost, agents_folded,
 //                       unreadable: [{file, reason, count}]}
 //   host               {memory_total_bytes, memory_used_bytes, memory_available_bytes, load: [1, 5, 15 min],
 //                       processes, threads, pid_max, threads_max, open_fds, max_fds}
-//   agents             by name, kind, slot: what it is and whether it runs; self (its roots) and tree (those
-//                      and all below) sums; resources with their tightest limit; leaks; orphans; exits;
-//                      agent_meta, null where nothing is known; processes, roots first
+//   agents             sorted by name, kind, slot: whether it runs; sums over self (its roots) and tree
+//                      (everything); resources with their tightest limit; leaks; orphans; exits; agent_meta,
+//                      null if nothing is known; processes, roots first
 //
-// Units are in the names: bytes, seconds since the epoch or of duration, ratios (CPU: 1 is one full core).
-// A figure that could not be read has no key; a sum with an unreadable part neither. A zombie has neither
-// memory nor descriptors. A process' session is the pid of its leader (setsid(2)). seconds_to_limit is null
-// where nothing says that the limit will be reached. Names are made valid UTF-8; there are no command lines
-// and no environments.
+// Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
+// core). A value that could not be read has no key, and neither has a sum of which a part could not be read.
+// A zombie has no memory and no descriptors. The session of a process is the pid of its session leader
+// (setsid(2)). seconds_to_limit is null if there is no evidence that the limit will be reached. Names are
+// converted to valid UTF-8. Command lines and environments are never shown.
 //
 // Thread safety: free functions. The handler's sampler must outlive it.
 
@@ -31,13 +31,13 @@
 
 namespace agent_exporter::serve {
 
-// All agents, or those with one of `names` when there are any. `meta` knows each agent's agent_meta; unset:
-// nothing is known.
+// All agents, or only those with one of `names` if it is not empty. `meta` knows each agent's agent_meta;
+// unset: nothing is known.
 std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names = {},
                        const sessions::MetaSource& meta = {});
 
-// Answers with what was seen at most a second ago; `?agent=NAME` (repeatable) picks agents. 404 when none has
-// the name.
+// Serves an observation that is at most a second old. `?agent=NAME` (repeatable) selects agents; 404 if no
+// agent has the name.
 http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta);
 
 }  // namespace agent_exporter::serve

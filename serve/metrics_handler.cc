@@ -15,7 +15,7 @@
 namespace agent_exporter::serve {
 namespace {
 
-// Counts requests under way; one too many is turned away, since each holds a thread.
+// Counts the running requests. They are limited, because each holds a thread.
 class InFlight {
  public:
   explicit InFlight(std::atomic<int>& count) : count_(count), mine_(++count) {}
@@ -49,8 +49,7 @@ http::HttpResponse MetricsHandler::Handle(const http::HttpRequest& request) {
   std::vector<std::string> dropped;
   formats::Serialize(format, *families, &response.body, &dropped);
   if (!dropped.empty()) {
-    spdlog::warn("metric families left out, their names or samples are not legal: {}",
-                 absl::StrJoin(dropped, ", "));
+    spdlog::warn("left out metric families with invalid names or samples: {}", absl::StrJoin(dropped, ", "));
   }
   response.headers["Vary"] = "Accept";
   http::GzipIfAccepted(request, &response);
@@ -64,10 +63,10 @@ void MetricsHandler::AddExporterMetrics(collectors::Families* families) const {
   info.Add({{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1.0);
   collectors::Family reload =
       collectors::Family::Gauge("agent_exporter_config_last_reload_successful",
-                                "1 if the configuration was read the last time it was asked for.");
+                                "1 if the last attempt to load the configuration succeeded.");
   reload.Add({}, reload_successful_ ? 1.0 : 0.0);
   collectors::Family scrapes =
-      collectors::Family::Counter("agent_exporter_scrapes_total", "Scrapes answered, this one included.");
+      collectors::Family::Counter("agent_exporter_scrapes_total", "Scrapes answered, including this one.");
   scrapes.Add({{"format", "text"}}, scrapes_[static_cast<size_t>(formats::Format::kText)].load());
   scrapes.Add({{"format", "openmetrics"}},
               scrapes_[static_cast<size_t>(formats::Format::kOpenMetrics)].load());

@@ -21,7 +21,7 @@ constexpr char kPolicy[] =
 
 struct Asset {
   std::string content_type, filled_in, zipped, tag;
-  std::string_view text;  // of the program, or what was filled in
+  std::string_view text;  // the embedded file, or filled_in
 };
 
 std::string Escape(std::string_view text) {
@@ -35,7 +35,7 @@ const char* TypeOf(std::string_view name) {
   return "text/html; charset=utf-8";
 }
 
-// The text's checksum and length: another text, another tag, whichever build it came from.
+// Checksum and length of the text, so the tag depends only on the content, not on the build.
 std::string TagOf(std::string_view text) {
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size());
   return fmt::format("{:08x}-{:x}", crc, text.size());
@@ -45,7 +45,7 @@ http::HttpResponse Serve(const Asset& asset, const http::HttpRequest& request) {
   const bool zip = !asset.zipped.empty() && formats::AcceptsGzip(request.header("Accept-Encoding"));
   const std::string tag = fmt::format("\"{}{}\"", asset.tag, zip ? "-gz" : "");
   http::HttpResponse response{.content_type = asset.content_type};
-  response.headers = {{"Cache-Control", "no-cache"},  // kept, and asked for again: 304 while it is the same
+  response.headers = {{"Cache-Control", "no-cache"},  // cached, but revalidated: 304 if unchanged
                       {"Content-Security-Policy", kPolicy},
                       {"ETag", tag},
                       {"Referrer-Policy", "no-referrer"},

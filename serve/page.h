@@ -1,8 +1,10 @@
-// The page at /: HTML, style, scripts and Chart.js out of the program itself. They hold no figures, so they
-// are served to anybody; what they show they fetch from the guarded routes with the token the reader gave.
+// Serves the page at /: HTML, CSS, scripts and Chart.js, all embedded in the program. These files contain no
+// data, so they need no token. The page gets its data from the guarded routes, with the token that the user
+// enters.
 //
-// A strict Content-Security-Policy lets only these files run, and nothing inline: a hostile name that reached
-// the page as markup would still do nothing. Every file has an ETag, and gzip for those who take it.
+// A strict Content-Security-Policy allows only these files and nothing inline, so a hostile process name
+// could do nothing even if it reached the page as markup. Every file has an ETag, and is gzipped for clients
+// that accept it.
 //
 // Thread safety: the handlers may run on any thread; nothing changes after PageRoutes.
 
@@ -17,7 +19,7 @@
 
 namespace agent_exporter::serve {
 
-// A handler for each path: "/" and "/page.css", "/page.js" and so on. The page links `telemetry_path`.
+// Maps each path ("/", "/page.css", "/page.js", …) to its handler. The page links to `telemetry_path`.
 std::map<std::string, http::HttpHandler> PageRoutes(std::string_view telemetry_path);
 
 }  // namespace agent_exporter::serve

@@ -1,4 +1,4 @@
-// What an agent tells of itself, beside what can be measured from outside (spec.md S, agent_meta).
+// What an agent reports about itself, in addition to what the exporter measures from outside.
 //
 // Thread safety: a value.
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 
-// Brackets that stand in texts do not nest.
+// False for more than kMaxDepth levels. Brackets inside strings do not count.
 bool IsShallow(std::string_view text) {
   size_t depth = 0;
   bool in_text = false;

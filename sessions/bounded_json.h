@@ -1,4 +1,4 @@
-// JSON from others: what could harm is refused before it becomes objects.
+// Parses untrusted JSON. Rejects dangerous input before it becomes objects.
 //
 // Thread safety: free functions without state.
 
@@ -10,8 +10,8 @@
 
 namespace agent_exporter::sessions {
 
-// The value that `text` is. Discarded (is_discarded()) for anything else: broken JSON, bad UTF-8, more than
-// 64 levels of nesting (walking an object recurses).
+// Parses `text`. The result is_discarded() for malformed JSON, bad UTF-8, or more than 64 levels of nesting
+// (walking an object recurses).
 nlohmann::json ParseBoundedJson(std::string_view text);
 
 }  // namespace agent_exporter::sessions

@@ -16,11 +16,11 @@
 namespace agent_exporter::sessions {
 namespace {
 
-constexpr size_t kMaxRemembered = 256;
+constexpr size_t kMaxCachedSessions = 256;
 constexpr size_t kMaxKnown = 4096;
-// Entries of a folder that are looked at.
+// Entries of a folder to check.
 constexpr size_t kMaxEntries = 50'000;
-// The boot time that /proc tells is a whole second and moves by one when the clock is set.
+// The boot time in /proc is in whole seconds, and moves by one when the clock is set.
 constexpr double kClockSlack = 2;
 
 int64_t Nanoseconds(const struct timespec& time) {
@@ -32,10 +32,10 @@ agents::RuleSet ClaudeProfile() {
   for (agents::Rule& rule : agents::BuiltInRules()) {
     if (rule.name == "claude") rules.push_back(std::move(rule));
   }
-  return *agents::RuleSet::Make(std::move(rules));  // the built-in rules compile, profiles_test says
+  return *agents::RuleSet::Make(std::move(rules));  // profiles_test checks that the built-in rules compile
 }
 
-// Transcripts of subagents lie beside those of sessions in some versions.
+// Some versions store the transcripts of subagents (agent-*) in the same folder.
 bool IsSessionName(std::string_view name) {
   constexpr std::string_view kSuffix = ".jsonl";
   return name.size() > kSuffix.size() && name.substr(name.size() - kSuffix.size()) == kSuffix &&
@@ -49,7 +49,7 @@ AgentMeta ToMeta(const ClaudeSession& session, uint64_t context_window) {
   meta.last_activity = session.last_activity;
   meta.current_tool = session.current_tool;
   meta.subagents = session.subagents;
-  // More than the window: it is not the window.
+  // More tokens than the window: the configured window is wrong.
   if (session.context_tokens && *session.context_tokens <= context_window) {
     meta.context_pct =
         100.0 * static_cast<double>(*session.context_tokens) / static_cast<double>(context_window);
@@ -61,7 +61,7 @@ AgentMeta ToMeta(const ClaudeSession& session, uint64_t context_window) {
 
 }  // namespace
 
-// Where a process' transcripts lie, and since when they can be its own.
+// Where the transcripts of a process are, and from which time on they can be its own.
 struct ClaudeMeta::Place {
   uid_t uid = 0;
   std::string cwd;
@@ -100,7 +100,7 @@ bool ClaudeMeta::IsClaude(const agents::AgentSample& agent) {
       });
 }
 
-// Descendants are looked at only below a root that is none itself: they may be many, and short-lived.
+// Checks descendants only if no root is Claude Code: there may be many, and short-lived ones.
 std::vector<const agents::ProcessSample*> ClaudeMeta::Candidates(const agents::AgentSample& agent) {
   std::vector<const agents::ProcessSample*> roots, claudes;
   for (const agents::Role role : {agents::Role::kRoot, agents::Role::kDescendant}) {
@@ -132,7 +132,7 @@ absl::StatusOr<base::Descriptor> ClaudeMeta::OpenProjects(const Place& place, co
     return base::OpenSubdirectory(*directory, "projects");
   }
   const std::optional<std::string> home = home_of_(place.uid);
-  if (!home) return absl::NotFoundError("the process' user has no home");
+  if (!home) return absl::NotFoundError("the user of the process has no home directory");
   absl::StatusOr<base::Descriptor> directory = base::OpenDirectory(*home);
   for (const char* name : {".claude", "projects"}) {
     if (directory.ok()) directory = base::OpenSubdirectory(*directory, name);
@@ -172,21 +172,21 @@ absl::Status ClaudeMeta::FindNewest(const Place& place, const std::string& confi
   return absl::OkStatus();
 }
 
-absl::StatusOr<ClaudeSession> ClaudeMeta::ReadOnce(const base::OpenFile& file) {
+absl::StatusOr<ClaudeSession> ClaudeMeta::ReadCached(const base::OpenFile& file) {
   const auto size = static_cast<uint64_t>(file.stat.st_size);
   const int64_t mtime_ns = Nanoseconds(file.stat.st_mtim);
-  if (sessions_.size() > kMaxRemembered) sessions_.clear();
-  Remembered& remembered = sessions_[{file.stat.st_dev, file.stat.st_ino}];
-  if (remembered.size == size && remembered.mtime_ns == mtime_ns) return remembered.session;
+  if (sessions_.size() > kMaxCachedSessions) sessions_.clear();
+  CachedSession& cached = sessions_[{file.stat.st_dev, file.stat.st_ino}];
+  if (cached.size == size && cached.mtime_ns == mtime_ns) return cached.session;
   absl::StatusOr<ClaudeSession> session = ReadClaudeTranscript(file.descriptor.get(), size);
-  if (session.ok()) remembered = {size, mtime_ns, *session};
+  if (session.ok()) cached = {size, mtime_ns, *session};
   return session;
 }
 
 absl::StatusOr<AgentMeta> ClaudeMeta::Read(const agents::AgentSample& agent, const MetaOptions& options) {
   absl::Status first_error;
   std::optional<base::OpenFile> best;
-  std::set<std::pair<uid_t, std::string>> seen;  // wrappers share their child's place
+  std::set<std::pair<uid_t, std::string>> seen;  // a wrapper and its child have the same place
   for (const agents::ProcessSample* process : Candidates(agent)) {
     const absl::StatusOr<Place> place = PlaceOf(*process);
     absl::Status status = place.status();
@@ -195,8 +195,9 @@ absl::StatusOr<AgentMeta> ClaudeMeta::Read(const agents::AgentSample& agent, con
     if (!status.ok() && !absl::IsNotFound(status)) first_error.Update(status);
   }
   if (!best)
-    return first_error.ok() ? absl::NotFoundError("no transcript since the process started") : first_error;
-  const absl::StatusOr<ClaudeSession> session = ReadOnce(*best);
+    return first_error.ok() ? absl::NotFoundError("no transcript was written since the process started")
+                            : first_error;
+  const absl::StatusOr<ClaudeSession> session = ReadCached(*best);
   if (!session.ok()) return session.status();
   return ToMeta(*session, options.context_window);
 }

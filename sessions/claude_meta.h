@@ -1,9 +1,10 @@
-// agent_meta of a Claude Code agent, without its cooperation: from the session transcript that its process
-// writes. Which one that is nobody says, so it is the newest in the folder of the process' working directory,
-// below its owner's home, and only if it was written to since the process started.
+// Reads agent_meta of a Claude Code agent from the session transcript that its process writes. Needs no
+// cooperation from the agent. Nothing tells which transcript belongs to a process, so we take the newest in
+// the folder for the process' working directory, in its owner's home, if it was written since the process
+// started.
 //
-// Nothing is followed out of the home, and only files of the process' owner are read: the exporter may be
-// allowed more than that owner.
+// Never follows a link out of the home, and reads only files of the process' owner, because the exporter may
+// have rights that the owner does not have.
 //
 // Thread safety: none; one thread uses it.
 
@@ -34,7 +35,7 @@
 
 namespace agent_exporter::sessions {
 
-// A user's home directory; empty: no such user.
+// A user's home directory, or empty if there is no such user.
 using HomeOf = std::function<std::optional<std::string>(uid_t)>;
 std::optional<std::string> HomeFromUserDatabase(uid_t uid);
 
@@ -43,12 +44,13 @@ class ClaudeMeta {
   // `proc` must outlive this.
   explicit ClaudeMeta(const kernel::RootedReader& proc, HomeOf home_of = HomeFromUserDatabase);
 
-  // Whether a live process of the agent is Claude Code by the built-in profile, whatever the agent is called.
+  // True if a live root of the agent matches the built-in profile of Claude Code, whatever the agent's name
+  // is.
   bool IsClaude(const agents::AgentSample& agent);
 
-  // Of the agent's processes that are Claude Code; of its roots where none is. Several: the transcript
-  // written last. context_pct is not told where the transcript counts more tokens than the window. NotFound:
-  // no transcript; else as OpenRegularFile and VisitLinesFromEnd.
+  // Reads the newest transcript of the agent's Claude Code processes, or of its roots if none is Claude Code.
+  // context_pct is absent if the transcript counts more tokens than the window has. Errors: NotFound if there
+  // is no transcript; otherwise as OpenRegularFile and VisitLinesFromEnd.
   absl::StatusOr<AgentMeta> Read(const agents::AgentSample& agent, const MetaOptions& options);
 
  private:
@@ -56,13 +58,13 @@ class ClaudeMeta {
   bool IsClaude(const agents::ProcessSample& process);
   std::vector<const agents::ProcessSample*> Candidates(const agents::AgentSample& agent);
   absl::StatusOr<Place> PlaceOf(const agents::ProcessSample& process);
-  // Replaces *best by the newest transcript of `place` if that is newer.
   absl::StatusOr<base::Descriptor> OpenProjects(const Place& place, const std::string& config_dir);
+  // Replaces *best with the newest transcript of `place` if that is newer.
   absl::Status FindNewest(const Place& place, const std::string& config_dir,
                           std::optional<base::OpenFile>* best);
-  absl::StatusOr<ClaudeSession> ReadOnce(const base::OpenFile& file);
+  absl::StatusOr<ClaudeSession> ReadCached(const base::OpenFile& file);
 
-  struct Remembered {
+  struct CachedSession {
     uint64_t size = 0;
     int64_t mtime_ns = 0;
     ClaudeSession session;
@@ -72,9 +74,10 @@ class ClaudeMeta {
   kernel::Unreadable unreadable_;
   HomeOf home_of_;
   agents::RuleSet profile_;
-  double boot_time_;                                                   // seconds since the epoch
-  std::map<std::tuple<kernel::ProcessKey, std::string>, bool> known_;  // with comm: it changes with an exec
-  std::map<std::pair<dev_t, ino_t>, Remembered> sessions_;  // read once as long as they do not change
+  double boot_time_;  // seconds since the epoch
+  // Whether a process is Claude Code. The key includes comm, because an exec changes it.
+  std::map<std::tuple<kernel::ProcessKey, std::string>, bool> known_;
+  std::map<std::pair<dev_t, ino_t>, CachedSession> sessions_;  // valid until the file changes
 };
 
 }  // namespace agent_exporter::sessions

@@ -15,10 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-// Nobody's context is larger; a figure beyond is no figure.
+// No context is larger; a bigger number is invalid.
 constexpr uint64_t kMaxTokens = 1'000'000'000;
 constexpr size_t kMaxErrorBytes = 2048;
-// Bytes looked at for recent actions alone, once everything else is known.
+// How many bytes to read for the recent actions once everything else is known.
 constexpr uint64_t kActionBytes = 256 << 10;
 
 const json* Member(const json& object, const char* key) {
@@ -27,7 +27,7 @@ const json* Member(const json& object, const char* key) {
   return found == object.end() ? nullptr : &*found;
 }
 
-// The text of a member, or "" where it is none.
+// The string in a member, or "" if it is not a string.
 std::string_view Text(const json& object, const char* key) {
   const json* member = Member(object, key);
   return member != nullptr && member->is_string() ? std::string_view(member->get_ref<const std::string&>())
@@ -39,7 +39,7 @@ bool IsTrue(const json& object, const char* key) {
   return member != nullptr && member->is_boolean() && member->get<bool>();
 }
 
-// Missing is 0: not every version writes all three.
+// A missing optional key is 0: not every version writes all three.
 std::optional<uint64_t> Tokens(const json& usage, const char* key, bool required) {
   const json* member = Member(usage, key);
   if (member == nullptr || member->is_null()) return required ? std::nullopt : std::optional<uint64_t>(0);
@@ -57,7 +57,7 @@ std::optional<uint64_t> ContextTokens(const json& message) {
   return *input + *read + *creation;
 }
 
-// "2026-01-23T17:13:37.849Z" or with an offset; anything else is no time stamp.
+// True for "2026-01-23T17:13:37.849Z", or the same with an offset.
 bool IsTimestamp(std::string_view text) {
   constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
   if (text.size() <= kForm.size() || text.size() > 40) return false;
@@ -71,50 +71,50 @@ bool IsTimestamp(std::string_view text) {
          (text.size() == zone + 6 && (text[zone] == '+' || text[zone] == '-') && text[zone + 3] == ':');
 }
 
-// One look at a transcript, newest line first.
+// Collects the state of a session from its lines, newest first.
 class Reader {
  public:
   explicit Reader(ClaudeSession* session) : session_(session) {}
 
-  // False when there is nothing more to learn.
+  // False if no more lines are needed.
   bool Visit(const TailLine& line) {
     bytes_ += line.text ? line.text->size() : 0;
     const json parsed = line.text ? ParseBoundedJson(*line.text) : json(json::value_t::discarded);
     if (!parsed.is_object()) {
-      // Half a line at the very end is one that is being written.
+      // An incomplete last line is still being written.
       if (!line.complete && line.text) return true;
       return false;
     }
-    Take(parsed);
+    ReadLine(parsed);
     return !(tools_settled_ && context_settled_ &&
              (session_->recent_actions.size() >= kMaxActions || bytes_ > kActionBytes));
   }
 
   void Finish(bool reached_start) {
-    // What was asked for is known only if the whole of the newest answer was seen.
+    // The running tools are known only if we saw the whole newest answer.
     if (tools_settled_ || (reached_start && answered_)) session_->subagents = subagents_;
   }
 
  private:
-  void Take(const json& line) {
+  void ReadLine(const json& line) {
     if (const std::string_view time = Text(line, "timestamp");
         !session_->last_activity && IsTimestamp(time)) {
       session_->last_activity = std::string(time);
     }
-    if (IsTrue(line, "isApiErrorMessage")) TakeError(line);
+    if (IsTrue(line, "isApiErrorMessage")) ReadError(line);
     if (IsTrue(line, "isSidechain")) return;
     const std::string_view type = Text(line, "type");
     if (type == "system" && Text(line, "subtype") == "compact_boundary") {
-      context_settled_ = tools_settled_ = true;  // what stands before is no longer in the context
+      context_settled_ = tools_settled_ = true;  // older lines are no longer in the context
     }
     const json* message = Member(line, "message");
     if (message == nullptr || !message->is_object()) return;
-    if (type == "user") TakeUser(line, *message);
-    if (type == "assistant") TakeAnswer(line, *message);
+    if (type == "user") ReadUserMessage(line, *message);
+    if (type == "assistant") ReadAnswer(line, *message);
   }
 
   // An answer of the program itself, of a subagent's requests as well: "API Error: 529 …".
-  void TakeError(const json& line) {
+  void ReadError(const json& line) {
     absl::Time time;
     const std::string_view stamp = Text(line, "timestamp");
     const json* message = Member(line, "message");
@@ -129,7 +129,7 @@ class Reader {
     }
   }
 
-  void TakeUser(const json& line, const json& message) {
+  void ReadUserMessage(const json& line, const json& message) {
     const json* content = Member(message, "content");
     if (content == nullptr) return;
     bool results = false;
@@ -140,16 +140,16 @@ class Reader {
         results_.emplace(Text(block, "tool_use_id"));
       }
     }
-    // A new prompt: whatever was asked for before is over, by its result or by an interruption.
+    // A new prompt: all older tool calls have finished or were interrupted.
     if (!results && !IsTrue(line, "isMeta")) tools_settled_ = true;
   }
 
-  void TakeAnswer(const json& line, const json& message) {
+  void ReadAnswer(const json& line, const json& message) {
     const std::string_view model = Text(message, "model");
-    // Error notes of the program itself look like answers.
+    // Claude Code's own error messages look like answers.
     if (model.empty() || model == "<synthetic>") return;
     const std::string id(Text(message, "id"));
-    // An answer may take several lines, one for each block; tools under way are the newest answer's only.
+    // An answer may have several lines, one per block. Only tools of the newest answer can be running.
     if (answered_ && (id.empty() || id != answer_)) tools_settled_ = true;
     if (!answered_) {
       answered_ = true;
@@ -160,10 +160,10 @@ class Reader {
     context_settled_ = true;
     const json* content = Member(message, "content");
     if (content == nullptr || !content->is_array()) return;
-    for (auto block = content->rbegin(); block != content->rend(); ++block) TakeBlock(line, *block);
+    for (auto block = content->rbegin(); block != content->rend(); ++block) ReadToolUse(line, *block);
   }
 
-  void TakeBlock(const json& line, const json& block) {
+  void ReadToolUse(const json& line, const json& block) {
     const std::string_view name = Text(block, "name");
     const std::string_view id = Text(block, "id");
     if (Text(block, "type") != "tool_use" || name.empty()) return;
@@ -179,7 +179,7 @@ class Reader {
 
   ClaudeSession* session_;
   uint64_t bytes_ = 0;
-  std::set<std::string> results_;  // ids of tools whose result was seen
+  std::set<std::string> results_;  // ids of tool calls that have a result
   std::string answer_;             // id of the newest answer
   bool answered_ = false;
   bool context_settled_ = false;

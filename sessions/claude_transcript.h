@@ -1,9 +1,9 @@
-// What the transcript of a Claude Code session tells about the agent, read from its end.
+// Reads the state of an agent from the transcript of its Claude Code session, starting at the end.
 //
-// A transcript is ~/.claude/projects/<folder>/<session>.jsonl: one JSON object a line, appended. The format
-// is nobody's promise, so only what has exactly the known shape counts, and nothing is taken from before a
-// line that cannot be read: such a line might have said otherwise. Texts of the conversation and arguments of
-// tools are never kept, only names.
+// A transcript is ~/.claude/projects/<folder>/<session>.jsonl: one JSON object per line, appended. The format
+// is not documented, so we use only data with exactly the known shape. We stop at a line that cannot be
+// parsed, because it may contradict the older lines. We keep only names, never the text of the conversation
+// or the arguments of tools.
 //
 // Thread safety: free functions without state.
 
@@ -23,13 +23,13 @@
 
 namespace agent_exporter::sessions {
 
-// Empty: not told. Names are valid UTF-8 of at most 128 bytes.
+// An empty field is unknown. Names are valid UTF-8 of at most 128 bytes.
 struct ClaudeSession {
   std::optional<std::string> model;          // of the newest answer
-  std::optional<std::string> last_activity;  // the newest line's time stamp, ISO 8601 as it stands there
-  std::optional<std::string> current_tool;   // asked for, and no result yet; none: nothing is under way
-  std::optional<uint64_t> subagents;         // Task (or Agent) tools under way
-  // Of the newest answer: input, cache read and cache creation tokens. Not told after a compaction, until the
+  std::optional<std::string> last_activity;  // the timestamp of the newest line, ISO 8601, unchanged
+  std::optional<std::string> current_tool;   // a tool call without a result yet; empty if no tool is running
+  std::optional<uint64_t> subagents;         // running Task (or Agent) tools
+  // Input, cache read and cache creation tokens of the newest answer. Unknown between a compaction and the
   // next answer.
   std::optional<uint64_t> context_tokens;
   std::vector<AgentAction> recent_actions;  // the last tools, newest first, at most kMaxActions
@@ -42,12 +42,12 @@ struct ClaudeSession {
 inline constexpr size_t kMaxActions = 10;
 inline constexpr size_t kMaxErrors = 20;
 
-// Of a file open for reading that is `size` bytes long. Errors: as VisitLinesFromEnd; strange content is
-// none.
+// Reads the first `size` bytes of a file that is open for reading. Errors: as VisitLinesFromEnd; unknown
+// content is not an error.
 absl::StatusOr<ClaudeSession> ReadClaudeTranscript(int fd, uint64_t size, const TailLimits& limits = {});
 
-// How the folders of a working directory may be called: '/' and '.' as '-', and since some version everything
-// but letters and digits. One name where both are the same.
+// The possible folder names for a working directory: older versions replace '/' and '.' with '-', newer
+// versions everything except letters and digits. One name if both are the same.
 std::vector<std::string> ClaudeProjectFolders(std::string_view cwd);
 
 }  // namespace agent_exporter::sessions

@@ -27,14 +27,14 @@ const json* Field(const json& object, const char* key) {
   return found == object.end() ? nullptr : &*found;
 }
 
-// Too long a text is cut like a label; nothing that is no text.
+// Cuts a long string like a label value. Empty if the member is not a string.
 std::optional<std::string> Word(const json& object, const char* key) {
   const json* member = Field(object, key);
   if (member == nullptr || !member->is_string()) return std::nullopt;
   return base::LabelValue(member->get_ref<const std::string&>());
 }
 
-// A screenful, whole or not at all.
+// Never cuts a screen: empty if it is too long.
 std::optional<std::string> Screen(const json& object, const char* key) {
   const json* member = Field(object, key);
   if (member == nullptr || !member->is_string()) return std::nullopt;
@@ -60,10 +60,10 @@ absl::StatusOr<std::string> FilePath(const MetaOptions& options, const std::stri
   constexpr std::string_view kPlace = "{agent}";
   const size_t at = options.path.find(kPlace);
   if (at == std::string::npos) return options.path;
-  // A name may come from a template over what the process chose.
+  // A template may build the name from text that the process chose.
   if (agent.empty() || agent.front() == '.' || agent.find('/') != std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("agent ", base::Quoted(agent), " cannot stand in ", options.path));
+    return absl::InvalidArgumentError(absl::StrCat("the name of agent ", base::Quoted(agent),
+                                                   " cannot be part of the path ", options.path));
   }
   std::string path = options.path;
   return path.replace(at, kPlace.size(), agent);
@@ -146,7 +146,8 @@ absl::StatusOr<AgentMeta> RunMetaCommand(const MetaOptions& options, const agent
       .cancel_fd = cancel_fd};
   const absl::StatusOr<base::CommandResult> result = base::RunBounded(command);
   if (absl::IsNotFound(result.status())) {
-    return absl::FailedPreconditionError(result.status().message());  // a mistake, not "nothing to tell"
+    return absl::FailedPreconditionError(
+        result.status().message());  // a configuration error, not missing data
   }
   if (!result.ok()) return result.status();
   if (!result->success()) {

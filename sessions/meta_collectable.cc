@@ -17,14 +17,14 @@ collectors::Labels LabelsOf(const MetaKeeper::Entry& entry, collectors::Labels m
 
 collectors::Families MetaCollectable::Collect() const {
   collectors::Family context =
-      collectors::Family::Gauge("agent_context_ratio", "Part of the model's context window that is in use.");
+      collectors::Family::Gauge("agent_context_ratio", "Share of the model's context window in use, 0 to 1.");
   collectors::Family subagents =
-      collectors::Family::Gauge("agent_subagents", "Subagents that the agent has under way.");
+      collectors::Family::Gauge("agent_subagents", "Subagents that the agent is running.");
   collectors::Family info =
-      collectors::Family::Gauge("agent_meta_info", "What the agent tells of itself: its model.");
-  collectors::Family reads =
-      collectors::Family::Counter("agent_exporter_meta_reads_total",
-                                  "Attempts to read what agents tell of themselves, by source and result.");
+      collectors::Family::Gauge("agent_meta_info", "What the agent reports about itself: its model.");
+  collectors::Family reads = collectors::Family::Counter(
+      "agent_exporter_meta_reads_total",
+      "Attempts to read what agents report about themselves, by source and result.");
   for (const MetaKeeper::Entry& entry : keeper_->All()) {
     if (entry.meta.context_pct) context.Add(LabelsOf(entry), *entry.meta.context_pct / 100);
     subagents.Add(LabelsOf(entry), entry.meta.subagents);

@@ -1,7 +1,7 @@
-// What agents tell of themselves, as metrics. Not collectors of the table: their
-// figures are no part of an Observation.
+// Metrics from what agents report about themselves. Not a collector in the table, because this data is not
+// part of an Observation.
 //
-// Ownership: shared, since a scrape that was cut off may still run on a thread of its own.
+// Ownership: the keeper is shared, because a scrape that timed out may still run on its own thread.
 // Thread safety: Collect may be called from any number of threads.
 
 #ifndef AGENT_EXPORTER_SESSIONS_META_COLLECTABLE_H_

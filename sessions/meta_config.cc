@@ -33,7 +33,7 @@ absl::StatusOr<Source> ReadSource(const YAML::Node& node, std::string_view file)
                          "source must be claude-code, file, command or none");
 }
 
-// A key that means nothing for this source would be passed over silently otherwise.
+// Rejects keys that this source does not use, instead of ignoring them silently.
 absl::Status CheckKeys(const YAML::Node& node, std::string_view file, Source source) {
   std::vector<std::string_view> known = {"agent", "source"};
   if (source != Source::kNone) known.emplace_back("interval");
@@ -48,7 +48,7 @@ absl::Status ReadTarget(const YAML::Node& node, std::string_view file, MetaOptio
     auto path = base::YamlText(node["path"].IsDefined() ? node["path"] : node, file, "path");
     if (!path.ok() || !path->starts_with('/')) {
       return base::YamlError(node["path"].IsDefined() ? node["path"] : node, file,
-                             "source: file needs path:, which starts with /");
+                             "source: file needs path:, an absolute path");
     }
     options->path = *std::move(path);
   }
@@ -66,13 +66,14 @@ absl::Status ReadTarget(const YAML::Node& node, std::string_view file, MetaOptio
 absl::StatusOr<MetaOptions> ReadEntry(const YAML::Node& node, std::string_view file) {
   if (!node.IsMap())
     return base::YamlError(node, file,
-                           "an entry of meta must be a map; write agent: and source: below its dash");
+                           "an entry of meta must be a map; write agent: and source: under its dash");
   const auto source = ReadSource(node, file);
   if (!source.ok()) return source.status();
   if (absl::Status status = CheckKeys(node, file, *source); !status.ok()) return status;
   MetaOptions options{.source = *source};
   if (!node["agent"].IsDefined())
-    return base::YamlError(node, file, "an entry of meta needs agent:, whose it is (\"*\": all)");
+    return base::YamlError(node, file,
+                           "an entry of meta needs agent:, the name of the agent (\"*\" for all)");
   auto agent = base::YamlText(node["agent"], file, "agent");
   if (!agent.ok()) return agent.status();
   options.agent = *std::move(agent);
@@ -85,7 +86,7 @@ absl::StatusOr<MetaOptions> ReadEntry(const YAML::Node& node, std::string_view f
   if (const YAML::Node directory = node["config_dir"]; directory.IsDefined()) {
     auto path = base::YamlText(directory, file, "config_dir");
     if (!path.ok() || !path->starts_with('/')) {
-      return base::YamlError(directory, file, "config_dir must be a path that starts with /");
+      return base::YamlError(directory, file, "config_dir must be an absolute path");
     }
     options.config_dir = *std::move(path);
   }
@@ -93,7 +94,7 @@ absl::StatusOr<MetaOptions> ReadEntry(const YAML::Node& node, std::string_view f
     if (!YAML::convert<uint64_t>::decode(window, options.context_window) || options.context_window < 1 ||
         options.context_window > kMaxContextWindow) {
       return base::YamlError(window, file,
-                             "context_window must be a whole number of tokens, for instance 1000000");
+                             "context_window must be a whole number of tokens, such as 1000000");
     }
   }
   return options;
@@ -105,7 +106,7 @@ absl::StatusOr<std::vector<MetaOptions>> MetaFromYaml(const YAML::Node& meta, st
   std::vector<MetaOptions> result;
   if (!meta.IsDefined() || meta.IsNull()) return result;
   if (!meta.IsSequence())
-    return base::YamlError(meta, file, "meta must be a list; write each entry below a dash");
+    return base::YamlError(meta, file, "meta must be a list; write each entry under a dash");
   for (const YAML::Node& node : meta) {
     auto options = ReadEntry(node, file);
     if (!options.ok()) return options.status();

@@ -17,7 +17,7 @@ MetaKeeper::~MetaKeeper() {
   thread_.join();
 }
 
-void MetaKeeper::Offer(std::shared_ptr<const agents::Observation> observation) {
+void MetaKeeper::Enqueue(std::shared_ptr<const agents::Observation> observation) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     waiting_ = std::move(observation);

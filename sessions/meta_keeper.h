@@ -1,5 +1,5 @@
-// Keeps the agent_meta of all agents at hand: a thread of its own reads after every tick, so that neither a
-// tick nor a scrape ever waits for a file or a command.
+// Caches the agent_meta of all agents. Its own thread reads them after every tick, so that neither a tick nor
+// a scrape waits for a file or a command.
 //
 // Thread safety: all public methods may be called from any thread.
 
@@ -26,14 +26,15 @@ namespace agent_exporter::sessions {
 class MetaKeeper {
  public:
   explicit MetaKeeper(std::unique_ptr<MetaReader> reader);
-  ~MetaKeeper();  // stops; ends a command that runs
+  ~MetaKeeper();  // stops the thread and a running command
   MetaKeeper(const MetaKeeper&) = delete;
   MetaKeeper& operator=(const MetaKeeper&) = delete;
 
-  // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
-  void Offer(std::shared_ptr<const agents::Observation> observation);
+  // For Sampler::AddListener. Returns at once. While the thread is busy, only the newest observation is
+  // queued.
+  void Enqueue(std::shared_ptr<const agents::Observation> observation);
 
-  // What was last read of this agent (its name, kind and slot).
+  // The latest agent_meta of this agent (by name, kind and slot).
   std::optional<AgentMeta> Latest(const agents::AgentSample& agent) const;
 
   struct Entry {
@@ -50,13 +51,13 @@ class MetaKeeper {
   void Loop();
   void ReadAll(const agents::Observation& observation);
 
-  std::unique_ptr<MetaReader> reader_;  // Read by the thread only
+  std::unique_ptr<MetaReader> reader_;  // only the thread calls Read
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const agents::Observation> waiting_;
   bool stopping_ = false;
   std::map<Key, AgentMeta> metas_;
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;  // last, because it uses all of the above
 };
 
 }  // namespace agent_exporter::sessions

@@ -8,8 +8,8 @@
 namespace agent_exporter::sessions {
 namespace {
 
-// Agents that are remembered; those of a host are capped at 10,000 names.
-constexpr size_t kMaxReadsRemembered = 20'000;
+// The cache is cleared above this size. A host has at most 10,000 agent names.
+constexpr size_t kMaxCached = 20'000;
 
 const char* ResultName(const absl::Status& status) {
   switch (status.code()) {
@@ -57,36 +57,36 @@ std::optional<AgentMeta> MetaReader::Read(const agents::AgentSample& agent) {
   const MetaOptions* options = FindMetaOptions(options_, agent.name);
   if (options == nullptr && claude_.IsClaude(agent)) options = &automatic_;
   if (options == nullptr || options->source == MetaOptions::Source::kNone) return std::nullopt;
-  if (remembered_.size() > kMaxReadsRemembered) remembered_.clear();
-  const auto [entry, is_new] = remembered_.try_emplace({agent.name, agent.kind, agent.slot});
-  Remembered& remembered = entry->second;
-  // An agent without processes has nothing to tell; a command would be asked about nobody.
+  if (cache_.size() > kMaxCached) cache_.clear();
+  const auto [entry, is_new] = cache_.try_emplace({agent.name, agent.kind, agent.slot});
+  CachedMeta& cached = entry->second;
+  // An agent without processes has no data, and a command would get no pids.
   if (agent.processes.empty()) {
-    remembered = {};
+    cached = {};
     return std::nullopt;
   }
   const SteadyClock::time_point now = SteadyClock::now();
-  if (!is_new && remembered.time != SteadyClock::time_point() && now - remembered.time < options->interval)
-    return remembered.meta;
+  if (!is_new && cached.time != SteadyClock::time_point() && now - cached.time < options->interval)
+    return cached.meta;
   absl::StatusOr<AgentMeta> meta = ReadNow(*options, agent);
-  remembered.time = SteadyClock::now();
-  Note(*options, agent, meta.status(), &remembered);
-  remembered.meta = meta.ok() ? std::optional<AgentMeta>(*std::move(meta)) : std::nullopt;
-  return remembered.meta;
+  cached.time = SteadyClock::now();
+  RecordResult(*options, agent, meta.status(), &cached);
+  cached.meta = meta.ok() ? std::optional<AgentMeta>(*std::move(meta)) : std::nullopt;
+  return cached.meta;
 }
 
-void MetaReader::Note(const MetaOptions& options, const agents::AgentSample& agent,
-                      const absl::Status& status, Remembered* remembered) {
+void MetaReader::RecordResult(const MetaOptions& options, const agents::AgentSample& agent,
+                              const absl::Status& status, CachedMeta* cached) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++counts_[{std::string(SourceName(options.source)), ResultName(status)}];
   }
-  // A session that has not begun is no failure, and a command that Cancel ended neither.
+  // NotFound (no session yet) and Cancelled are not failures.
   const bool fails = !status.ok() && !absl::IsNotFound(status) && !absl::IsCancelled(status);
-  if (fails && !remembered->failing && log_) {
-    log_(absl::StrCat("agent_meta of ", base::Quoted(agent.name), " cannot be read: ", status.message()));
+  if (fails && !cached->failing && log_) {
+    log_(absl::StrCat("cannot read agent_meta of ", base::Quoted(agent.name), ": ", status.message()));
   }
-  remembered->failing = fails;
+  cached->failing = fails;
 }
 
 std::map<std::pair<std::string, std::string>, uint64_t> MetaReader::Counts() const {

@@ -1,7 +1,7 @@
-// Reads the agent_meta of any agent from the source that the configuration names, or from its transcript
-// where it is Claude Code and the configuration says nothing.
+// Reads the agent_meta of any agent from its configured source. An agent without one that is Claude Code is
+// read from its transcript.
 //
-// Thread safety: Read by one thread at a time; Counts and Cancel by any.
+// Thread safety: call Read from one thread at a time; Counts and Cancel from any.
 
 #ifndef AGENT_EXPORTER_SESSIONS_META_READER_H_
 #define AGENT_EXPORTER_SESSIONS_META_READER_H_
@@ -28,7 +28,7 @@ namespace agent_exporter::sessions {
 
 class MetaReader {
  public:
-  // Told, in one line, of a source that starts to fail.
+  // Called with one line when a source starts to fail.
   using Log = std::function<void(const std::string&)>;
 
   // `procfs` is where procfs is mounted.
@@ -37,20 +37,20 @@ class MetaReader {
   MetaReader(const MetaReader&) = delete;
   MetaReader& operator=(const MetaReader&) = delete;
 
-  // Empty: there is no source, it told nothing, or it could not be read (counted). Within a source's interval
-  // what was read last. Blocks while a command runs.
+  // Returns the cached agent_meta within the source's interval, otherwise reads it. Empty if there is no
+  // source, it has no data, or it cannot be read (Counts counts these). Blocks while a command runs.
   std::optional<AgentMeta> Read(const agents::AgentSample& agent);
 
-  // Reads by (source, result): ok, absent, refused, invalid, timeout, failed.
+  // How many reads there were, by source and result: ok, absent, refused, invalid, timeout, failed.
   std::map<std::pair<std::string, std::string>, uint64_t> Counts() const;
 
-  // Ends a command that runs, for good: later reads by commands fail.
+  // Ends a running command. All later commands fail.
   void Cancel();
 
  private:
   using SteadyClock = std::chrono::steady_clock;
   using Key = std::tuple<std::string, std::string, std::string>;  // name, kind, slot
-  struct Remembered {
+  struct CachedMeta {
     SteadyClock::time_point time;
     std::optional<AgentMeta> meta;
     bool failing = false;  // so that a failure is logged once
@@ -58,16 +58,16 @@ class MetaReader {
 
   absl::StatusOr<AgentMeta> ReadNow(const MetaOptions& options, const agents::AgentSample& agent);
 
-  void Note(const MetaOptions& options, const agents::AgentSample& agent, const absl::Status& status,
-            Remembered* remembered);
+  void RecordResult(const MetaOptions& options, const agents::AgentSample& agent, const absl::Status& status,
+                    CachedMeta* cached);
 
   std::vector<MetaOptions> options_;
   Log log_;
-  MetaOptions automatic_;  // Claude Code by the built-in profile
+  MetaOptions automatic_;  // for Claude Code without a configured source
   kernel::RootedReader proc_;
   ClaudeMeta claude_;
   base::Descriptor cancel_;  // an eventfd
-  std::map<Key, Remembered> remembered_;
+  std::map<Key, CachedMeta> cache_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, uint64_t> counts_;
 };

@@ -20,18 +20,18 @@ absl::Status ReadAt(int fd, uint64_t offset, size_t size, std::string* buffer) {
     const ssize_t got = ::pread(fd, buffer->data() + have, size - have, static_cast<off_t>(offset + have));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return base::ErrnoStatus(errno, "reading from the end");
-    if (got == 0) return absl::AbortedError("the file got shorter while it was read");
+    if (got == 0) return absl::AbortedError("the file became shorter while it was read");
     have += static_cast<size_t>(got);
   }
   return absl::OkStatus();
 }
 
-// The line under way: its newest part, as far as it was read.
+// The line that is being read: its end, as far as it was read.
 class Partial {
  public:
   explicit Partial(size_t limit) : limit_(limit) {}
 
-  // Puts what stands before it in front.
+  // Adds text that comes before the part read so far.
   void Prepend(std::string_view older) {
     empty_ = empty_ && older.empty();
     if (too_long_ || older.size() + text_.size() > limit_) {
@@ -45,7 +45,7 @@ class Partial {
   TailLine Line() const {
     return {too_long_ ? std::nullopt : std::optional<std::string_view>(text_), complete_};
   }
-  // From here on the line before.
+  // Starts the previous line.
   void Next() {
     text_.clear();
     too_long_ = false;
@@ -58,7 +58,7 @@ class Partial {
   std::string text_;
   bool too_long_ = false;
   bool empty_ = true;
-  bool complete_ = false;  // the first line from the end has no newline behind it yet
+  bool complete_ = false;  // the last line of the file may lack a newline
 };
 
 }  // namespace

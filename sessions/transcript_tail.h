@@ -1,8 +1,9 @@
-// The lines of a growing file, read from its end: what is new costs the same however long the file is.
+// Reads the lines of a growing file from its end, so that the cost does not depend on the size of the file.
 //
-// Memory is bounded by the longest line allowed and one piece of 64 KiB; the bytes read by TailLimits::bytes.
+// Memory is limited to the longest allowed line and one block of 64 KiB; reading is limited to
+// TailLimits::bytes.
 //
-// Thread safety: free function without state; it reads with pread(2), so the descriptor's offset stays.
+// Thread safety: free function without state. It uses pread(2), so the descriptor's offset does not change.
 
 #ifndef AGENT_EXPORTER_SESSIONS_TRANSCRIPT_TAIL_H_
 #define AGENT_EXPORTER_SESSIONS_TRANSCRIPT_TAIL_H_
@@ -18,12 +19,12 @@
 namespace agent_exporter::sessions {
 
 struct TailLimits {
-  uint64_t bytes = 4 << 20;  // how far back
-  size_t line = 1 << 20;     // a longer line is passed over
+  uint64_t bytes = 4 << 20;  // how far back to read
+  size_t line = 1 << 20;     // a longer line has no text
 };
 
-// A line without its newline; empty for one that is too long to be kept. `complete` is false for what stands
-// after the last newline: somebody may still be writing it.
+// A line without its newline. `text` is empty if the line is too long. `complete` is false for text after the
+// last newline: it may still be being written.
 struct TailLine {
   std::optional<std::string_view> text;
   bool complete = true;
@@ -34,9 +35,9 @@ struct TailResult {
   bool reached_start = false;  // every line was visited
 };
 
-// Calls visit(line), the newest first, until it returns false, the first `size` bytes of the file are read or
-// a limit is met. Empty lines are passed over, and so is the line that the limit cuts. Aborted: the file got
-// shorter meanwhile; else as ErrnoStatus.
+// Calls visit(line) for the lines in the first `size` bytes, newest first, until it returns false or a limit
+// is reached. Skips empty lines and the line that the limit cuts. Errors: Aborted if the file became shorter;
+// otherwise as ErrnoStatus.
 absl::StatusOr<TailResult> VisitLinesFromEnd(int fd, uint64_t size, const TailLimits& limits,
                                              absl::FunctionRef<bool(const TailLine&)> visit);
 

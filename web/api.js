@@ -1,11 +1,11 @@
-// The exporter's guarded routes. The token is kept in this browser, or in this tab alone when the reader wants
-// that; it comes from the form or from the fragment of the link that `agent_exporter open` prints (a fragment is
-// never sent to a server).
+// Requests to the exporter's guarded routes. The token comes from the form, or from the fragment of the link that
+// `agent_exporter open` prints (browsers never send a fragment to the server). It is stored in this browser, or only in
+// this tab if the user prefers that.
 
 const KEY = "agent_exporter.token";
 const TIMEOUT_MS = 8000;
 
-// status: HTTP's, or 0 when the exporter did not answer.
+// status: the HTTP status, or 0 if the exporter did not answer.
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
@@ -13,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-export function takeTokenFromLink() {
+export function readTokenFromLink() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token === null) return;
   setToken(token.trim(), true);

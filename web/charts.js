@@ -1,4 +1,4 @@
-// The two curves, drawn by Chart.js, and the small lines beside the headline, drawn as SVG.
+// The CPU and memory charts (Chart.js), and the small lines under the main figures (SVG).
 
 import {bytes, clock, day, percent} from "./format.js";
 
@@ -9,7 +9,7 @@ const charts = new Map();  // canvas -> Chart
 
 const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// Mean over equal spans of time; null where nothing was measured for long, so that the curve has a gap there.
+// Averages the points over equal time spans. Adds a null where data is missing, so that the curve has a gap there.
 export function thin(points, from, to) {
   const span = (to - from) / MOST_POINTS;
   const gaps = points.slice(1).map((point, i) => point.x - points[i].x).sort((a, b) => a - b);
@@ -41,7 +41,7 @@ function timeTick(ms, hours) {
   return day(ms);
 }
 
-// Round times to put ticks at: every 15 minutes, 6 hours or day, by the local clock.
+// Ticks at round local times: every 15 minutes, 6 hours or day.
 function timeTicks(from, to, hours) {
   const step = hours <= 1 ? 15 * 60e3 : hours <= 24 ? 6 * 3600e3 : 24 * 3600e3;
   const start = new Date(from);
@@ -53,7 +53,7 @@ function timeTicks(from, to, hours) {
   return ticks;
 }
 
-// Steps of memory that are round in binary units.
+// A step for the memory axis that is a power of two.
 function byteStep(max) {
   let step = 1024;
   while (max / step > 4) step *= 2;
@@ -122,7 +122,7 @@ export function draw(canvas, kind, series, from, to, hours) {
   }));
 }
 
-// A line of the last minutes, as they came in.
+// A small line of the last minutes.
 export function spark(points) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");

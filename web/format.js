@@ -1,5 +1,4 @@
-// Figures in words a person reads. Every function takes plain numbers and returns text; "–" stands for a figure
-// that could not be read.
+// Formats figures for people. Every function takes numbers and returns text; "–" means that a figure could not be read.
 
 const NONE = "–";
 const SPACE = "\u00a0";  // a figure and its unit stay on one line
@@ -30,7 +29,7 @@ export function bytes(value) {
   return parts.unit ? `${parts.value}${SPACE}${parts.unit}` : parts.value;
 }
 
-// A CPU ratio (1 is one full core) in per cent.
+// A CPU ratio (1 is one full core) in percent.
 export function percentOf(ratio) {
   if (ratio === undefined || ratio === null) return NONE;
   const value = ratio * 100;
@@ -55,7 +54,7 @@ export function duration(seconds) {
   return two(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-// A rate in the first unit of time in which it comes to `least`, or nearly: "12 open files a minute".
+// A rate per minute, hour or day: the first of them in which it is at least (about) `least`. "12 open files a minute".
 export function rate(perSecond, least, amount) {
   for (const [seconds, name] of [[60, "a minute"], [3600, "an hour"], [86400, "a day"]]) {
     if (perSecond * seconds >= 0.95 * least || seconds === 86400) return `${amount(perSecond * seconds)} ${name}`;
@@ -71,7 +70,7 @@ export function day(ms) {
   return new Date(ms).toLocaleDateString("en-GB", {weekday: "short", day: "numeric", month: "short"});
 }
 
-// An element; text is set as text, never as markup, so a name can hold anything.
+// Creates an element. Text is never parsed as markup, so a name may contain anything.
 export function el(tag, properties, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(properties ?? {})) {
@@ -84,7 +83,7 @@ export function el(tag, properties, ...children) {
   return node;
 }
 
-// A figure with the exact value beside it, for machines.
+// A figure as text, with the exact value as an attribute for machines.
 export function figure(value, text, properties) {
   return value === undefined || value === null ? el("span", properties, text)
                                                : el("data", {...properties, value}, text);

@@ -1,5 +1,5 @@
-// What the ledger remembers: curves of the last hour, day or week, sessions by name, today's rate limits. A
-// ledger that is off answers 503; everything live goes on without it.
+// Shows data from the ledger: charts of the last hour, day or week, names of sessions, today's rate limits. The live
+// parts of the page work without it. If the ledger is off, the exporter answers 503.
 
 import * as api from "./api.js";
 import {draw, thin} from "./charts.js";
@@ -11,7 +11,7 @@ const REFRESH_MS = 30e3;
 
 const $ = id => document.getElementById(id);
 
-// One source of one agent: samples in order of time, never fetched twice.
+// The samples of one source of one agent, ordered by time. Fetches only what is missing.
 class Series {
   constructor(agent, source) {
     this.agent = agent;
@@ -20,7 +20,7 @@ class Series {
     this.since = Infinity;
   }
 
-  async reach(since) {
+  async fetchSince(since) {
     const newest = this.samples[this.samples.length - 1]?.ts ?? -Infinity;
     const known = since >= this.since;
     const fresh = [];
@@ -69,7 +69,7 @@ export class History {
     $("charts").hidden = true;
     $("legend").hidden = true;
     $("history-state").hidden = false;
-    $("history-state").replaceChildren(el("p", {}, "Looking it up."));
+    $("history-state").replaceChildren(el("p", {}, "Loading …"));
   }
 
   setHours(hours) {
@@ -77,18 +77,18 @@ export class History {
     this.due = 0;
   }
 
-  // Asks the ledger when it is time to. Errors show in the page; those of the token are thrown.
+  // Asks the ledger if a refresh is due. Shows errors in the page, but throws errors of the token.
   async refresh(now = Date.now()) {
     if (this.busy || !this.agent || now < this.due) return;
     this.busy = true;
     this.due = now + REFRESH_MS;
     const [agent, hours] = [this.agent, this.hours];
     try {
-      await this.#sessions(agent);
-      await this.#rateLimits(agent);
+      await this.#fetchSessionNames(agent);
+      await this.#fetchRateLimits(agent);
       const since = Date.now() - hours * 3600e3;
-      const all = await this.#reach(agent, "aggregate", since);
-      const self = await this.#reach(agent, "agent-server", since);
+      const all = await this.#fetchSeries(agent, "aggregate", since);
+      const self = await this.#fetchSeries(agent, "agent-server", since);
       if (agent === this.agent && hours === this.hours) this.#draw(all.after(since), self.after(since), since);
       this.off = false;
     } catch (error) {
@@ -96,7 +96,7 @@ export class History {
       if (agent !== this.agent) return;
       this.off = true;
       this.limited = null;
-      this.#say(error.status);
+      this.#showError(error.status);
     } finally {
       this.busy = false;
       if (agent !== this.agent || hours !== this.hours) this.due = 0;
@@ -108,16 +108,16 @@ export class History {
     this.due = 0;
   }
 
-  async #reach(agent, source, since) {
+  async #fetchSeries(agent, source, since) {
     const key = `${agent}\n${source}`;
     if (!this.series.has(key)) this.series.set(key, new Series(agent, source));
     const series = this.series.get(key);
-    await series.reach(since);
+    await series.fetchSince(since);
     return series;
   }
 
-  // The ledger knows what a session is called, the live tree which pid leads it.
-  async #sessions(agent) {
+  // The ledger knows the names of sessions; the live tree knows their leaders' pids.
+  async #fetchSessionNames(agent) {
     const summary = await api.get("resources/summary", {agent, sinceHours: 1});
     const names = new Map();
     for (const source of summary.sources) {
@@ -128,24 +128,24 @@ export class History {
     if (agent === this.agent) this.names = names;
   }
 
-  async #rateLimits(agent) {
+  async #fetchRateLimits(agent) {
     const midnight = new Date().setHours(0, 0, 0, 0);
     const hours = Math.max(0.001, (Date.now() - midnight) / 3600e3);
     const answer = await api.get("resources/rate-limits", {agent, sinceHours: hours.toFixed(4)});
     if (agent === this.agent) this.limited = {...answer.summary, byKind: answer.byKind};
   }
 
-  #say(status) {
+  #showError(status) {
     $("charts").hidden = true;
     $("legend").hidden = true;
     $("history-state").hidden = false;
     const words = status === 503
-      ? [el("p", {}, el("strong", {}, "The history is not turned on yet.")),
+      ? [el("p", {}, el("strong", {}, "The history is turned off.")),
          el("p", {}, "The figures above are live and need no history. To see the last hour, day and week here too, start " +
            "the exporter without ", el("code", {}, "--no-ledger"), " and with ", el("code", {}, "ledger: {enabled: true}"),
-           " in its configuration, and give it a directory that it may write to.")]
-      : [el("p", {}, el("strong", {}, "The history cannot be read just now.")),
-         el("p", {}, "The figures above are live and go on. This part is tried again in half a minute.")];
+           " in its configuration, and give it a directory that it can write to.")]
+      : [el("p", {}, el("strong", {}, "The history cannot be read right now.")),
+         el("p", {}, "The figures above are live and keep updating. This part tries again in half a minute.")];
     $("history-state").replaceChildren(...words);
   }
 
@@ -156,8 +156,8 @@ export class History {
     $("charts").hidden = !enough;
     $("legend").hidden = !enough;
     if (!enough) {
-      state.replaceChildren(el("p", {}, el("strong", {}, "Nothing remembered yet for this span.")),
-        el("p", {}, "The first point comes within a minute or so of an agent's start."));
+      state.replaceChildren(el("p", {}, el("strong", {}, "No history for this time span yet.")),
+        el("p", {}, "The first point appears about a minute after an agent starts."));
       return;
     }
     const to = Date.now();

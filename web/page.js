@@ -1,5 +1,4 @@
-// Puts the page together: asks for the live tree every two seconds, shows it, and says so in plain words when it
-// cannot.
+// The main script: fetches the live tree every two seconds and shows it, or shows why it cannot.
 
 import * as api from "./api.js";
 import {spark} from "./charts.js";
@@ -18,12 +17,12 @@ const keyOf = agent => [agent.agent, agent.kind ?? "", agent.slot ?? ""].join("\
 const labelOf = agent => (agent.slot ? `${agent.agent} · ${agent.slot}` : agent.agent);
 
 const history_ = new History();
-let answer = null;      // the last good one
+let answer = null;      // the last successful one
 let answeredAt = 0;
 let chosen = sessionStorage.getItem("agent_exporter.agent") ?? "";
 let timer = 0;
 let asking = false;
-const trail = new Map();  // key of an agent -> [{x, cpu, memory}]
+const recent = new Map();  // key of an agent -> [{x, cpu, memory}]
 
 function showState(title, ...body) {
   $("state").hidden = false;
@@ -42,12 +41,12 @@ function showLive(kind, text) {
 function askForToken(status) {
   answer = null;
   const first = $("token-form").hidden;
-  showState("This page is for those who have the token",
-    el("p", {}, "It shows which agents run on this host and what they use, so the exporter gives it out with a token " +
-      "only. On the host, ", el("code", {}, "agent_exporter open"), " prints a link that brings the token along; the " +
-      "exporter's log names the file that holds it."));
+  showState("This page needs an access token",
+    el("p", {}, "It shows which agents run on this host and what they use, so it is not open to everybody. On the host, ",
+      el("code", {}, "agent_exporter open"), " prints a link that includes the token. The exporter's log names the " +
+      "file that contains it."));
   $("token-form").hidden = false;
-  $("token-error").textContent = status === 403 ? "That token is not the right one. Copy the whole line and try again." : "";
+  $("token-error").textContent = status === 403 ? "That token is wrong. Copy the whole line and try again." : "";
   if (first) $("token").focus();
   $("forget").hidden = true;
   document.title = "Resource usage · agent_exporter";
@@ -63,30 +62,30 @@ const EXAMPLE = `agents:
 
 function showNoAgent() {
   showState("No agent is running here",
-    el("p", {}, "Well-known ones, such as claude, codex, gemini or a GitHub runner, appear here by themselves as soon as " +
-      "they start. Your own take a name and a rule in a file:"),
+    el("p", {}, "Well-known agents, such as claude, codex, gemini or a GitHub runner, appear here as soon as they start. " +
+      "For your own agents, write a name and a rule into a file:"),
     el("pre", {tabindex: "0"}, el("code", {}, EXAMPLE)),
-    el("p", {}, "Give it to the exporter with ", el("code", {}, "--config.file"), "; ",
-      el("code", {}, "agent_exporter explain PID"), " says why a process is or is not taken for an agent."));
+    el("p", {}, "Pass the file to the exporter with ", el("code", {}, "--config.file"), ". ",
+      el("code", {}, "agent_exporter explain PID"), " shows why a process is or is not an agent."));
 }
 
 function showGone() {
   $("banner").hidden = false;
   const words = answer
-    ? `The exporter does not answer. What stands here is from ${duration((Date.now() - answeredAt) / 1000)} ago; it is ` +
-      "asked again every few seconds."
+    ? `The exporter does not answer. These figures are from ${duration((Date.now() - answeredAt) / 1000)} ago. ` +
+      "This page tries again every few seconds."
     : "";
   document.body.classList.add("stale");
   showLive("off", "Not answering");
   if (answer) {
-    // Said aloud once, not with every second that passes.
+    // Only a changed text is announced by screen readers.
     $("banner").textContent = words;
     return;
   }
   $("banner").hidden = true;
   showState("The exporter does not answer",
-    el("p", {}, "It may have been stopped, or the network between it and this browser is down. This page goes on asking " +
-      "and shows the figures as soon as there are some."));
+    el("p", {}, "It may have been stopped, or the network between it and this browser may be down. This page tries again " +
+      "every few seconds."));
 }
 
 function renderPicker(agents) {
@@ -143,7 +142,7 @@ function renderNow(agent) {
   $("sentence").replaceChildren(...sentence(agent));
   const tree = agent.tree ?? {};
   const self = agent.self ?? {};
-  const points = trail.get(keyOf(agent)) ?? [];
+  const points = recent.get(keyOf(agent)) ?? [];
   const memory = bytesParts(tree.resident_memory_bytes);
   $("heroes").hidden = !agent.up;
   $("tiles").hidden = !agent.up;
@@ -158,7 +157,7 @@ function renderNow(agent) {
     tile("Processes", "processes", figure(tree.processes, count(tree.processes)),
       plural(agent.children, "direct child", "direct children")),
     tile("Open files", "fds", figure(tree.open_fds, count(tree.open_fds)),
-      `${count(self.open_fds)} of ${count(self.max_fds)} by itself`),
+      `${count(self.open_fds)} of ${count(self.max_fds)} by the agent itself`),
     tile("Orphans", "orphans", figure(agent.orphans.processes, count(agent.orphans.processes)),
       agent.orphans.processes > 0 ? "still running" : "none left behind"),
     tile("Rate limits today", "limited", limited ? figure(limited.trips + limited.sentinel,
@@ -171,9 +170,9 @@ function renderNow(agent) {
 function renderWhy(agent) {
   const roots = agent.processes.filter(process => process.matched);
   $("why").replaceChildren(...roots.map(process => el("li", {},
-    `${process.comm}, pid ${process.pid}: taken by ${process.matched.origin}`,
+    `${process.comm}, pid ${process.pid}: matched by ${process.matched.origin}`,
     el("span", {class: "more"}, process.matched.what))));
-  if (roots.length === 0) $("why").replaceChildren(el("li", {}, "None runs now."));
+  if (roots.length === 0) $("why").replaceChildren(el("li", {}, "No process of it is running."));
 }
 
 function renderHost({host, exporter}) {
@@ -184,23 +183,23 @@ function renderHost({host, exporter}) {
   if (host.load) parts.push(`load ${host.load[0].toFixed(2)}`);
   if (host.processes !== undefined) parts.push(plural(host.processes, "process", "processes"));
   $("host").textContent = `This host: ${parts.join(" · ")}`;
-  $("version").textContent = `agent_exporter ${exporter.version} · reads by ${exporter.process_source}, events ${
-    exporter.process_events === "none" ? "off" : `by ${exporter.process_events}`}`;
+  $("version").textContent = `agent_exporter ${exporter.version} · process source: ${exporter.process_source} · events: ${
+    exporter.process_events === "none" ? "off" : exporter.process_events}`;
 }
 
-function remember(agents, now) {
+function recordPoints(agents, now) {
   for (const agent of agents) {
     if (!agent.tree) continue;
-    const points = trail.get(keyOf(agent)) ?? [];
+    const points = recent.get(keyOf(agent)) ?? [];
     points.push({x: now, cpu: agent.tree.cpu_usage_ratio, memory: agent.tree.resident_memory_bytes});
-    trail.set(keyOf(agent), points.filter(point => point.x > now - SPARK_MS));
+    recent.set(keyOf(agent), points.filter(point => point.x > now - SPARK_MS));
   }
-  for (const key of trail.keys()) {
-    if (!agents.some(agent => keyOf(agent) === key)) trail.delete(key);
+  for (const key of recent.keys()) {
+    if (!agents.some(agent => keyOf(agent) === key)) recent.delete(key);
   }
 }
 
-// Those that run first; the exporter, which always does, last.
+// Running agents first, the exporter itself last.
 function ordered(agents) {
   const rank = agent => (agent.agent === ITSELF ? 2 : agent.up ? 0 : 1);
   return [...agents].sort((a, b) => rank(a) - rank(b));
@@ -224,9 +223,9 @@ function render() {
   renderNow(agent);
   $("notes").replaceChildren(...(agent.up || agent.processes.length > 0 ? notes(agent, history_.limited)
     : [el("li", {class: "warn"}, el("span", {class: "mark", "aria-hidden": "true"}, "!"),
-        el("p", {}, el("strong", {}, "None of its processes runs."), " It is shown because ",
+        el("p", {}, el("strong", {}, "None of its processes is running."), " It is shown because ",
           agent.configured ? "the configuration names it." : "it ran a while ago."))]));
-  $("limits").replaceChildren(...(agent.up ? limits(agent) : [el("li", {class: "quiet"}, "Nothing runs, so nothing is used.")]));
+  $("limits").replaceChildren(...(agent.up ? limits(agent) : [el("li", {class: "quiet"}, "It is not running, so it uses nothing.")]));
   const parts = $("parts");
   const [left, top] = [parts.scrollLeft, parts.scrollTop];
   parts.replaceChildren(agent.processes.length > 0 ? partsTable(agent, history_.names)
@@ -240,7 +239,7 @@ function render() {
 
 function onError(error) {
   if (error.status === 401 || error.status === 403) {
-    // 401 with a token at hand: a proxy ate the header, or the token was emptied; asking again helps in both.
+    // A 401 although we have a token: a proxy removed the header, or the token is empty. Entering it again helps.
     askForToken(api.token() ? 403 : 401);
     return false;
   }
@@ -272,7 +271,7 @@ async function poll() {
   try {
     answer = await api.get("agents");
     answeredAt = Date.now();
-    remember(answer.agents, answer.timestamp_seconds * 1000);
+    recordPoints(answer.agents, answer.timestamp_seconds * 1000);
     document.body.classList.remove("stale");
     $("banner").hidden = true;
     $("forget").hidden = false;
@@ -304,8 +303,8 @@ $("range").addEventListener("change", event => {
 });
 history_.changed = () => render();
 document.addEventListener("visibilitychange", poll);
-window.addEventListener("hashchange", () => { api.takeTokenFromLink(); poll(); });
+window.addEventListener("hashchange", () => { api.readTokenFromLink(); poll(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { history_.redraw(); refreshHistory(); });
 
-api.takeTokenFromLink();
+api.readTokenFromLink();
 poll();

@@ -1,4 +1,4 @@
-// Which process uses what: the agent itself, each session it started, and the largest of the rest.
+// The table of processes: the agent itself, each session that it started, and the largest of the rest.
 
 import {bytes, count, duration, el, figure, percent, plural} from "./format.js";
 
@@ -14,11 +14,11 @@ const sum = (processes, key) => {
   return total;
 };
 
-// A core counts as much as 64 MiB.
+// For sorting: one core counts as much as 64 MiB.
 const weight = process => (process.resident_memory_bytes ?? 0) / (64 * 2 ** 20) + process.cpu_usage_ratio;
 
-// Sessions: the trees of processes below the agent that lead a session of their own (a tmux pane's shell, a
-// terminal, a daemon), largest first. `names` says what a session is called, by the pid of its leader.
+// Groups the processes below the agent that have their own session (the shell of a tmux pane, a terminal, a daemon),
+// largest group first. `names` maps the pid of a session leader to the session's name.
 export function sessionsOf(agent, names = new Map()) {
   const rootSessions = new Set(agent.processes.filter(p => p.role === "root").map(p => p.session));
   const bySession = new Map();
@@ -30,7 +30,7 @@ export function sessionsOf(agent, names = new Map()) {
   const sessions = [];
   for (const [pid, processes] of bySession) {
     const leader = processes.find(process => process.pid === pid) ?? processes[0];
-    if (!names.has(pid) && processes.length < 2) continue;  // a lone process is a row of its own
+    if (!names.has(pid) && processes.length < 2) continue;  // a single process gets an ordinary row
     sessions.push({
       pid,
       name: (names.get(pid) ?? String(pid)) === String(pid) ? leader.comm : names.get(pid),

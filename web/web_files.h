@@ -1,4 +1,4 @@
-// The page's files as they were when the program was built.
+// The page's files, embedded at build time.
 //
 // Thread safety: constant data.
 

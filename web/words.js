@@ -1,4 +1,4 @@
-// What the figures mean, in plain language.
+// Explains the figures in plain language.
 
 import {bytes, count, duration, el, percent, plural, rate} from "./format.js";
 
@@ -6,10 +6,10 @@ const RESOURCES = {fds: "open files", memory: "memory", pids: "processes and thr
 const SOURCES = {
   rlimit: "the limit of the process itself",
   cgroup: "the limit of its cgroup",
-  cgroup_ancestor: "the limit of a cgroup above it",
-  host: "all that this host has",
+  cgroup_ancestor: "the limit of a parent cgroup",
+  host: "the limit of this host",
 };
-// Kinds of rate limits, the worst first.
+// Kinds of rate limits, worst first.
 const LIMITED = {
   trip: "circuit breaker opened",
   quota: "usage limit reached",
@@ -30,7 +30,7 @@ function gains(resource, perSecond) {
 const limitOf = (agent, leak) =>
   agent.resources.find(use => use.scope === leak.scope && use.resource === leak.resource);
 
-// Leaks that will reach a limit, the nearest first; of self and tree the one that says more.
+// Leaks that will reach a limit, soonest first. If self and tree leak the same resource, only the sooner one.
 export function leaksOf(agent) {
   const evident = agent.leaks.filter(leak => leak.seconds_to_limit !== null)
     .sort((a, b) => a.seconds_to_limit - b.seconds_to_limit || (a.scope === "self" ? -1 : 1));
@@ -54,7 +54,7 @@ function note(level, mark, what, more) {
     el("div", {}, el("p", {}, what), more ? el("p", {class: "more"}, more) : ""));
 }
 
-// `limited`: {trips, sentinel, recovers, byKind} of today, or null when the ledger does not tell.
+// `limited`: today's {trips, sentinel, recovers, byKind}, or null if the ledger has no answer.
 export function notes(agent, limited) {
   const list = [];
   for (const leak of leaksOf(agent)) {
@@ -84,12 +84,12 @@ export function notes(agent, limited) {
         `Still running and counted here: ${bytes(agent.orphans.resident_memory_bytes)} of memory.`));
   }
   if (agent.zombies > 0) {
-    list.push(note("", "z", el("strong", {}, `${plural(agent.zombies, "zombie", "zombies")}: ended, but nobody took ${
+    list.push(note("", "z", el("strong", {}, `${plural(agent.zombies, "zombie", "zombies")}: ended, but the parent did not collect ${
       agent.zombies === 1 ? "its" : "their"} exit status.`)));
   }
   if (agent.oom_kills > 0) {
     list.push(note("bad", "!", el("strong", {},
-      `The kernel killed ${plural(agent.oom_kills, "process", "processes")} of it for want of memory.`)));
+      `The kernel killed ${count(agent.oom_kills)} of its processes because memory ran out.`)));
   }
   if (agent.restarts > 0) {
     list.push(note("", "↻", el("strong", {}, `It was restarted ${plural(agent.restarts, "time", "times")}.`),

@@ -102,15 +102,15 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"agents:\n- name: a\n  matches: {comm: a}",
                   "agents.yaml:3: unknown key \"matches\"; did you mean match?"},
         ErrorCase{"agents:\n- name: a\n  colour: red\n  match: {comm: a}",
-                  "agents.yaml:3: unknown key \"colour\"; known are name, match, kind, slot, scope, "
+                  "agents.yaml:3: unknown key \"colour\"; known keys: name, match, kind, slot, scope, "
                   "rate_limit_log, rate_limit_patterns"},
         ErrorCase{"agents:\n- name: a\n  match: {com: a}",
                   "agents.yaml:3: unknown key \"com\"; did you mean comm?"},
         ErrorCase{"agents:\n- name: a\n  name: b\n  match: {comm: a}",
-                  "agents.yaml:3: key \"name\" is here twice, first at agents.yaml:2; remove one"},
+                  "agents.yaml:3: duplicate key \"name\", first at agents.yaml:2; remove one"},
         ErrorCase{"agents:\n- match:\n    comm: a\n    comm: b",
-                  "agents.yaml:4: key \"comm\" is here twice, first at agents.yaml:3; remove one"},
-        ErrorCase{"agents:\n- [a, b]: c", "agents.yaml:2: a key is a list; write a plain word"},
+                  "agents.yaml:4: duplicate key \"comm\", first at agents.yaml:3; remove one"},
+        ErrorCase{"agents:\n- [a, b]: c", "agents.yaml:2: a key is a list; use a plain word"},
         ErrorCase{"agents:\n- name: a",
                   "agents.yaml:2: an agent has no match; say which processes it is, for instance match: "
                   "{comm: codex}"},

@@ -27,7 +27,7 @@ using ::testing::Not;
 
 BoundedCommand Shell(const std::string& script) { return {.argv = {"/bin/sh", "-c", script}}; }
 
-// Whether the pids that a script printed, one a line, are all gone or zombies soon.
+// True once all pids that a script printed, one per line, are gone or zombies.
 bool AllEnd(const std::string& pids) {
   std::istringstream words(pids);
   for (pid_t pid = 0; words >> pid;) {
@@ -43,7 +43,7 @@ bool AllEnd(const std::string& pids) {
   return true;
 }
 
-TEST(BoundedCommandTest, GivesOutputAndExitCode) {
+TEST(BoundedCommandTest, ReturnsOutputAndExitCode) {
   const auto result = RunBounded(Shell("echo out; echo err >&2; exit 3"));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->out, "out\n");
@@ -53,14 +53,14 @@ TEST(BoundedCommandTest, GivesOutputAndExitCode) {
   EXPECT_FALSE(result->overflow);
 }
 
-TEST(BoundedCommandTest, TellsTheSignalThatEndedIt) {
+TEST(BoundedCommandTest, ReturnsTheSignalThatEndedIt) {
   const auto result = RunBounded(Shell("kill -USR1 $$"));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->exit_code, std::nullopt);
   EXPECT_EQ(result->signal, SIGUSR1);
 }
 
-TEST(BoundedCommandTest, PassesArgumentsAsTheyAre) {
+TEST(BoundedCommandTest, PassesArgumentsUnchanged) {
   const auto result = RunBounded({.argv = {"printf", "%s|", "a b", "$HOME", "`id`", ""}});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->out, "a b|$HOME|`id`||");
@@ -77,14 +77,14 @@ TEST(BoundedCommandTest, AddsToTheEnvironment) {
   EXPECT_THAT(result->out, HasSubstr(std::getenv("HOME")));
 }
 
-TEST(BoundedCommandTest, HandsOverInput) {
+TEST(BoundedCommandTest, PassesInput) {
   BoundedCommand command{.argv = {"cat"}, .input = std::string(200000, 'x') + "end"};
   const auto result = RunBounded(command);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->out, command.input);
 }
 
-TEST(BoundedCommandTest, InputThatNobodyReadsIsNoFault) {
+TEST(BoundedCommandTest, UnreadInputIsNoError) {
   BoundedCommand command{.argv = {"true"}, .input = std::string(200000, 'x')};
   const auto result = RunBounded(command);
   ASSERT_TRUE(result.ok()) << result.status();
@@ -102,18 +102,18 @@ TEST(BoundedCommandTest, MissingProgramIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(RunBounded({.argv = {"/no/such/program"}}).status()));
 }
 
-TEST(BoundedCommandTest, FileThatIsNoProgramIsPermissionDenied) {
+TEST(BoundedCommandTest, NonExecutableFileIsPermissionDenied) {
   const auto result = RunBounded({.argv = {"/etc/passwd"}});
   EXPECT_TRUE(absl::IsPermissionDenied(result.status())) << result.status();
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("/etc/passwd"));
 }
 
-TEST(BoundedCommandTest, RefusesWordsThatNoProgramCanGet) {
+TEST(BoundedCommandTest, RefusesEmptyArgvAndNulBytes) {
   EXPECT_TRUE(absl::IsInvalidArgument(RunBounded({}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(RunBounded({.argv = {"echo", std::string("a\0b", 3)}}).status()));
 }
 
-TEST(BoundedCommandTest, HangIsEndedWithItsGroup) {
+TEST(BoundedCommandTest, KillsAHangingProgramWithItsGroup) {
   char path[] = "/tmp/bounded_command_XXXXXX";
   const Descriptor file(::mkstemp(path));
   BoundedCommand command = Shell("sleep 1000 & sleep 1000 & echo $$ $! > " + std::string(path) + "; wait");
@@ -142,14 +142,14 @@ TEST(BoundedCommandTest, SigtermComesFirst) {
   ::unlink(path);
 }
 
-TEST(BoundedCommandTest, WhoIgnoresSigtermIsKilled) {
+TEST(BoundedCommandTest, KillsAProgramThatIgnoresSigterm) {
   BoundedCommand command = Shell("trap '' TERM; while :; do sleep 0.05; done");
   command.time_limit = milliseconds(100);
   command.grace = milliseconds(100);
   EXPECT_TRUE(absl::IsDeadlineExceeded(RunBounded(command).status()));
 }
 
-TEST(BoundedCommandTest, FloodIsEnded) {
+TEST(BoundedCommandTest, KillsAProgramThatFloodsItsOutput) {
   BoundedCommand command = Shell("yes & yes >&2; wait");
   command.max_output = 100000;
   command.time_limit = milliseconds(60000);
@@ -157,7 +157,7 @@ TEST(BoundedCommandTest, FloodIsEnded) {
   EXPECT_TRUE(absl::IsResourceExhausted(result.status())) << result.status();
 }
 
-TEST(BoundedCommandTest, FloodIsDroppedWhereThatIsAskedFor) {
+TEST(BoundedCommandTest, DropsTooMuchOutputOnRequest) {
   BoundedCommand command = Shell("head -c 3000000 /dev/zero; echo end >&2");
   command.max_output = 1000;
   command.drop_overflow = true;
@@ -169,8 +169,8 @@ TEST(BoundedCommandTest, FloodIsDroppedWhereThatIsAskedFor) {
   EXPECT_TRUE(result->success());
 }
 
-TEST(BoundedCommandTest, ForkBombIsEnded) {
-  // Every process starts another and stays; 200 at most, should the kill not reach them.
+TEST(BoundedCommandTest, KillsAForkBomb) {
+  // Every process starts another one and stays. At most 200, in case the kill misses some.
   char path[] = "/tmp/bounded_command_XXXXXX";
   const Descriptor file(::mkstemp(path));
   const std::string bomb = "bomb() { echo $2 >> " + std::string(path) +
@@ -187,7 +187,7 @@ TEST(BoundedCommandTest, ForkBombIsEnded) {
   ::unlink(path);
 }
 
-TEST(BoundedCommandTest, WhatItLeavesBehindEndsWithIt) {
+TEST(BoundedCommandTest, KillsProcessesThatItLeavesBehind) {
   const auto result = RunBounded(Shell("sleep 1000 & echo $!"));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(AllEnd(result->out)) << result->out;
@@ -203,7 +203,7 @@ TEST(BoundedCommandTest, CancelEndsItEarly) {
   canceller.join();
 }
 
-TEST(BoundedCommandTest, RunsWithDefaultSignalsAndASessionOfItsOwn) {
+TEST(BoundedCommandTest, RunsWithDefaultSignalsInItsOwnSession) {
   sigset_t blocked, before;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGTERM);
@@ -219,19 +219,19 @@ TEST(BoundedCommandTest, RunsWithDefaultSignalsAndASessionOfItsOwn) {
   pid_t session = 0, pid = 1;
   words >> name >> blocked_bits >> name >> ignored_bits >> session >> pid;
   EXPECT_EQ(blocked_bits, "0000000000000000");
-  // glibc's posix_spawn leaves its own two signals (32 and 33) ignored; they are set up anew by any program.
+  // glibc's posix_spawn leaves its own two signals (32 and 33) ignored; every program sets them up again.
   EXPECT_EQ(std::stoull(ignored_bits, nullptr, 16) & ~0x180000000ull, 0u);
   EXPECT_EQ(session, pid);
 }
 
-TEST(BoundedCommandTest, NoDescriptorOfOursGetsThrough) {
+TEST(BoundedCommandTest, PassesNoneOfOurDescriptors) {
   const Descriptor leaky(::open("/dev/null", O_RDONLY));  // without O_CLOEXEC
   const auto result = RunBounded({.argv = {"ls", "/proc/self/fd"}});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->out, "0\n1\n2\n3\n");  // 3: the directory that ls reads
 }
 
-TEST(BoundedCommandTest, LeavesNoDescriptorBehind) {
+TEST(BoundedCommandTest, LeaksNoDescriptor) {
   const auto count = [] {
     int entries = 0;
     DIR* dir = ::opendir("/proc/self/fd");
@@ -262,7 +262,7 @@ TEST(BoundedCommandTest, ManyThreadsAtOnce) {
   for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], std::to_string(i) + "\n");
 }
 
-TEST(FindProgramTest, KnowsWhatIsInstalled) {
+TEST(FindProgramTest, FindsInstalledProgramsOnly) {
   const auto sh = FindProgram("sh");
   ASSERT_TRUE(sh.ok()) << sh.status();
   EXPECT_THAT(*sh, ::testing::EndsWith("/sh"));

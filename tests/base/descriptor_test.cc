@@ -11,7 +11,7 @@ namespace {
 bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
 Descriptor OpenNull() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-TEST(DescriptorTest, ClosesWithItself) {
+TEST(DescriptorTest, ClosesInItsDestructor) {
   int fd = -1;
   {
     const Descriptor descriptor = OpenNull();
@@ -22,7 +22,7 @@ TEST(DescriptorTest, ClosesWithItself) {
   EXPECT_FALSE(IsOpen(fd));
 }
 
-TEST(DescriptorTest, MovingHandsOverAndClosesWhatWasThere) {
+TEST(DescriptorTest, MoveTransfersAndClosesTheOldDescriptor) {
   Descriptor from = OpenNull();
   Descriptor to = OpenNull();
   const int kept = from.get();

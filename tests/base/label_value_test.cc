@@ -14,7 +14,7 @@ TEST(LabelValueTest, KeepsValidUtf8OfEveryLength) {
   EXPECT_EQ(LabelValue(text), text);
 }
 
-TEST(LabelValueTest, ReplacesBrokenBytesAndKeepsWhatFollows) {
+TEST(LabelValueTest, ReplacesBrokenBytesAndKeepsTheRest) {
   EXPECT_EQ(LabelValue("a\xFFz"), "a\uFFFDz");
   EXPECT_EQ(LabelValue("a\0z"s), "a\uFFFDz");
   EXPECT_EQ(LabelValue("\xE2\x82"), "\uFFFD") << "one character cut short is one replacement";
@@ -25,7 +25,7 @@ TEST(LabelValueTest, ReplacesBrokenBytesAndKeepsWhatFollows) {
   EXPECT_EQ(LabelValue("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "beyond U+10FFFF";
 }
 
-TEST(LabelValueTest, CutsAtACharactersBorder) {
+TEST(LabelValueTest, CutsBetweenCharacters) {
   EXPECT_EQ(LabelValue(std::string(300, 'x')), std::string(128, 'x'));
   EXPECT_EQ(LabelValue(std::string(127, 'x') + "\xC3\xA9"), std::string(127, 'x'));
   EXPECT_EQ(LabelValue(std::string(126, 'x') + "\xC3\xA9"), std::string(126, 'x') + "\xC3\xA9");

@@ -7,7 +7,7 @@
 namespace agent_exporter::base {
 namespace {
 
-TEST(NearestWordTest, FindsTheFewestEdits) {
+TEST(NearestWordTest, FindsTheWordWithTheFewestEdits) {
   const std::vector<std::string_view> known = {"comm", "cmdline", "script", "cgroup"};
   EXPECT_EQ(NearestWord("com", known), "comm");
   EXPECT_EQ(NearestWord("cmd_line", known), "cmdline");
@@ -15,7 +15,7 @@ TEST(NearestWordTest, FindsTheFewestEdits) {
   EXPECT_EQ(NearestWord("cgroups", known), "cgroup");
 }
 
-TEST(NearestWordTest, SaysNothingRatherThanSomethingFarFetched) {
+TEST(NearestWordTest, GivesNoFarFetchedHint) {
   EXPECT_EQ(NearestWord("environment", {"comm", "script"}), "");
   EXPECT_EQ(NearestWord(std::string(100000, 'c'), {"comm"}), "");
   EXPECT_EQ(NearestWord("comm", {}), "");

@@ -40,7 +40,7 @@ TEST_F(RegularFileTest, FollowsNoSymbolicLink) {
 }
 
 // Without O_NONBLOCK this test would never end.
-TEST_F(RegularFileTest, ReadsNoFifoAndDoesNotWaitForOne) {
+TEST_F(RegularFileTest, DoesNotReadOrWaitForAFifo) {
   ASSERT_EQ(::mkfifo(Path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(ReadRegularFile(Path("fifo"), 100).status().code(), Code::kFailedPrecondition);
   EXPECT_EQ(ReadRegularFile("/dev/zero", 100).status().code(), Code::kFailedPrecondition);

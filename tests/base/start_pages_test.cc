@@ -56,7 +56,7 @@ class MappedFile {
   char* bytes_ = nullptr;
 };
 
-TEST(StartPagesTest, DropsWhatAFileCanGiveAgain) {
+TEST(StartPagesTest, DropsCleanPages) {
   MappedFile file;
   file.MakeReadOnly();
   file.ReadEveryPage();
@@ -66,7 +66,7 @@ TEST(StartPagesTest, DropsWhatAFileCanGiveAgain) {
   EXPECT_EQ(file.bytes()[kSize - 1], 'f') << "it comes back when it is read";
 }
 
-TEST(StartPagesTest, KeepsAMappingThatWasWrittenTo) {
+TEST(StartPagesTest, KeepsMappingsWithWrittenPages) {
   MappedFile relocated;
   relocated.bytes()[10] = 'w';
   relocated.MakeReadOnly();
@@ -76,7 +76,7 @@ TEST(StartPagesTest, KeepsAMappingThatWasWrittenTo) {
   EXPECT_EQ(relocated.ResidentKib(), kSize / 1024);
 }
 
-TEST(StartPagesTest, KeepsWhatMayStillBeWrittenTo) {
+TEST(StartPagesTest, KeepsWritableMappings) {
   MappedFile writable;
   writable.ReadEveryPage();
   GiveBackStartPages();

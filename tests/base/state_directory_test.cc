@@ -36,27 +36,27 @@ TEST(StateDirectoryPathTest, SystemdThenXdgThenRootThenHome) {
   EXPECT_EQ(StateDirectory(environment).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(StateDirectoryTest, MakesWhatIsMissingForItsOwnerOnly) {
+TEST_F(StateDirectoryTest, CreatesMissingDirectoriesForTheOwnerOnly) {
   const std::string path = directory_ + "/a/b/c";
   ASSERT_TRUE(MakeStateDirectory(path).ok());
   ASSERT_TRUE(MakeStateDirectory(path).ok()) << "once more";
   struct stat about = {};
   ASSERT_EQ(stat(path.c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777, 0700u);
-  EXPECT_TRUE(std::filesystem::is_empty(path)) << "the probe went";
+  EXPECT_TRUE(std::filesystem::is_empty(path)) << "the probe file is gone";
 }
 
-TEST_F(StateDirectoryTest, AFileInTheWayIsNamed) {
+TEST_F(StateDirectoryTest, AFileInThePathIsNamed) {
   std::ofstream(directory_ + "/a") << "x";
   const absl::Status status = MakeStateDirectory(directory_ + "/a/b");
   EXPECT_FALSE(status.ok());
   EXPECT_NE(std::string(status.message()).find(directory_ + "/a"), std::string::npos) << status;
 }
 
-TEST_F(StateDirectoryTest, ADirectoryThatTakesNoFilesIsRefused) {
+TEST_F(StateDirectoryTest, ADirectoryWithoutWriteAccessIsRefused) {
   const absl::Status status = MakeStateDirectory("/proc/self/agent_exporter");
   EXPECT_FALSE(status.ok());
-  EXPECT_FALSE(MakeStateDirectory("/proc/self").ok()) << "there, but nobody can make a file in it";
+  EXPECT_FALSE(MakeStateDirectory("/proc/self").ok()) << "exists, but no files can be created in it";
 }
 
 }  // namespace

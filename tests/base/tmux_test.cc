@@ -1,4 +1,4 @@
-// With the real tmux, its server and sockets in a folder of the test's own.
+// Runs the real tmux, with its sockets in a folder that belongs to the test.
 
 #include "base/tmux.h"
 
@@ -35,7 +35,7 @@ class TmuxTest : public ::testing::Test {
     std::filesystem::remove_all(root_);
   }
 
-  // What the command printed; the server `-L name` lives as long as this test.
+  // Returns the output of the command. The server `-L name` runs until the test ends.
   std::string Tmux(std::vector<std::string> words) {
     words.insert(words.begin(), {"tmux", "-u", "-f", "/dev/null"});
     const auto result = RunBounded({.argv = std::move(words), .environment = {{"TMUX_TMPDIR", root_}}});
@@ -64,7 +64,7 @@ TEST_F(TmuxTest, NotInstalledIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(ListTmux({.socket_root = root_, .program = "no-such-tmux"}).status()));
 }
 
-TEST_F(TmuxTest, TellsPanesOfEverySessionAndServer) {
+TEST_F(TmuxTest, ListsPanesOfEverySessionAndServer) {
   NewSession("one", "build");
   NewSession("one", "a b");
   NewSession("two", "build");
@@ -112,7 +112,7 @@ TEST_F(TmuxTest, DeadPaneHasNoPid) {
   EXPECT_EQ(pid, 0);
 }
 
-TEST_F(TmuxTest, SocketOfAServerThatWasKilledIsNoServer) {
+TEST_F(TmuxTest, SkipsTheSocketOfAKilledServer) {
   NewSession("one", "gone");
   const auto before = List();
   ASSERT_TRUE(before.ok() && before->panes.size() == 1u) << before.status();
@@ -129,7 +129,7 @@ TEST_F(TmuxTest, SocketOfAServerThatWasKilledIsNoServer) {
   ::kill(before->panes[0].pid, SIGKILL);
 }
 
-TEST_F(TmuxTest, ServerThatDoesNotAnswerIsCutOff) {
+TEST_F(TmuxTest, ServerThatDoesNotAnswerTimesOut) {
   NewSession("one", "stuck");
   const auto before = List();
   ASSERT_TRUE(before.ok() && before->panes.size() == 1u) << before.status();
@@ -139,7 +139,7 @@ TEST_F(TmuxTest, ServerThatDoesNotAnswerIsCutOff) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(list.status())) << list.status();
 }
 
-TEST_F(TmuxTest, ErrorsOfTmuxAreTold) {
+TEST_F(TmuxTest, ReturnsTmuxErrors) {
   NewSession("one", "x");
   const std::string program = root_ + "/tmux";
   std::ofstream(program) << "#!/bin/sh\necho 'server version is too old' >&2\nexit 1\n";
@@ -149,7 +149,7 @@ TEST_F(TmuxTest, ErrorsOfTmuxAreTold) {
   EXPECT_THAT(std::string(list.status().message()), HasSubstr("too old"));
 }
 
-TEST_F(TmuxTest, StrangersSocketsAreCountedNotAsked) {
+TEST_F(TmuxTest, OtherUsersSocketsAreOnlyCounted) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a socket to another user";
   NewSession("one", "x");
   const std::string socket = SocketFolder() + "/one";
@@ -159,7 +159,7 @@ TEST_F(TmuxTest, StrangersSocketsAreCountedNotAsked) {
   EXPECT_THAT(list->panes, IsEmpty());
   EXPECT_EQ(list->others, 1u);
 
-  // Our own socket in a folder where somebody else can put another in its place.
+  // Our own socket, in a folder where another user can replace it.
   ASSERT_EQ(::chown(socket.c_str(), 0, 0), 0);
   ASSERT_EQ(::chmod(SocketFolder().c_str(), 0777), 0);
   list = List();

@@ -1,4 +1,4 @@
-// Waiting on a condition that other threads or processes bring about.
+// Waits for a condition that another thread or process makes true.
 
 #ifndef AGENT_EXPORTER_TESTS_BASE_WAIT_FOR_H_
 #define AGENT_EXPORTER_TESTS_BASE_WAIT_FOR_H_
@@ -11,7 +11,7 @@
 
 namespace agent_exporter::base {
 
-// False when the condition did not come true within a minute: patience, not a measure of speed.
+// False if the condition is not true within a minute, which is a limit for hangs, not for speed.
 template <typename Condition>
 bool WaitFor(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
@@ -29,7 +29,7 @@ inline std::string TextOfFile(const std::string& path) {
   return text.str();
 }
 
-// No such process, or one that nobody has waited for yet.
+// True if the process is gone or a zombie.
 inline bool HasEnded(pid_t pid) {
   const std::string stat = TextOfFile("/proc/" + std::to_string(pid) + "/stat");
   return stat.empty() || stat.at(stat.rfind(')') + 2) == 'Z';

@@ -49,14 +49,14 @@ const shows = (page, words) => page.getByText(words).first().waitFor();
 
 test("asks for the token once, says when it is wrong, remembers and forgets it", async () => {
   await visit(async page => {
-    await shows(page, "This page is for those who have the token");
+    await shows(page, "This page needs an access token");
     assert.equal(await page.locator("#content").isVisible(), false);
     assert.equal(await page.evaluate(() => document.activeElement.id), "token");
     await assertAccessible(page, "asking for the token");
 
     await page.keyboard.type("not-this-one-not-this-one");
     await page.keyboard.press("Enter");
-    await shows(page, "That token is not the right one");
+    await shows(page, "That token is wrong");
     await assertAccessible(page, "wrong token");
 
     await page.locator("#token").fill(scene.token);
@@ -66,9 +66,9 @@ test("asks for the token once, says when it is wrong, remembers and forgets it",
     await shows(page, "Right now");
 
     await page.getByRole("button", {name: "Forget the token"}).click();
-    await shows(page, "This page is for those who have the token");
+    await shows(page, "This page needs an access token");
     await page.reload();
-    await shows(page, "This page is for those who have the token");
+    await shows(page, "This page needs an access token");
   }, {link: false});
 });
 
@@ -80,7 +80,7 @@ test("keeps the token for this tab alone when asked to", async () => {
     await shows(page, "Right now");
     const other = await context.newPage();
     await other.goto(scene.url);
-    await shows(other, "This page is for those who have the token");
+    await shows(other, "This page needs an access token");
   }, {link: false});
 });
 
@@ -133,7 +133,7 @@ test("shows the figures of the API", async () => {
     assert.match(await text(page, "#notes"), /outlived (its|their) parent/);
     await page.getByText("Why these processes are watched").click();
     const root = rows.find(process => process.role === "root");
-    assert.match(await text(page, "#why"), new RegExp(`codex, pid ${root.pid}: taken by .*config\\.yaml:\\d+`));
+    assert.match(await text(page, "#why"), new RegExp(`codex, pid ${root.pid}: matched by .*config\\.yaml:\\d+`));
     await assertAccessible(page, "live");
   }, {
     // One answer of the exporter, given again and again, so that what is shown stands still.
@@ -259,7 +259,7 @@ test("without the ledger the live part goes on", async () => {
     await other.startExporter({rules: [{name: "plain"}], flags: ["--no-ledger"]});
     await other.startAgent("plain");
     await visit(async page => {
-      await shows(page, "The history is not turned on yet.");
+      await shows(page, "The history is turned off.");
       assert.equal(await text(page, "[data-tile=limited]"), "–");
       assert.match(await text(page, "#sentence"), /^plain and the \d+ processes? it started are using/);
       await assertAccessible(page, "ledger off");
@@ -287,7 +287,7 @@ test("says how to name an agent where there is none, and when the exporter went 
       await shows(page, "Live");
 
       await bare.stopExporter();
-      await shows(page, "The exporter does not answer. What stands here is from");
+      await shows(page, "The exporter does not answer. These figures are from");
       assert.ok(await page.locator("#sentence").isVisible(), "the last figures stay");
       await assertAccessible(page, "gone, with figures");
       await page.reload().catch(() => {});  // nobody there to load it from

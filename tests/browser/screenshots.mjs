@@ -93,7 +93,7 @@ shot.leak = async page => {
 shot["no-history"] = async page => {
   await ledgerOff(page);
   await page.goto(link(scene));
-  await page.getByText("The history is not turned on yet.").waitFor();
+  await page.getByText("The history is turned off.").waitFor();
 };
 shot.down = async page => {
   await ledger(page);

@@ -56,7 +56,7 @@ TEST(AgentSelf, AZombieRootIsNotUp) {
   EXPECT_THAT(samples, Not(Contains(Key("agent_self_resident_memory_bytes{agent=\"codex\"}"))));
 }
 
-TEST(AgentSelf, WhatOneRootDoesNotTellIsAbsentForAll) {
+TEST(AgentSelf, AnUnreadableFigureOfOneRootIsAbsentForAll) {
   agents::AgentSample agent =
       MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kRoot)});
   agent.processes[1].usage.open_fds.reset();
@@ -67,7 +67,7 @@ TEST(AgentSelf, WhatOneRootDoesNotTellIsAbsentForAll) {
   EXPECT_THAT(samples, Contains(Pair("agent_self_resident_memory_bytes{agent=\"codex\"}", 15000)));
 }
 
-TEST(AgentSelf, KindAndSlotOnlyWhereTheRuleSetThem) {
+TEST(AgentSelf, KindAndSlotOnlyIfTheRuleSetsThem) {
   agents::AgentSample agent = MakeAgent("worker", {MakeReadable(7, agents::Role::kRoot)});
   agent.kind = "plugin";
   agent.slot = "3";

@@ -1,5 +1,4 @@
-// The table of collectors as a whole: names, flags, and that everything any of them can show is legal and
-// clean.
+// Tests the table of collectors: names, flags, and that every metric is valid.
 
 #include "collectors/collector.h"
 
@@ -23,7 +22,7 @@
 namespace agent_exporter::collectors {
 namespace {
 
-// One that makes every family appear.
+// An observation that makes every family appear.
 agents::Observation Everything() {
   agents::AgentSample agent =
       MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kDescendant)});
@@ -58,7 +57,7 @@ Families AllFamilies(const agents::Observation& observation) {
   return all;
 }
 
-TEST(CollectorTable, NamesAreUniqueAndFitForFlags) {
+TEST(CollectorTable, NamesAreUniqueAndValidFlags) {
   std::set<std::string_view> names;
   for (const CollectorRow& row : CollectorTable()) {
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
@@ -85,7 +84,7 @@ TEST(CollectorTable, NoFamilyHasTwoOwnersAndAllHaveHelp) {
   }
 }
 
-TEST(CollectorTable, AnEmptyObservationIsNoTrouble) {
+TEST(CollectorTable, AcceptsAnEmptyObservation) {
   const Families families = AllFamilies(agents::Observation());
   std::string text;
   std::vector<std::string> dropped;
@@ -103,7 +102,7 @@ TEST(CollectorTable, NothingIsDroppedInEitherFormat) {
   }
 }
 
-TEST(CollectorTable, PromtoolHasNothingToSay) {
+TEST(CollectorTable, PromtoolReportsNothing) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not installed";
   std::string text;
   formats::Serialize(formats::Format::kText, AllFamilies(Everything()), &text);
@@ -118,7 +117,7 @@ TEST(CollectorTable, PromtoolHasNothingToSay) {
   std::filesystem::remove(path);
 }
 
-TEST(ObservationCollectable, ShowsWhatItsProviderHas) {
+TEST(ObservationCollectable, ShowsTheProvidersObservation) {
   std::shared_ptr<const agents::Observation> observation;
   const ObservationCollectable collectable(CollectorTable()[0], [&] { return observation; });
   EXPECT_THAT(collectable.Collect(), testing::IsEmpty());
@@ -128,7 +127,7 @@ TEST(ObservationCollectable, ShowsWhatItsProviderHas) {
 
 // As prometheus-cpp's Exposer does it: it keeps collectables, of which a prometheus::Registry is one, and
 // prints what they all collect.
-TEST(ObservationCollectable, StandsBesideAnotherProgramsRegistry) {
+TEST(ObservationCollectable, WorksInAnotherProgramsRegistry) {
   const auto theirs = std::make_shared<prometheus::Registry>();
   prometheus::BuildGauge().Name("queue_length").Help("Tasks that wait.").Register(*theirs).Add({}).Set(7);
   const auto observation = std::make_shared<agents::Observation>(MakeObservation({MakeAgent("codex")}));

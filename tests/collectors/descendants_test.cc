@@ -31,7 +31,7 @@ TEST(Descendants, CountsTheTreeByState) {
   EXPECT_EQ(count("zombie"), 1);
 }
 
-TEST(Descendants, SumsDirectChildrenTreeAndOrphansApart) {
+TEST(Descendants, SumsChildrenTreeAndOrphansSeparately) {
   agents::AgentSample agent = MakeAgent(
       "codex", {MakeReadable(1, agents::Role::kRoot), MakeReadable(10, agents::Role::kDescendant),
                 MakeReadable(20, agents::Role::kDescendant), MakeReadable(40, agents::Role::kDescendant),
@@ -75,7 +75,7 @@ TEST(Descendants, UnreadableFiguresOfOneChildAreAbsentNotPartial) {
   EXPECT_EQ(samples.at(Of("agent_children")), 2);
 }
 
-TEST(Descendants, ARootAloneHasNoneAndNoOldest) {
+TEST(Descendants, ASingleRootHasNoDescendants) {
   const Samples samples =
       Collect("descendants", MakeObservation({MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)})}));
   EXPECT_EQ(samples.at(Of("agent_children")), 0);

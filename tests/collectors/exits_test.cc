@@ -17,7 +17,7 @@ TEST(Exits, CountFromZeroInEveryCategory) {
   EXPECT_THAT(samples, Each(Pair(StartsWith("agent_exits_total{agent=\"codex\",category="), 0)));
 }
 
-TEST(Exits, ByCategoryWithTheLastOnesTimeAndLimits) {
+TEST(Exits, ByCategoryWithTimeAndLimitsOfTheLast) {
   agents::AgentSample agent = MakeAgent("codex");
   agent.slot = "1";
   agent.counters.exits = {{agents::ExitCategory::kSuccess, 3}, {agents::ExitCategory::kOomHost, 1}};

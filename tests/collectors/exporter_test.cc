@@ -30,7 +30,7 @@ TEST(Exporter, ShowsItselfFromTheObservation) {
                            Pair("process_max_fds", 1024), Pair("process_start_time_seconds", 1'700'000'010)));
 }
 
-TEST(Exporter, WithEventsWhatWasLostIsShown) {
+TEST(Exporter, ShowsLostEvents) {
   agents::Observation observation = MakeObservation({});
   observation.process_events = "bpf";
   observation.events_lost = 7;
@@ -41,7 +41,7 @@ TEST(Exporter, WithEventsWhatWasLostIsShown) {
   EXPECT_THAT(samples, Contains(Pair("agent_exporter_tracking_disagreements_total", 2)));
 }
 
-TEST(Exporter, AStrangerWithItsPidIsNotTaken) {
+TEST(Exporter, IgnoresAnotherAgentWithItsPid) {
   agents::Observation observation =
       MakeObservation({MakeAgent("codex", {MakeReadable(6, agents::Role::kRoot)})});
   observation.self_pid = 6;

@@ -21,7 +21,7 @@ agents::Observation Host(uint64_t processes, uint64_t threads, uint64_t pid_max,
   return observation;
 }
 
-TEST(ForkPressure, TheRatioIsOfProcessesTheHeadroomOfTasks) {
+TEST(ForkPressure, TheRatioCountsProcessesTheHeadroomTasks) {
   EXPECT_THAT(Collect("fork_pressure", Host(100, 900, 1000, 5000)),
               UnorderedElementsAre(Pair("agent_host_processes", 100), Pair("agent_host_threads", 900),
                                    Pair("agent_host_pid_max", 1000), Pair("agent_host_threads_max", 5000),

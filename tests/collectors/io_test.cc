@@ -27,14 +27,14 @@ TEST(Io, ReadAndWrittenByRootsAndTree) {
                                    Pair(Of("read", "tree"), 30), Pair(Of("write", "tree"), 40)));
 }
 
-TEST(Io, ADescendantThatCannotBeReadHidesTheTreeOnly) {
+TEST(Io, AnUnreadableDescendantHidesOnlyTheTree) {
   agents::AgentSample agent = Busy();
   agent.processes[1].usage.io_read_bytes.reset();
   EXPECT_THAT(Collect("io", MakeObservation({agent})),
               UnorderedElementsAre(Pair(Of("read", "self"), 10), Pair(Of("write", "self"), 20)));
 }
 
-TEST(Io, ARootThatCannotBeReadHidesBoth) {
+TEST(Io, AnUnreadableRootHidesBoth) {
   agents::AgentSample agent = Busy();
   agent.processes[0].usage.io_read_bytes.reset();
   EXPECT_THAT(Collect("io", MakeObservation({agent})), testing::IsEmpty());

@@ -34,7 +34,7 @@ TEST(Memory, AZombieAddsNothingAndHidesNothing) {
             400);
 }
 
-TEST(Memory, AnUnreadableTypeIsAbsentTheOthersStay) {
+TEST(Memory, OnlyTheUnreadableTypeIsAbsent) {
   agents::AgentSample agent =
       MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot), MakeReadable(10, agents::Role::kDescendant)});
   agent.processes[1].usage.swap_bytes.reset();

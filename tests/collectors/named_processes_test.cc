@@ -9,7 +9,7 @@ namespace {
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-TEST(NamedProcesses, EveryNameThatWasAskedFor) {
+TEST(NamedProcesses, ShowsEveryConfiguredName) {
   agents::Observation observation = MakeObservation();
   observation.host.named_processes = {{"claude", 3}, {"bun", 0}};
   EXPECT_THAT(Collect("named_processes", observation),
@@ -17,7 +17,7 @@ TEST(NamedProcesses, EveryNameThatWasAskedFor) {
                                    Pair("agent_host_named_processes{name=\"bun\"}", 0)));
 }
 
-TEST(NamedProcesses, NothingWhereNothingWasAskedFor) {
+TEST(NamedProcesses, ShowsNothingWithoutConfiguredNames) {
   EXPECT_THAT(Collect("named_processes", MakeObservation()), testing::IsEmpty());
 }
 

@@ -1,4 +1,4 @@
-// Observations made of literals, and what a collector shows of them.
+// Builds observations from literals, and runs collectors on them.
 
 #ifndef AGENT_EXPORTER_TESTS_COLLECTORS_OBSERVATION_BUILDER_H_
 #define AGENT_EXPORTER_TESTS_COLLECTORS_OBSERVATION_BUILDER_H_
@@ -26,8 +26,8 @@ inline agents::ProcessSample MakeProcess(pid_t pid, agents::Role role, char stat
   return process;
 }
 
-// A process all of whose figures could be read; they are its pid times a round number, so that sums tell who
-// is in them.
+// A process with all figures. Each is its pid times a round number, so that a sum shows which processes it
+// includes.
 inline agents::ProcessSample MakeReadable(pid_t pid, agents::Role role) {
   agents::ProcessSample process = MakeProcess(pid, role);
   const auto n = static_cast<uint64_t>(pid);
@@ -67,7 +67,7 @@ inline agents::Observation MakeObservation(std::vector<agents::AgentSample> agen
   return observation;
 }
 
-// Samples by what an exposition would call them: agent_up{agent="codex"} -> 1.
+// Samples by their names in an exposition: agent_up{agent="codex"} -> 1.
 using Samples = std::map<std::string, double>;
 
 inline Samples SamplesOf(const Families& families) {
@@ -88,7 +88,7 @@ inline Samples SamplesOf(const Families& families) {
   return samples;
 }
 
-// What the collector of that name in the table shows.
+// The samples of the collector with that name.
 inline Samples Collect(std::string_view collector, const agents::Observation& observation) {
   for (const CollectorRow& row : CollectorTable()) {
     if (row.name == collector) return SamplesOf(row.collect(observation));

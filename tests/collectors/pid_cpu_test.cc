@@ -42,7 +42,7 @@ TEST(PidCpu, TwentyBusiestWithTheRootsAndTheRestSummed) {
   EXPECT_NEAR(samples.at(Of("cpu_usage_ratio", "other", "other")), 6.21, 1e-9);
 }
 
-TEST(PidCpu, TheRestIsAbsentWhereOnePartIs) {
+TEST(PidCpu, TheRestIsAbsentIfOnePartIsUnreadable) {
   agents::AgentSample agent = MakeAgent("codex", {MakeReadable(1, agents::Role::kRoot)});
   for (pid_t pid = 101; pid <= 125; ++pid)
     agent.processes.push_back(MakeReadable(pid, agents::Role::kDescendant));

@@ -18,7 +18,7 @@ TEST(Pressure, ByResourceAndKind) {
                   Pair("agent_host_pressure_waiting_seconds_total{resource=\"memory\",kind=\"full\"}", 0.5)));
 }
 
-TEST(Pressure, AKernelWithoutItShowsNone) {
+TEST(Pressure, AbsentIfTheKernelHasNone) {
   EXPECT_THAT(Collect("pressure", MakeObservation()), testing::IsEmpty());
 }
 

@@ -87,7 +87,7 @@ class AgentMetaTest(harness.TestCase):
                                                  agent["agent_meta.alive"]) for agent in agents])
         self.write("meta.json", "{")
         harness.wait_for(lambda: not harness.matching(exporter.scrape(), "agent_context_ratio"), "no stale figure")
-        exporter.log.find("agent_meta of .*other.* cannot be read: .*meta.json: not a JSON object")
+        exporter.log.find("cannot read agent_meta of .*other.*: .*meta.json: not a JSON object")
 
     def test_a_command_that_hangs_delays_nothing(self):
         # It hangs until the test lets it go, long after the scrapes that follow.

@@ -199,7 +199,7 @@ class DocsTest(harness.TestCase):
     def known_keys(self, result):
         """What a message about the key X says is known."""
         self.assertEqual(result.returncode, 2, result.stdout)
-        return re.search(r'unknown key "X"; known are (.*)', result.stderr)[1].split(", ")
+        return re.search(r'unknown key "X"; known keys: (.*)', result.stderr)[1].split(", ")
 
     def test_configuration_keys_that_exist_are_documented(self):
         for section, page in SECTIONS.items():

@@ -177,8 +177,8 @@ class WebConfigTest(harness.TestCase):
         self.make_certificates()
         for change, message in (
                 ("cert_file: nowhere.crt", "cannot read cert_file"),
-                ("cert_file: web.yml", "holds no certificate in PEM"),
-                ("cert_file: client.crt", "is not the key of cert_file"),
+                ("cert_file: web.yml", "contains no certificate in PEM format"),
+                ("cert_file: client.crt", "does not match cert_file"),
                 ("cert_fil: server.crt", 'web.yml:2: unknown key "cert_fil"; did you mean cert_file?')):
             with self.subTest(change):
                 path = self.write("web.yml", self.tls().replace("cert_file: server.crt", change))

@@ -71,7 +71,7 @@ TEST(WebConfigTest, MistakesAreNamed) {
       {"tls_server_config: {cert_file: c}",
        "/etc/web.yml:1: tls_server_config needs both cert_file: and key_file:"},
       {tls + ", cipher_suites: [x]}",
-       "/etc/web.yml:1: unknown key \"cipher_suites\"; known are cert_file, key_file, client_auth_type, "
+       "/etc/web.yml:1: unknown key \"cipher_suites\"; known keys: cert_file, key_file, client_auth_type, "
        "client_ca_file, min_version"},
       {tls + ", client_auth_type: Maybe}",
        "/etc/web.yml:1: client_auth_type must be one of NoClientCert, RequestClientCert, "

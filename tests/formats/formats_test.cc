@@ -83,7 +83,7 @@ std::vector<std::string> Dropped(const std::vector<MetricFamily>& families) {
   return text;
 }
 
-// A directory of its own: Python looks for modules beside the script first.
+// In its own directory, because Python searches the script's directory for modules first.
 class Scratch {
  public:
   Scratch() {
@@ -116,8 +116,8 @@ Outcome RunCommand(const std::string& command) {
   return outcome;
 }
 
-// Reads both formats by the Prometheus project's own parsers and fails unless they carry the same samples.
-// Prints how many there are.
+// Parses both formats with the Prometheus project's own parsers, fails unless they have the same samples, and
+// prints how many.
 constexpr std::string_view kCompare = R"(
 import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -134,7 +134,7 @@ if text != openmetrics:
 print(len(text))
 )";
 
-// Everything prometheus-cpp can make, by its own registry, and every hostile thing a label may hold.
+// Everything that prometheus-cpp's registry can produce, and every hostile label value.
 std::vector<MetricFamily> Everything() {
   ::prometheus::Registry registry;
   ::prometheus::BuildHistogram()
@@ -209,7 +209,7 @@ TEST(FormatsTest, OpenMetricsGolden) {
       "# EOF\n");
 }
 
-TEST(FormatsTest, BothFormatsCarryTheSameSamples) {
+TEST(FormatsTest, BothFormatsHaveTheSameSamples) {
   std::vector<std::string> dropped;
   const Scratch scratch;
   const std::string text = scratch.File("same.txt", Text(Everything(), &dropped));
@@ -222,7 +222,7 @@ TEST(FormatsTest, BothFormatsCarryTheSameSamples) {
   EXPECT_EQ(outcome.output, "35\n");
 }
 
-TEST(FormatsTest, PromtoolFindsNothingToSay) {
+TEST(FormatsTest, PromtoolReportsNothing) {
   const Scratch scratch;
   std::vector<MetricFamily> families = Everything();
   const Outcome outcome = RunCommand("promtool check metrics < " + scratch.File("lint.txt", Text(families)));
@@ -230,13 +230,14 @@ TEST(FormatsTest, PromtoolFindsNothingToSay) {
   EXPECT_EQ(outcome.output, "");
 }
 
-TEST(FormatsTest, NothingAtAllIsStillAnExposition) {
+TEST(FormatsTest, NoFamiliesAreAValidExposition) {
   EXPECT_EQ(Text({}), "");
   EXPECT_EQ(OpenMetrics({}), "# EOF\n");
-  EXPECT_EQ(Text({Family("agent_up", MetricType::Gauge, {})}), "") << "a family without samples says nothing";
+  EXPECT_EQ(Text({Family("agent_up", MetricType::Gauge, {})}), "")
+      << "a family without samples is not written";
 }
 
-TEST(FormatsTest, AppendsToWhatIsThere) {
+TEST(FormatsTest, AppendsToTheOutput) {
   std::string out = "before\n";
   Serialize(Format::kText, {Gauge("up", 1), Gauge("bad-name", 1)}, &out);
   EXPECT_EQ(out, "before\n# HELP up Help.\n# TYPE up gauge\nup 1\n");
@@ -251,20 +252,20 @@ TEST(FormatsTest, FamiliesOfOneNameAreMerged) {
             "# HELP down Help.\n# TYPE down gauge\ndown 0\n");
 }
 
-TEST(FormatsTest, ACounterBearsTotalInBothFormats) {
+TEST(FormatsTest, ACounterEndsInTotalInBothFormats) {
   EXPECT_THAT(Text({Counter("restarts", 3)}), HasSubstr("# TYPE restarts_total counter\nrestarts_total 3\n"));
   EXPECT_THAT(OpenMetrics({Counter("restarts", 3)}),
               HasSubstr("# TYPE restarts counter\nrestarts_total 3\n"));
 }
 
-TEST(FormatsTest, AShortNameThatIsTakenIsNotTakenTwice) {
+TEST(FormatsTest, AShortNameInUseIsNotDeclaredTwice) {
   const std::string out = OpenMetrics({Gauge("limit_info", 1), Gauge("limit", 5), Counter("limit_total", 2)});
   EXPECT_THAT(out, HasSubstr("# TYPE limit_info gauge\nlimit_info 1\n"));
   EXPECT_THAT(out, HasSubstr("# TYPE limit gauge\nlimit 5\n"));
   EXPECT_THAT(out, HasSubstr("# TYPE limit_total unknown\nlimit_total 2\n"));
 }
 
-TEST(FormatsTest, ValuesAnOpenMetricsTypeMayNotHaveChangeTheTypeNotTheSamples) {
+TEST(FormatsTest, InvalidValuesForATypeChangeTheTypeNotTheSamples) {
   EXPECT_THAT(OpenMetrics({Gauge("x_info", 2)}), HasSubstr("# TYPE x_info gauge\nx_info 2\n"));
   EXPECT_THAT(OpenMetrics({Counter("x_total", std::nan(""))}),
               HasSubstr("# TYPE x_total unknown\nx_total NaN\n"));
@@ -277,7 +278,7 @@ TEST(FormatsTest, UnitOnlyWhereTheNameEndsInOne) {
   EXPECT_THAT(Text({Gauge("a_bytes", 1)}), Not(HasSubstr("UNIT")));
 }
 
-TEST(FormatsTest, HelpIsEscapedAsEachFormatWants) {
+TEST(FormatsTest, HelpIsEscapedForEachFormat) {
   MetricFamily family = Gauge("up", 1);
   family.help = "a\\b\nc\"d\xff";
   EXPECT_THAT(Text({family}), HasSubstr("# HELP up a\\\\b\\nc\"d\uFFFD\n"));
@@ -303,7 +304,7 @@ TEST(FormatsTest, HistogramGetsItsInfinityBucketOnce) {
               HasSubstr("# TYPE h histogram\n" + expected + "# EOF\n"));
 }
 
-TEST(FormatsTest, AHistogramThatContradictsItselfIsDropped) {
+TEST(FormatsTest, AnInconsistentHistogramIsDropped) {
   EXPECT_THAT(Dropped({Histogram("h", {{1, 2}, {1, 1}}, 3)}), ElementsAre("h")) << "bounds fall";
   EXPECT_THAT(Dropped({Histogram("h", {{2, 1}, {1, 2}}, 3)}), ElementsAre("h")) << "counts fall";
   EXPECT_THAT(Dropped({Histogram("h", {{4, 1}}, 3)}), ElementsAre("h")) << "a bucket above the count";
@@ -340,7 +341,7 @@ TEST(FormatsTest, IllegalFamiliesAreDroppedAlone) {
             "# HELP also_good Help.\n# TYPE also_good gauge\nalso_good 1\n");
 }
 
-TEST(FormatsTest, ALabelTheTypeAddsItselfIsIllegal) {
+TEST(FormatsTest, ALabelThatTheTypeAddsIsIllegal) {
   MetricFamily histogram = Histogram("h", {}, 0);
   histogram.metric[0].label.push_back({"le", "1"});
   MetricFamily summary =

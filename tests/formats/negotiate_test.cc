@@ -9,7 +9,7 @@
 namespace agent_exporter::formats {
 namespace {
 
-// Verbatim from a Prometheus 2.42 and a 3.5.
+// As sent by Prometheus 2.42 and 3.5.
 constexpr std::string_view kPrometheus2 =
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
@@ -26,7 +26,7 @@ TEST(NegotiateFormatTest, PrometheusGetsOpenMetrics) {
   EXPECT_EQ(NegotiateFormat("application/*"), Format::kOpenMetrics);
 }
 
-TEST(NegotiateFormatTest, EverybodyElseGetsText) {
+TEST(NegotiateFormatTest, OthersGetText) {
   EXPECT_EQ(NegotiateFormat(""), Format::kText);
   EXPECT_EQ(NegotiateFormat("*/*"), Format::kText);
   EXPECT_EQ(NegotiateFormat("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
@@ -55,7 +55,7 @@ TEST(NegotiateFormatTest, ZeroRefuses) {
             Format::kOpenMetrics);
 }
 
-TEST(NegotiateFormatTest, AnElementWithAMalformedQIsNoOffer) {
+TEST(NegotiateFormatTest, ElementsWithAMalformedQAreSkipped) {
   for (const char* q : {"", "2", "1.1", "-1", "0.5x", ".5", "1.0001", "nan", "0,5"}) {
     EXPECT_EQ(NegotiateFormat(std::string("application/openmetrics-text;q=") + q), Format::kText) << q;
   }
@@ -63,7 +63,7 @@ TEST(NegotiateFormatTest, AnElementWithAMalformedQIsNoOffer) {
       << "nor a refusal";
 }
 
-TEST(NegotiateFormatTest, ContentTypesCarryTheVersion) {
+TEST(NegotiateFormatTest, ContentTypesContainTheVersion) {
   EXPECT_EQ(ContentType(Format::kText), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_EQ(ContentType(Format::kOpenMetrics), "application/openmetrics-text; version=1.0.0; charset=utf-8");
 }

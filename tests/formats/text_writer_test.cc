@@ -42,7 +42,7 @@ TEST(TextWriterTest, WholeNumbersHaveNoExponent) {
   EXPECT_EQ(Number(1e21), "1e+21");
 }
 
-TEST(TextWriterTest, SpecialValuesAreSpelledAsPrometheusReadsThem) {
+TEST(TextWriterTest, SpecialValuesAreWrittenForPrometheus) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_EQ(Number(std::nan("")), "NaN");
   EXPECT_EQ(Number(-std::nan("")), "NaN");
@@ -78,7 +78,7 @@ TEST(TextWriterTest, CanonicalFloatsFollowPrometheus) {
   EXPECT_EQ(Canonical(1234567.5), "1.2345675e+06");
 }
 
-TEST(TextWriterTest, EscapesWhatTheFormatsReserve) {
+TEST(TextWriterTest, EscapesReservedCharacters) {
   EXPECT_EQ(Escaped("a\\b\nc\"d", Escape::kNewlineAndQuote), "a\\\\b\\nc\\\"d");
   EXPECT_EQ(Escaped("a\\b\nc\"d", Escape::kNewline), "a\\\\b\\nc\"d");
   EXPECT_EQ(Escaped("\t\r\x7f{},=", Escape::kNewlineAndQuote), "\t\r\x7f{},=");

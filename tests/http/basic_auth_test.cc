@@ -24,7 +24,7 @@ std::string Header(const std::string& user, const std::string& password) {
   return "Basic " + absl::Base64Escape(user + ":" + password);
 }
 
-TEST(IsBcryptHashTest, OnlyWhatCryptKnows) {
+TEST(IsBcryptHashTest, AcceptsOnlyWhatCryptUnderstands) {
   std::string hash = kSecret;
   for (const char kind : {'a', 'b', 'y'}) {
     hash[2] = kind;
@@ -40,18 +40,18 @@ TEST(IsBcryptHashTest, OnlyWhatCryptKnows) {
   EXPECT_FALSE(IsBcryptHash(std::string(kSecret) + "x"));
 }
 
-TEST(BasicAuthTest, TheRightPasswordOnly) {
+TEST(BasicAuthTest, AcceptsOnlyTheRightPassword) {
   BasicAuth auth(Users{{"ann", kSecret}, {"bob", kColon}});
   EXPECT_TRUE(auth.enabled());
   EXPECT_EQ(auth.Check(Header("ann", "secret")), Verdict::kYes);
-  EXPECT_EQ(auth.Check(Header("bob", "p:w")), Verdict::kYes);  // only the first colon parts
+  EXPECT_EQ(auth.Check(Header("bob", "p:w")), Verdict::kYes);  // only the first colon separates
   EXPECT_EQ(auth.Check(Header("ann", "p:w")), Verdict::kNo);
   EXPECT_EQ(auth.Check(Header("ann", "")), Verdict::kNo);
   EXPECT_EQ(auth.Check(Header("", "secret")), Verdict::kNo);
   EXPECT_EQ(auth.Check(Header("eve", "secret")), Verdict::kNo);
 }
 
-TEST(BasicAuthTest, StrangeHeadersAreNo) {
+TEST(BasicAuthTest, RefusesMalformedHeaders) {
   BasicAuth auth(Users{{"ann", kSecret}});
   EXPECT_EQ(auth.Check("basic " + absl::Base64Escape("ann:secret")), Verdict::kYes);
   for (const std::string& header :
@@ -70,7 +70,7 @@ TEST(BasicAuthTest, HashesEveryHeaderOnce) {
   EXPECT_EQ(auth.hashed(), 2u);
 }
 
-TEST(BasicAuthTest, WhatWasVerifiedSurvivesManyGuesses) {
+TEST(BasicAuthTest, WrongPasswordsDoNotEvictRightOnes) {
   BasicAuth auth(Users{{"ann", kSecret}});
   EXPECT_EQ(auth.Check(Header("ann", "secret")), Verdict::kYes);
   for (int i = 0; i < 300; ++i) EXPECT_EQ(auth.Check(Header("ann", std::to_string(i))), Verdict::kNo);
@@ -79,14 +79,14 @@ TEST(BasicAuthTest, WhatWasVerifiedSurvivesManyGuesses) {
   EXPECT_EQ(auth.hashed(), 301u);
 }
 
-// Otherwise the time of the answer says which users there are.
-TEST(BasicAuthTest, AnUnknownUserCostsAHashToo) {
+// Otherwise response times would reveal which users exist.
+TEST(BasicAuthTest, UnknownUsersCostAHashToo) {
   BasicAuth auth(Users{{"ann", kSecret}});
   EXPECT_EQ(auth.Check(Header("eve", "x")), Verdict::kNo);
   EXPECT_EQ(auth.hashed(), 1u);
 }
 
-TEST(BasicAuthTest, NewUsersCountAtOnce) {
+TEST(BasicAuthTest, NewUsersApplyAtOnce) {
   BasicAuth auth(Users{{"ann", kSecret}});
   EXPECT_EQ(auth.Check(Header("ann", "secret")), Verdict::kYes);
   auth.SetUsers({{"ann", kColon}});
@@ -96,8 +96,8 @@ TEST(BasicAuthTest, NewUsersCountAtOnce) {
   EXPECT_FALSE(auth.enabled());
 }
 
-TEST(BasicAuthTest, GuessersWaitForNobodyElse) {
-  // At this cost each takes long enough that the others come meanwhile.
+TEST(BasicAuthTest, TooManyWaitingPasswordsAreBusy) {
+  // At this cost one check takes long enough for the others to arrive.
   BasicAuth auth(Users{{"ann", "$2y$11$N9qo8uLOickgx2ZMRZoMye3eddwbvBZq9Vw2uHywyANtuDH4xsNoe"}});
   std::atomic<int> no{0}, busy{0};
   std::vector<std::thread> guessers;
@@ -113,7 +113,7 @@ TEST(BasicAuthTest, GuessersWaitForNobodyElse) {
   EXPECT_EQ(auth.hashed(), static_cast<uint64_t>(no));
   EXPECT_GE(no, 8);
   EXPECT_GT(busy, 0);
-  EXPECT_EQ(auth.Check(Header("ann", "again")), Verdict::kNo);  // busy no longer
+  EXPECT_EQ(auth.Check(Header("ann", "again")), Verdict::kNo);  // no longer busy
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class BearerTokenTest : public testing::Test {
   std::string directory_;
 };
 
-TEST_F(BearerTokenTest, MadeOnceAndReadAgain) {
+TEST_F(BearerTokenTest, CreatedOnceAndReadAgain) {
   const std::string path = directory_ + "/token";
   const auto made = BearerToken::LoadOrMake(path);
   ASSERT_TRUE(made.ok()) << made.status();
@@ -48,7 +48,7 @@ TEST_F(BearerTokenTest, MadeOnceAndReadAgain) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 2) << "nothing is left over";
 }
 
-TEST_F(BearerTokenTest, ThoseWhoMakeItAtOnceGetTheSame) {
+TEST_F(BearerTokenTest, ConcurrentStartsGetTheSameToken) {
   std::mutex mutex;
   std::multiset<std::string> texts;
   std::vector<std::thread> threads;
@@ -64,13 +64,13 @@ TEST_F(BearerTokenTest, ThoseWhoMakeItAtOnceGetTheSame) {
   EXPECT_EQ(texts.count(*texts.begin()), 8u) << *texts.begin();
 }
 
-TEST_F(BearerTokenTest, OnesOwnFileMayEndInALineBreak) {
+TEST_F(BearerTokenTest, AFileMayEndInALineBreak) {
   const auto token = BearerToken::Load(Write("abcdefghijklmnop\r\n"));
   ASSERT_TRUE(token.ok()) << token.status();
   EXPECT_EQ(token->text(), "abcdefghijklmnop");
 }
 
-TEST_F(BearerTokenTest, WhatCannotBeATokenIsRefusedAndNamed) {
+TEST_F(BearerTokenTest, AnInvalidTokenFileIsRefusedAndNamed) {
   for (const std::string& text :
        {std::string(), std::string("\n"), std::string("short"), std::string("two words of some length"),
         std::string("abcdefghijklmnop\nabcdefghijklmnop"), std::string("abcdefghijklmno\xc3\xa9"),

@@ -14,7 +14,7 @@ HttpRequest Accepting(const std::string& encoding) {
   return request;
 }
 
-TEST(GzipResponse, IsMadeForWhoAcceptsIt) {
+TEST(GzipResponse, CompressesForClientsThatAcceptIt) {
   HttpResponse response{.body = std::string(1000, 'x'), .headers = {{"Vary", "Accept"}}};
   GzipIfAccepted(Accepting("gzip"), &response);
   EXPECT_EQ(response.headers["Vary"], "Accept, Accept-Encoding");
@@ -22,7 +22,7 @@ TEST(GzipResponse, IsMadeForWhoAcceptsIt) {
   EXPECT_EQ(response.body.substr(0, 2), "\x1f\x8b");
 }
 
-TEST(GzipResponse, IsNotMadeForOthersButVaries) {
+TEST(GzipResponse, DoesNotCompressForOthersButSetsVary) {
   HttpResponse response{.body = "plain"};
   GzipIfAccepted(Accepting(""), &response);
   EXPECT_EQ(response.body, "plain");

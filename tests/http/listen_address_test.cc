@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(ListenAddressTest, FormsPrometheusUsersKnow) {
+TEST(ListenAddressTest, ParsesTheUsualForms) {
   EXPECT_EQ(CivetwebPort(ParseListenAddress("127.0.0.1:10058", true).value()), "127.0.0.1:10058");
   EXPECT_EQ(CivetwebPort(ParseListenAddress("localhost:10058", true).value()), "127.0.0.1:10058");
   EXPECT_EQ(CivetwebPort(ParseListenAddress("0.0.0.0:0", true).value()), "0.0.0.0:0");
@@ -22,7 +22,7 @@ TEST(ListenAddressTest, FormsPrometheusUsersKnow) {
   EXPECT_EQ(CivetwebPort(ParseListenAddress(":10058", false).value()), "0.0.0.0:10058");
 }
 
-TEST(ListenAddressTest, NoHostMeansBothFamiliesWhereThereAreTwo) {
+TEST(ListenAddressTest, NoHostMeansEveryAvailableFamily) {
   const int fd = socket(AF_INET6, SOCK_STREAM, 0);
   if (fd < 0) GTEST_SKIP() << "no IPv6 on this host";
   close(fd);
@@ -40,9 +40,11 @@ TEST(ListenAddressTest, MalformedAddressesAreNamed) {
   }
 }
 
-TEST(ListenAddressTest, Ipv6IsRefusedWhereItCannotBeServed) {
-  EXPECT_THAT(std::string(ParseListenAddress("[::1]:80", false).status().message()), HasSubstr("no IPv6"));
-  EXPECT_THAT(std::string(ParseListenAddress("[::]:80", false).status().message()), HasSubstr("no IPv6"));
+TEST(ListenAddressTest, Ipv6IsRefusedIfItCannotBeServed) {
+  EXPECT_THAT(std::string(ParseListenAddress("[::1]:80", false).status().message()),
+              HasSubstr("does not support IPv6"));
+  EXPECT_THAT(std::string(ParseListenAddress("[::]:80", false).status().message()),
+              HasSubstr("does not support IPv6"));
 }
 
 TEST(ListenAddressTest, TryListenNamesTheAddressThatIsTaken) {
@@ -65,7 +67,7 @@ TEST(ListenAddressTest, TryListenNamesTheAddressThatIsTaken) {
 }
 
 TEST(ListenAddressTest, TryListenFindsOneAddressGivenTwice) {
-  // A free port, learnt by taking it for a moment.
+  // Finds a free port by listening on it for a moment.
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;

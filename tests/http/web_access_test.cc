@@ -19,12 +19,12 @@ HttpRequest Asking(const std::string& authorization) {
   return request;
 }
 
-TEST(WebAccessTest, WithoutUsersEverybodyMayAsk) {
+TEST(WebAccessTest, WithoutUsersEveryRequestPasses) {
   const BearerToken token("0123456789abcdef");
   EXPECT_FALSE(WebAccess({}, token).Refuse(Asking("")));
 }
 
-TEST(WebAccessTest, APasswordOrTheTokenOpens) {
+TEST(WebAccessTest, AcceptsAPasswordOrTheToken) {
   const BearerToken token("0123456789abcdef");
   WebAccess access({{"ann", kHash}}, token);
   EXPECT_FALSE(access.Refuse(Asking("Basic " + absl::Base64Escape("ann:secret"))));
@@ -40,7 +40,7 @@ TEST(WebAccessTest, APasswordOrTheTokenOpens) {
   }
 }
 
-TEST(WebAccessTest, NoTokenIsNoKey) {
+TEST(WebAccessTest, AnEmptyTokenOpensNothing) {
   const BearerToken none;
   WebAccess access({{"ann", kHash}}, none);
   EXPECT_TRUE(access.Refuse(Asking("Bearer ")));

@@ -63,7 +63,7 @@ TEST(AgentsJson, SumsOfSelfTreeAndOrphans) {
   EXPECT_EQ(agent["zombies"], 1);
 }
 
-TEST(AgentsJson, ProcessesSayWhatTheyAreAndRootsWhyTheyMatched) {
+TEST(AgentsJson, ShowsRolesAndReasons) {
   const Json processes = Parsed(collectors::MakeObservation({Tree()}))["agents"][0]["processes"];
   EXPECT_EQ(processes[0]["role"], "root");
   EXPECT_EQ(processes[0]["matched"]["origin"], "agents.yaml:3");
@@ -79,7 +79,7 @@ TEST(AgentsJson, ProcessesSayWhatTheyAreAndRootsWhyTheyMatched) {
   EXPECT_EQ(processes[3]["state"], "Z");
 }
 
-TEST(AgentsJson, WhatCouldNotBeReadIsAbsentAndSpoilsItsSum) {
+TEST(AgentsJson, UnreadableFiguresAndTheirSumsAreAbsent) {
   agents::AgentSample agent = Tree();
   agent.processes[1].usage.open_fds.reset();
   const Json entry = Parsed(collectors::MakeObservation({agent}))["agents"][0];
@@ -135,7 +135,7 @@ TEST(AgentsJson, LimitsAndLeaks) {
                                      {"growth_per_second", 0.5},
                                      {"seconds_to_limit", 2.0},
                                      {"evidence_span_seconds", 600.0}}));
-  EXPECT_TRUE(entry["leaks"][1]["seconds_to_limit"].is_null()) << "no evidence is not infinity as a string";
+  EXPECT_TRUE(entry["leaks"][1]["seconds_to_limit"].is_null()) << "no evidence is null, not a string";
 }
 
 TEST(AgentsJson, CountersAndHost) {
@@ -164,7 +164,7 @@ TEST(AgentsJson, CountersAndHost) {
   EXPECT_FALSE(answer["host"].contains("load")) << "could not be read";
 }
 
-TEST(AgentsJson, PicksAgentsByName) {
+TEST(AgentsJson, SelectsAgentsByName) {
   const agents::Observation observation = collectors::MakeObservation(
       {collectors::MakeAgent("a"), collectors::MakeAgent("b"), collectors::MakeAgent("c")});
   const Json agents = Parsed(observation, {"c", "a"})["agents"];

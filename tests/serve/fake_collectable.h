@@ -1,4 +1,4 @@
-// Anybody's collectable, made of a function.
+// A collectable made from a function.
 
 #ifndef AGENT_EXPORTER_TESTS_SERVE_FAKE_COLLECTABLE_H_
 #define AGENT_EXPORTER_TESTS_SERVE_FAKE_COLLECTABLE_H_

@@ -1,5 +1,4 @@
-// A /proc of literals that is enough for a Watch: a boot time and processes with their stat, cmdline and
-// limits.
+// A /proc made of literals, enough for a Watch: a boot time, and processes with stat, cmdline and limits.
 
 #ifndef AGENT_EXPORTER_TESTS_SERVE_FAKE_PROCFS_H_
 #define AGENT_EXPORTER_TESTS_SERVE_FAKE_PROCFS_H_
@@ -33,7 +32,7 @@ class FakeProcfs {
     tree_.Write(dir + "/cmdline", comm + std::string(1, '\0'));
     tree_.MakeDirectory(dir + "/fd");
   }
-  // As when procfs is unmounted: the directory that is held open lists nothing more.
+  // Like an unmounted procfs: the open directory lists nothing more.
   void RemoveRoot() const { std::filesystem::remove_all(tree_.root()); }
 
  private:

@@ -56,7 +56,7 @@ class MetricsHandlerTest : public testing::Test {
                      milliseconds(60'000)};
 };
 
-TEST_F(MetricsHandlerTest, TextUnlessOpenMetricsIsAskedFor) {
+TEST_F(MetricsHandlerTest, TextUnlessOpenMetricsIsRequested) {
   MetricsHandler handler({}, registry_);
   const http::HttpResponse text = handler.Handle(Request());
   EXPECT_EQ(text.status, 200);
@@ -69,7 +69,7 @@ TEST_F(MetricsHandlerTest, TextUnlessOpenMetricsIsAskedFor) {
   EXPECT_EQ(open.headers.at("Vary"), "Accept, Accept-Encoding");
 }
 
-TEST_F(MetricsHandlerTest, GzipWhereItIsTaken) {
+TEST_F(MetricsHandlerTest, GzipsForClientsThatAcceptIt) {
   MetricsHandler handler({}, registry_);
   const http::HttpResponse packed = handler.Handle(Request({{"Accept-Encoding", "gzip"}}));
   EXPECT_EQ(packed.headers.at("Content-Encoding"), "gzip");
@@ -95,7 +95,7 @@ TEST_F(MetricsHandlerTest, AnUnknownCollectorIsABadRequest) {
   EXPECT_THAT(response.body, HasSubstr("no collector \"x\""));
 }
 
-TEST_F(MetricsHandlerTest, OneMoreThanTheLimitIsTurnedAway) {
+TEST_F(MetricsHandlerTest, RefusesRequestsOverTheLimit) {
   std::promise<void> started, open;
   registry_.Register("slow", FakeCollectable([&started, gate = open.get_future().share()] {
                        started.set_value();
@@ -110,10 +110,10 @@ TEST_F(MetricsHandlerTest, OneMoreThanTheLimitIsTurnedAway) {
   EXPECT_THAT(second.body, HasSubstr("--web.max-requests"));
   open.set_value();
   EXPECT_EQ(first.get().status, 200);
-  EXPECT_EQ(handler.Handle(Request({}, {{"collect[]", "a"}})).status, 200) << "the place is free again";
+  EXPECT_EQ(handler.Handle(Request({}, {{"collect[]", "a"}})).status, 200) << "the slot is free again";
 }
 
-TEST_F(MetricsHandlerTest, NoLimitTurnsNobodyAway) {
+TEST_F(MetricsHandlerTest, WithoutALimitNoneIsRefused) {
   MetricsHandler handler({.max_requests = 0}, registry_);
   EXPECT_EQ(handler.Handle(Request()).status, 200);
 }
@@ -130,13 +130,13 @@ TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCountThisScrape) {
   EXPECT_THAT(handler.Handle(Request()).body, HasSubstr("agent_exporter_config_last_reload_successful 0\n"));
 }
 
-TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCanBeLeftOut) {
+TEST_F(MetricsHandlerTest, TheExportersOwnMetricsCanBeDisabled) {
   MetricsHandler handler({.exporter_metrics = false}, registry_);
   EXPECT_THAT(handler.Handle(Request()).body,
               AllOf(Not(HasSubstr("agent_exporter_build_info")), HasSubstr("\na_value 1\n")));
 }
 
-TEST_F(MetricsHandlerTest, AnIllegalFamilyIsLeftOutTheRestIsThere) {
+TEST_F(MetricsHandlerTest, LeavesOutOnlyTheIllegalFamily) {
   registry_.Register("illegal", FakeCollectable([] { return OneGauge("not a name"); }));
   MetricsHandler handler({}, registry_);
   const http::HttpResponse response = handler.Handle(Request());

@@ -53,7 +53,7 @@ TEST(Page, NothingInlineAndNothingFromElsewhere) {
                           Not(HasSubstr(" onclick=")), Not(HasSubstr("src=\"http"))));
 }
 
-TEST(Page, EveryFileItAsksForIsThere) {
+TEST(Page, ServesEveryFileOfThePage) {
   const auto routes = PageRoutes("/metrics");
   for (const char* path : {"/", "/page.css", "/page.js", "/chart.js"})
     EXPECT_EQ(routes.count(path), 1u) << path;
@@ -62,7 +62,7 @@ TEST(Page, EveryFileItAsksForIsThere) {
   EXPECT_EQ(Get("/page.css").content_type, "text/css; charset=utf-8");
 }
 
-TEST(Page, WhoHasItAlreadyGetsNoBody) {
+TEST(Page, AnUnchangedFileIs304) {
   const std::string tag = Get("/page.js").headers.at("ETag");
   const http::HttpResponse again = Get("/page.js", {{"If-None-Match", "\"other\", " + tag}});
   EXPECT_EQ(again.status, 304);
@@ -73,7 +73,7 @@ TEST(Page, WhoHasItAlreadyGetsNoBody) {
   EXPECT_NE(Get("/", {}, "/a").headers.at("ETag"), Get("/", {}, "/b").headers.at("ETag"));
 }
 
-TEST(Page, ZippedForThoseWhoTakeIt) {
+TEST(Page, GzipsForClientsThatAcceptIt) {
   const http::HttpResponse plain = Get("/chart.js");
   const http::HttpResponse zipped = Get("/chart.js", {{"Accept-Encoding", "gzip"}});
   EXPECT_EQ(zipped.headers.at("Content-Encoding"), "gzip");

@@ -14,7 +14,7 @@ TEST(BoundedJsonTest, ParsesJson) {
   EXPECT_TRUE(ParseBoundedJson(Nested(64)).is_array());
 }
 
-TEST(BoundedJsonTest, RefusesWhatNestsTooDeep) {
+TEST(BoundedJsonTest, RefusesDeepNesting) {
   EXPECT_TRUE(ParseBoundedJson(Nested(65)).is_discarded());
   EXPECT_TRUE(ParseBoundedJson(Nested(1'000'000)).is_discarded());
   EXPECT_TRUE(ParseBoundedJson(std::string(1'000'000, '{')).is_discarded());

@@ -56,14 +56,14 @@ TEST_F(ClaudeMetaTest, FindsTheTranscriptOfTheProcess) {
   EXPECT_THAT(*meta->recent_actions, ::testing::ElementsAre(::testing::Field(&AgentAction::preview, "Bash")));
 }
 
-TEST_F(ClaudeMetaTest, AFullerContextThanTheWindowIsNotTold) {
+TEST_F(ClaudeMetaTest, AContextLargerThanTheWindowIsAbsent) {
   Write("s1.jsonl", Answer({}));
   EXPECT_EQ(Read(100'000)->context_pct, 50.0);
   EXPECT_EQ(Read(50'000)->context_pct, 100.0);
   EXPECT_EQ(Read(49'999)->context_pct, std::nullopt);
 }
 
-TEST_F(ClaudeMetaTest, TakesTheNewestSessionAndNoSubagents) {
+TEST_F(ClaudeMetaTest, ReadsTheNewestSessionAndIgnoresSubagents) {
   Write("old.jsonl", Answer({.model = "old"}), 100);
   Write("new.jsonl", Answer({.model = "new"}), 200);
   Write("agent-1.jsonl", Answer({.model = "subagent"}), 300);
@@ -74,21 +74,21 @@ TEST_F(ClaudeMetaTest, TakesTheNewestSessionAndNoSubagents) {
   EXPECT_EQ(Read()->model, "old");
 }
 
-TEST_F(ClaudeMetaTest, ATranscriptFromBeforeTheProcessIsAnotherOnes) {
+TEST_F(ClaudeMetaTest, IgnoresTranscriptsOlderThanTheProcess) {
   Write("s1.jsonl", Answer({}), -60);
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
   Age("s1.jsonl", 0);
   EXPECT_TRUE(Read().ok());
 }
 
-TEST_F(ClaudeMetaTest, ReadsAgainWhatHasGrown) {
+TEST_F(ClaudeMetaTest, ReadsAGrownTranscriptAgain) {
   Write("s1.jsonl", Answer({.model = "one"}));
   EXPECT_EQ(Read()->model, "one");
   Write("s1.jsonl", Answer({.model = "one"}) + Answer({.id = "m2", .model = "two"}), 10);
   EXPECT_EQ(Read()->model, "two");
 }
 
-TEST_F(ClaudeMetaTest, TheConfigurationMayNameAnotherPlace) {
+TEST_F(ClaudeMetaTest, TheConfigurationCanSetTheFolder) {
   Write("s1.jsonl", Answer({}));
   std::filesystem::rename(claude_.home() + "/.claude", tree_.root() + "/elsewhere");
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
@@ -110,14 +110,14 @@ TEST_F(ClaudeMetaTest, FollowsNoLinkOutOfTheHome) {
   EXPECT_EQ(Read().status().code(), Code::kFailedPrecondition);
 }
 
-TEST_F(ClaudeMetaTest, ReadsNobodyElsesFile) {
+TEST_F(ClaudeMetaTest, ReadsNoFileOfAnotherUser) {
   if (::getuid() != 0) GTEST_SKIP() << "only root can give files away";
   Write("s1.jsonl", Answer({}));
   ASSERT_EQ(::chown(Path("s1.jsonl").c_str(), 12345, 12345), 0);
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
 }
 
-TEST_F(ClaudeMetaTest, KnowsClaudeByItsProcessWhateverTheAgentIsCalled) {
+TEST_F(ClaudeMetaTest, RecognisesClaudeUnderAnyAgentName) {
   EXPECT_TRUE(meta_.IsClaude(claude_.Agent("reviewer")));
   const FakeClaude other(tree_, "clod");
   EXPECT_FALSE(meta_.IsClaude(other.Agent("claude")));
@@ -127,11 +127,11 @@ TEST_F(ClaudeMetaTest, KnowsClaudeByItsProcessWhateverTheAgentIsCalled) {
 }
 
 // A wrapper with another name, for which the configuration says claude-code.
-TEST_F(ClaudeMetaTest, WithoutAClaudeTheRootsAreAsked) {
+TEST_F(ClaudeMetaTest, WithoutClaudeItReadsTheRoots) {
   Write("s1.jsonl", Answer({}));
   const FakeClaude wrapper(tree_, "wrapper");
   EXPECT_TRUE(meta_.Read(wrapper.Agent("w"), MetaOptions()).ok());
-  // A descendant that is Claude Code goes before its wrapper.
+  // A descendant that is Claude Code takes precedence over its wrapper.
   agents::AgentSample both = wrapper.Agent("w");
   both.processes.push_back(claude_.Agent().processes[0]);
   both.processes[1].role = agents::Role::kDescendant;
@@ -145,7 +145,7 @@ TEST_F(ClaudeMetaTest, AUserWithoutHomeOrFolderHasNoTranscript) {
   EXPECT_EQ(Read().status().code(), Code::kNotFound);
 }
 
-TEST(HomeFromUserDatabaseTest, KnowsUsersAndNobodyElse) {
+TEST(HomeFromUserDatabaseTest, FindsExistingUsersOnly) {
   EXPECT_THAT(HomeFromUserDatabase(0).value_or(""), ::testing::StartsWith("/"));
   EXPECT_EQ(HomeFromUserDatabase(3'999'999'999), std::nullopt);
 }

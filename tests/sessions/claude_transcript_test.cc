@@ -28,7 +28,7 @@ class ClaudeTranscriptTest : public ::testing::Test {
   kernel::FakeTree tree_;
 };
 
-TEST_F(ClaudeTranscriptTest, TellsOfASessionAtWork) {
+TEST_F(ClaudeTranscriptTest, ReadsAWorkingSession) {
   const ClaudeSession session =
       Read(Line({{"type", "summary"}, {"summary", "x"}, {"leafUuid", "y"}}) + Prompt("do it") +
            Answer({.id = "msg_1", .model = "claude-haiku", .tools = {{"Read", "t1"}}}) + ToolResult("t1") +
@@ -59,17 +59,17 @@ TEST_F(ClaudeTranscriptTest, TellsOfWhatTheServiceRefused) {
       Read(Line({{"type", "assistant"}, {"isApiErrorMessage", true}, {"timestamp", "now"}})).errors.empty());
 }
 
-TEST_F(ClaudeTranscriptTest, AToolIsOverWithItsResult) {
+TEST_F(ClaudeTranscriptTest, AToolEndsWithItsResult) {
   const ClaudeSession session = Read(Answer({.tools = {{"Bash", "t1"}}}) + ToolResult("t1"));
   EXPECT_EQ(session.current_tool, std::nullopt);
   EXPECT_EQ(session.subagents, 0u);
   EXPECT_EQ(session.last_activity, "2026-01-23T17:14:00.000Z");
 }
 
-TEST_F(ClaudeTranscriptTest, AToolIsOverWithTheNextPrompt) {
+TEST_F(ClaudeTranscriptTest, AToolEndsWithTheNextPrompt) {
   EXPECT_EQ(Read(Answer({.tools = {{"Bash", "t1"}}}) + Prompt("[Request interrupted by user]")).current_tool,
             std::nullopt);
-  // What the program puts in between by itself is no prompt.
+  // Lines that Claude Code inserts itself are not prompts.
   const std::string meta = Line({{"type", "user"}, {"isMeta", true}, {"message", {{"content", "caveat"}}}});
   EXPECT_EQ(Read(Answer({.tools = {{"Bash", "t1"}}}) + meta).current_tool, "Bash");
 }
@@ -82,7 +82,7 @@ TEST_F(ClaudeTranscriptTest, OfSeveralToolsTheNewestWithoutResult) {
   EXPECT_EQ(Read(asked + ToolResult("t3") + ToolResult("t1")).current_tool, "Bash");
 }
 
-TEST_F(ClaudeTranscriptTest, CountsSubagentsUnderWay) {
+TEST_F(ClaudeTranscriptTest, CountsRunningSubagents) {
   const std::string asked =
       Prompt("go") + Answer({.tools = {{"Task", "t1"}, {"Task", "t2"}, {"Agent", "t3"}, {"Bash", "t4"}}});
   EXPECT_EQ(Read(asked).subagents, 3u);
@@ -90,7 +90,7 @@ TEST_F(ClaudeTranscriptTest, CountsSubagentsUnderWay) {
   EXPECT_EQ(Read(asked + ToolResult("t1") + ToolResult("t2") + ToolResult("t3")).subagents, 0u);
 }
 
-TEST_F(ClaudeTranscriptTest, SubagentsLinesAreNotTheSessions) {
+TEST_F(ClaudeTranscriptTest, IgnoresLinesOfSubagents) {
   const ClaudeSession session = Read(Answer({.id = "m1", .tools = {{"Task", "t1"}}}) +
                                      Answer({.id = "m2",
                                              .model = "claude-haiku",
@@ -105,7 +105,7 @@ TEST_F(ClaudeTranscriptTest, SubagentsLinesAreNotTheSessions) {
   EXPECT_EQ(session.last_activity, "2026-01-23T18:00:00.000Z");  // but they are activity
 }
 
-TEST_F(ClaudeTranscriptTest, ToolsOfEarlierAnswersAreOver) {
+TEST_F(ClaudeTranscriptTest, ToolsOfEarlierAnswersHaveEnded) {
   const ClaudeSession session =
       Read(Answer({.id = "m1", .tools = {{"Task", "lost"}}}) + Answer({.id = "m2", .tools = {}}));
   EXPECT_EQ(session.current_tool, std::nullopt);
@@ -122,16 +122,15 @@ TEST_F(ClaudeTranscriptTest, ACompactionEmptiesTheContext) {
   EXPECT_EQ(Read(Answer({}) + boundary + Answer({.id = "m2", .cache_read = 0})).context_tokens, 10'000u);
 }
 
-TEST_F(ClaudeTranscriptTest, ErrorNotesAreNoAnswers) {
+TEST_F(ClaudeTranscriptTest, ErrorMessagesAreNotAnswers) {
   const ClaudeSession session =
       Read(Answer({}) + Answer({.id = "m2", .model = "<synthetic>", .input = 0, .cache_read = 0}));
   EXPECT_EQ(session.model, "claude-opus-4-5");
   EXPECT_EQ(session.context_tokens, 50'000u);
 }
 
-// A line that cannot be read may have held anything: what stands before it is not told as if it were the
-// newest.
-TEST_F(ClaudeTranscriptTest, NothingIsTakenFromBeforeALineThatCannotBeRead) {
+// A malformed line may have contained anything, so older lines must not pass for the newest.
+TEST_F(ClaudeTranscriptTest, StopsAtAMalformedLine) {
   const std::string before = Prompt("go") + Answer({.tools = {{"Task", "t1"}}});
   const std::string after = Line({{"type", "progress"}, {"timestamp", "2026-01-23T20:00:00.000Z"}});
   const std::string broken[] = {"{\"type\": \n", "[]\n", "\xff\xfe\n",
@@ -143,7 +142,7 @@ TEST_F(ClaudeTranscriptTest, NothingIsTakenFromBeforeALineThatCannotBeRead) {
   }
 }
 
-TEST_F(ClaudeTranscriptTest, HalfALineAtTheEndIsOneBeingWritten) {
+TEST_F(ClaudeTranscriptTest, AnIncompleteLastLineIsIgnored) {
   const std::string next = Answer({.id = "m2", .model = "claude-haiku"});
   const ClaudeSession session = Read(Answer({.tools = {{"Bash", "t1"}}}) + next.substr(0, next.size() / 2));
   EXPECT_EQ(session.model, "claude-opus-4-5");
@@ -176,13 +175,13 @@ TEST_F(ClaudeTranscriptTest, AnUnknownShapeYieldsNothing) {
   EXPECT_EQ(Read("{}\n{\"type\":\"assistant\"}\n").subagents, std::nullopt);
 }
 
-TEST_F(ClaudeTranscriptTest, VersionsWithoutCachesCount) {
+TEST_F(ClaudeTranscriptTest, CountsTokensOfVersionsWithoutCaches) {
   nlohmann::json line = AnswerJson({});
   line["message"]["usage"] = {{"input_tokens", 123}};
   EXPECT_EQ(Read(Line(line)).context_tokens, 123u);
 }
 
-TEST_F(ClaudeTranscriptTest, WhatIsUnderWayIsNotGuessedFromHalfAnAnswer) {
+TEST_F(ClaudeTranscriptTest, RunningToolsAreUnknownForHalfAnAnswer) {
   const std::string answer = Answer({.tools = {{"Task", "t1"}}});
   const std::string text = Prompt("go") + answer + answer + answer;
   const TailLimits limits{.bytes = answer.size() + 50, .line = 1 << 20};
@@ -190,7 +189,7 @@ TEST_F(ClaudeTranscriptTest, WhatIsUnderWayIsNotGuessedFromHalfAnAnswer) {
   EXPECT_EQ(Read(text, limits).current_tool, "Task");
 }
 
-TEST_F(ClaudeTranscriptTest, KeepsNoTextsAndBoundsNames) {
+TEST_F(ClaudeTranscriptTest, KeepsNoTextAndLimitsNames) {
   std::string text;
   for (int i = 0; i < 30; ++i) {
     text += Answer(
@@ -205,7 +204,7 @@ TEST_F(ClaudeTranscriptTest, KeepsNoTextsAndBoundsNames) {
   EXPECT_EQ(session.current_tool->size(), 128u);
 }
 
-TEST(ClaudeProjectFoldersTest, ReplaceWhatIsNoLetterOrDigit) {
+TEST(ClaudeProjectFoldersTest, ReplaceEverythingButLettersAndDigits) {
   EXPECT_THAT(ClaudeProjectFolders("/home/dev/app"), ElementsAre("-home-dev-app"));
   EXPECT_THAT(ClaudeProjectFolders("/home/dev/my_app.v2"),
               ElementsAre("-home-dev-my-app-v2", "-home-dev-my_app-v2"));

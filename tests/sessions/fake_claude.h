@@ -1,4 +1,4 @@
-// A process that is Claude Code for all that can be seen from outside, and the folder of its transcripts.
+// A process that looks like Claude Code from outside, and the folder of its transcripts.
 
 #ifndef AGENT_EXPORTER_TESTS_SESSIONS_FAKE_CLAUDE_H_
 #define AGENT_EXPORTER_TESTS_SESSIONS_FAKE_CLAUDE_H_
@@ -22,7 +22,7 @@ namespace agent_exporter::sessions {
 
 class FakeClaude {
  public:
-  // Runs in <tree>/work with argv[0] `name`; <tree>/home stands for its owner's home.
+  // Runs in <tree>/work with argv[0] `name`; <tree>/home is its owner's home.
   explicit FakeClaude(const kernel::FakeTree& tree, const std::string& name = "claude") : tree_(tree) {
     tree.MakeDirectory("work");
     tree.MakeDirectory("bin");
@@ -51,7 +51,7 @@ class FakeClaude {
   FakeClaude& operator=(const FakeClaude&) = delete;
 
   std::string home() const { return tree_.root() + "/home"; }
-  // Of its transcripts, below the tree.
+  // The folder of its transcripts, in the tree.
   std::string folder() const {
     std::string folder = std::filesystem::canonical(tree_.root() + "/work").string();
     for (char& c : folder) {

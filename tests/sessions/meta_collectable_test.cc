@@ -37,13 +37,13 @@ std::shared_ptr<MetaKeeper> Keeper(const kernel::FakeTree& tree) {
   return std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(std::vector{file}, "/proc", nullptr));
 }
 
-TEST(MetaCollectableTest, ShowsWhatIsKept) {
+TEST(MetaCollectableTest, ShowsTheCachedData) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"context_pct": 43.5, "subagents": 2, "model": "m \"1\""})");
   const auto keeper = Keeper(tree);
   const MetaCollectable collectable(keeper);
   EXPECT_TRUE(collectable.Collect().empty());
-  keeper->Offer(Observed("a"));
+  keeper->Enqueue(Observed("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(collectable.Collect());
   EXPECT_THAT(text, HasSubstr("agent_context_ratio{agent=\"a\",kind=\"coder\"} 0.435\n"));
@@ -52,11 +52,11 @@ TEST(MetaCollectableTest, ShowsWhatIsKept) {
   EXPECT_THAT(text, HasSubstr("agent_exporter_meta_reads_total{source=\"file\",result=\"ok\"} 1\n"));
 }
 
-TEST(MetaCollectableTest, WhatIsNotToldIsAbsent) {
+TEST(MetaCollectableTest, UnreportedDataIsAbsent) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"alive": true})");
   const auto keeper = Keeper(tree);
-  keeper->Offer(Observed("a"));
+  keeper->Enqueue(Observed("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(MetaCollectable(keeper).Collect());
   EXPECT_THAT(text, Not(HasSubstr("agent_context_ratio")));

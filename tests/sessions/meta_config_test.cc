@@ -45,27 +45,26 @@ TEST(MetaConfigTest, NothingIsNoEntry) {
   for (const char* text : {"", "[]"}) EXPECT_THAT(*Parse(text), IsEmpty()) << text;
 }
 
-TEST(MetaConfigTest, MistakesAreNamed) {
+TEST(MetaConfigTest, ErrorsNameTheMistake) {
   const std::pair<const char*, const char*> cases[] = {
-      {"a: b", "f.yaml:1: meta must be a list; write each entry below a dash"},
-      {"- x", "f.yaml:1: an entry of meta must be a map; write agent: and source: below its dash"},
+      {"a: b", "f.yaml:1: meta must be a list; write each entry under a dash"},
+      {"- x", "f.yaml:1: an entry of meta must be a map; write agent: and source: under its dash"},
       {"- {agent: a}", "f.yaml:1: source must be claude-code, file, command or none"},
       {"- {agent: a, source: codex}", "f.yaml:1: source must be claude-code, file, command or none"},
-      {"- {source: none}", "f.yaml:1: an entry of meta needs agent:, whose it is (\"*\": all)"},
-      {"- {agent: a, source: file}", "f.yaml:1: source: file needs path:, which starts with /"},
-      {"- {agent: a, source: file, path: x}", "f.yaml:1: source: file needs path:, which starts with /"},
+      {"- {source: none}", "f.yaml:1: an entry of meta needs agent:, the name of the agent (\"*\" for all)"},
+      {"- {agent: a, source: file}", "f.yaml:1: source: file needs path:, an absolute path"},
+      {"- {agent: a, source: file, path: x}", "f.yaml:1: source: file needs path:, an absolute path"},
       {"- {agent: a, source: command}", "f.yaml:1: source: command needs command: [program, ...]"},
-      {"- {agent: a, source: none, path: /x}", "f.yaml:1: unknown key \"path\"; known are agent, source"},
+      {"- {agent: a, source: none, path: /x}", "f.yaml:1: unknown key \"path\"; known keys: agent, source"},
       {"- {agent: a, source: file, path: /x, command: [a]}",
-       "f.yaml:1: unknown key \"command\"; known are agent, source, interval, path"},
+       "f.yaml:1: unknown key \"command\"; known keys: agent, source, interval, path"},
       {"- {agent: a, source: claude-code, interval: 10ms}",
        "f.yaml:1: interval is \"10ms\"; it must be from 1000ms to 86400000ms"},
-      {"- {agent: a, source: claude-code, config_dir: ~/x}",
-       "f.yaml:1: config_dir must be a path that starts with /"},
+      {"- {agent: a, source: claude-code, config_dir: ~/x}", "f.yaml:1: config_dir must be an absolute path"},
       {"- {agent: a, source: claude-code, context_window: 0}",
-       "f.yaml:1: context_window must be a whole number of tokens, for instance 1000000"},
+       "f.yaml:1: context_window must be a whole number of tokens, such as 1000000"},
       {"- {agent: a, source: claude-code, context_window: 1e6}",
-       "f.yaml:1: context_window must be a whole number of tokens, for instance 1000000"},
+       "f.yaml:1: context_window must be a whole number of tokens, such as 1000000"},
   };
   for (const auto& [text, message] : cases) EXPECT_EQ(Parse(text).status().message(), message) << text;
 }

@@ -41,33 +41,33 @@ class MetaKeeperTest : public ::testing::Test {
   kernel::FakeTree tree_;
 };
 
-TEST_F(MetaKeeperTest, KeepsWhatItsThreadReads) {
+TEST_F(MetaKeeperTest, CachesWhatItsThreadReads) {
   tree_.Write("a1.json", R"({"model": "m1"})");
   tree_.Write("a2.json", R"({"model": "m2"})");
   MetaKeeper keeper(Reader({File()}));
   const auto observation = Observed({"a1", "a2", "b"});
   EXPECT_FALSE(keeper.Latest(observation->agents[0]));
-  keeper.Offer(observation);
+  keeper.Enqueue(observation);
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 2; }));
   EXPECT_EQ(keeper.Latest(observation->agents[0])->model, "m1");
   EXPECT_EQ(keeper.All()[1].name, "a2");
   EXPECT_FALSE(keeper.Latest(observation->agents[2]));
 }
 
-TEST_F(MetaKeeperTest, ForgetsWhatIsNoLongerTold) {
+TEST_F(MetaKeeperTest, DropsWhatIsNoLongerReported) {
   tree_.Write("a1.json", R"({"model": "m1"})");
   tree_.Write("a2.json", R"({"model": "m2"})");
   MetaKeeper keeper(Reader({File()}));
-  keeper.Offer(Observed({"a1", "a2"}));
+  keeper.Enqueue(Observed({"a1", "a2"}));
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 2; }));
   tree_.Write("a1.json", "{");
-  keeper.Offer(Observed({"a1", "a2"}));
+  keeper.Enqueue(Observed({"a1", "a2"}));
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
-  keeper.Offer(Observed({}));
+  keeper.Enqueue(Observed({}));
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().empty(); }));
 }
 
-// The command ends only when the test lets it: everything the test does meanwhile was not delayed by it.
+// The command ends only when the test allows it, so nothing before that can have waited for it.
 TEST_F(MetaKeeperTest, NobodyWaitsForACommand) {
   const std::string started = tree_.root() + "/started", fifo = tree_.root() + "/fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -77,15 +77,15 @@ TEST_F(MetaKeeperTest, NobodyWaitsForACommand) {
                .command = {"/bin/sh", "-c",
                            "touch " + started + "; read line < " + fifo + "; echo '{\"model\": \"m\"}'"},
                .interval = 0ms}}));
-  keeper.Offer(Observed({"a"}));
+  keeper.Enqueue(Observed({"a"}));
   ASSERT_TRUE(base::WaitFor([&] { return std::filesystem::exists(started); }));
-  for (int i = 0; i < 100; ++i) keeper.Offer(Observed({"a"}));
+  for (int i = 0; i < 100; ++i) keeper.Enqueue(Observed({"a"}));
   EXPECT_TRUE(keeper.All().empty());
   std::ofstream(fifo) << "go\n";
   EXPECT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
 }
 
-TEST_F(MetaKeeperTest, EndsACommandWhenItGoes) {
+TEST_F(MetaKeeperTest, ItsDestructorEndsACommand) {
   const std::string pid_file = tree_.root() + "/pid";
   pid_t pid = 0;
   {
@@ -93,7 +93,7 @@ TEST_F(MetaKeeperTest, EndsACommandWhenItGoes) {
         Reader({{.agent = "a",
                  .source = MetaOptions::Source::kCommand,
                  .command = {"/bin/sh", "-c", "echo $$ > " + pid_file + "; exec sleep 1000"}}}));
-    keeper.Offer(Observed({"a"}));
+    keeper.Enqueue(Observed({"a"}));
     ASSERT_TRUE(base::WaitFor([&] { return (std::ifstream(pid_file) >> pid) && pid > 0; }));
   }
   EXPECT_FALSE(std::filesystem::exists("/proc/" + std::to_string(pid)));

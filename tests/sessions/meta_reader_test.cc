@@ -50,7 +50,7 @@ TEST_F(MetaReaderTest, ClaudeCodeNeedsNoConfiguration) {
   EXPECT_THAT(reader.Counts(), UnorderedElementsAre(Pair(Pair("claude-code", "ok"), 1)));
 }
 
-TEST_F(MetaReaderTest, TheConfigurationGoesFirst) {
+TEST_F(MetaReaderTest, TheConfigurationTakesPrecedence) {
   const FakeClaude claude(tree_);
   tree_.Write(claude.folder() + "/s.jsonl", Answer({.model = "m"}));
   tree_.Write("meta.json", R"({"model": "from file"})");
@@ -78,22 +78,22 @@ TEST_F(MetaReaderTest, ReadsNoMoreOftenThanTheInterval) {
   EXPECT_EQ(seldom.Read(other)->model, "two");
 }
 
-TEST_F(MetaReaderTest, WhatCannotBeReadIsAbsentCountedAndLoggedOnce) {
+TEST_F(MetaReaderTest, FailuresAreCountedAndLoggedOnce) {
   MetaReader reader = Reader({File(std::chrono::milliseconds(0))});
-  EXPECT_FALSE(reader.Read(Agent("a")));  // no file yet: nothing to complain of
+  EXPECT_FALSE(reader.Read(Agent("a")));  // no file yet is not a failure
   EXPECT_THAT(log_, ElementsAre());
   tree_.Write("meta.json", R"({"model": "one"})");
   EXPECT_TRUE(reader.Read(Agent("a")));
   tree_.Write("meta.json", "{");
   EXPECT_FALSE(reader.Read(Agent("a")));
   EXPECT_FALSE(reader.Read(Agent("a")));
-  EXPECT_THAT(log_, ElementsAre(HasSubstr("agent_meta of \"a\" cannot be read: ")));
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("cannot read agent_meta of \"a\": ")));
   EXPECT_THAT(reader.Counts(),
               UnorderedElementsAre(Pair(Pair("file", "absent"), 1), Pair(Pair("file", "ok"), 1),
                                    Pair(Pair("file", "invalid"), 2)));
 }
 
-TEST_F(MetaReaderTest, AnAgentWithoutProcessesHasNothingToTell) {
+TEST_F(MetaReaderTest, AnAgentWithoutProcessesIsNotRead) {
   tree_.Write("meta.json", R"({"model": "one"})");
   MetaReader reader = Reader({File(std::chrono::hours(1))});
   EXPECT_TRUE(reader.Read(Agent("a")));
@@ -101,7 +101,7 @@ TEST_F(MetaReaderTest, AnAgentWithoutProcessesHasNothingToTell) {
   gone.name = "a";
   EXPECT_FALSE(reader.Read(gone));
   tree_.Write("meta.json", R"({"model": "two"})");
-  EXPECT_EQ(reader.Read(Agent("a"))->model, "two");  // of a new process: not what was kept of the old one
+  EXPECT_EQ(reader.Read(Agent("a"))->model, "two");  // of the new process, not the cached one
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ MetaOptions Command(const std::string& script) {
   return {.agent = "a", .source = MetaOptions::Source::kCommand, .command = {"/bin/sh", "-c", script}};
 }
 
-TEST(ParseAgentMetaTest, TakesWhatItKnows) {
+TEST(ParseAgentMetaTest, ReadsKnownKeys) {
   const auto meta = ParseAgentMeta(
       R"json({"alive": true, "subagents": 2, "context_pct": 43.5, "current_tool": "Bash", "last_activity": "now",
           "model": "m", "pane_tail": "> ok\n", "pane_tail_block": "box", "heap_used_bytes": 7,
@@ -47,7 +47,7 @@ TEST(ParseAgentMetaTest, TakesWhatItKnows) {
                           AgentAction{std::nullopt, "a.b-c_d"}));
 }
 
-TEST(ParseAgentMetaTest, PassesOverWhatHasAnotherShape) {
+TEST(ParseAgentMetaTest, IgnoresValuesOfAnotherType) {
   const auto meta = ParseAgentMeta(
       R"({"alive": 1, "subagents": -1, "context_pct": 101, "current_tool": 5, "last_activity": null,
           "model": ["m"], "recent_actions": ["a", 1], "heap_used_bytes": -1})");
@@ -66,7 +66,7 @@ TEST(ParseAgentMetaTest, PassesOverWhatHasAnotherShape) {
   }
 }
 
-TEST(ParseAgentMetaTest, RefusesWhatIsNoObject) {
+TEST(ParseAgentMetaTest, RefusesAnythingButAnObject) {
   for (const char* text : {"", "null", "[]", "3", "{\"a\": 1", "\xff"}) {
     EXPECT_EQ(ParseAgentMeta(text).status().code(), Code::kInvalidArgument) << text;
   }
@@ -79,7 +79,7 @@ TEST(ParseAgentMetaTest, BoundsTexts) {
   EXPECT_EQ(meta->pane_tail, std::nullopt);
 }
 
-TEST(FindMetaOptionsTest, TheFirstThatFits) {
+TEST(FindMetaOptionsTest, TheFirstMatch) {
   const std::vector<MetaOptions> all = {{.agent = "worker-1"}, {.agent = "worker-*"}, {.agent = "*"}};
   EXPECT_EQ(FindMetaOptions(all, "worker-1"), &all[0]);
   EXPECT_EQ(FindMetaOptions(all, "worker-12"), &all[1]);
@@ -99,7 +99,7 @@ TEST(ReadMetaFileTest, ReadsTheAgentsFile) {
   }
 }
 
-TEST(ReadMetaFileTest, SaysWhatIsWrongWithTheFile) {
+TEST(ReadMetaFileTest, ReportsErrorsOfTheFile) {
   const kernel::FakeTree tree;
   const MetaOptions options{
       .agent = "*", .source = MetaOptions::Source::kFile, .path = tree.root() + "/meta.json"};
@@ -110,7 +110,7 @@ TEST(ReadMetaFileTest, SaysWhatIsWrongWithTheFile) {
   EXPECT_EQ(ReadMetaFile(options, AgentNamed("a")).status().code(), Code::kResourceExhausted);
 }
 
-TEST(RunMetaCommandTest, TakesWhatTheCommandPrints) {
+TEST(RunMetaCommandTest, ReadsTheCommandsOutput) {
   const auto meta = RunMetaCommand(Command("echo \"{\\\"model\\\": \\\"$AGENT_EXPORTER_AGENT\\\", "
                                            "\\\"current_tool\\\": \\\"$AGENT_EXPORTER_PIDS\\\"}\""),
                                    AgentNamed("a b"), -1);
@@ -119,7 +119,7 @@ TEST(RunMetaCommandTest, TakesWhatTheCommandPrints) {
   EXPECT_EQ(meta->current_tool, "41 42");  // roots only
 }
 
-TEST(RunMetaCommandTest, ACommandThatFailsTellsNothing) {
+TEST(RunMetaCommandTest, AFailedCommandIsAnError) {
   EXPECT_EQ(RunMetaCommand(Command("echo '{}'; exit 3"), AgentNamed("a"), -1).status().code(),
             Code::kUnknown);
   EXPECT_EQ(RunMetaCommand(Command("echo '{}'; kill -9 $$"), AgentNamed("a"), -1).status().code(),

@@ -1,4 +1,4 @@
-// Lines of Claude Code transcripts, as literals of a test.
+// Builds lines of Claude Code transcripts.
 
 #ifndef AGENT_EXPORTER_TESTS_SESSIONS_TRANSCRIPT_BUILDER_H_
 #define AGENT_EXPORTER_TESTS_SESSIONS_TRANSCRIPT_BUILDER_H_

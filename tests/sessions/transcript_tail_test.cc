@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 
 class TranscriptTailTest : public ::testing::Test {
  protected:
-  // The lines as they were visited; "<long>" for one that was too long, a '~' behind one without newline.
+  // The visited lines; "<long>" for one that is too long, with a '~' after a line without a newline.
   std::vector<std::string> Lines(const std::string& text, const TailLimits& limits = {},
                                  size_t stop_after = 1000) {
     tree_.Write("file", text);
@@ -43,13 +43,13 @@ TEST_F(TranscriptTailTest, VisitsLinesNewestFirst) {
   EXPECT_EQ(result_.bytes_read, 14u);
 }
 
-TEST_F(TranscriptTailTest, PassesOverEmptyLines) {
+TEST_F(TranscriptTailTest, SkipsEmptyLines) {
   EXPECT_THAT(Lines("\n\none\n\n\ntwo\n\n"), ElementsAre("two", "one"));
   EXPECT_THAT(Lines("\n\n\n"), IsEmpty());
   EXPECT_THAT(Lines(""), IsEmpty());
 }
 
-TEST_F(TranscriptTailTest, SaysOfTheLastLineThatItMayBeUnfinished) {
+TEST_F(TranscriptTailTest, MarksAnUnfinishedLastLine) {
   EXPECT_THAT(Lines("one\ntw"), ElementsAre("tw~", "one"));
   EXPECT_THAT(Lines("tw"), ElementsAre("tw~"));
 }
@@ -64,7 +64,7 @@ TEST_F(TranscriptTailTest, JoinsLinesThatSpanPieces) {
   EXPECT_THAT(Lines(a + "\n" + b + "\n" + c + "\nend\n"), ElementsAre("end", c, b, a));
 }
 
-TEST_F(TranscriptTailTest, PassesOverLinesThatAreTooLong) {
+TEST_F(TranscriptTailTest, SkipsTheTextOfLongLines) {
   const std::string huge(300'000, 'x');
   EXPECT_THAT(Lines("one\n" + huge + "\ntwo\n", {.bytes = 1 << 20, .line = 1000}),
               ElementsAre("two", "<long>", "one"));
@@ -73,7 +73,7 @@ TEST_F(TranscriptTailTest, PassesOverLinesThatAreTooLong) {
               ElementsAre("<long>", fits));
 }
 
-TEST_F(TranscriptTailTest, ReadsNoFurtherBackThanItsLimit) {
+TEST_F(TranscriptTailTest, StopsAtItsLimit) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "line " + std::to_string(1000 + i) + "\n";
   EXPECT_THAT(Lines(text, {.bytes = 25, .line = 1000}), ElementsAre("line 1999", "line 1998"));
@@ -81,7 +81,7 @@ TEST_F(TranscriptTailTest, ReadsNoFurtherBackThanItsLimit) {
   EXPECT_FALSE(result_.reached_start);
 }
 
-TEST_F(TranscriptTailTest, AFileThatGotShorterIsAborted) {
+TEST_F(TranscriptTailTest, AFileThatBecomesShorterIsAborted) {
   tree_.Write("file", "short\n");
   const base::Descriptor file(::open((tree_.root() + "/file").c_str(), O_RDONLY | O_CLOEXEC));
   const auto result = VisitLinesFromEnd(file.get(), 100, {}, [](const TailLine&) { return true; });

@@ -23,8 +23,9 @@ const std::vector<std::string_view>& RuleKeys() {
 }
 
 const std::vector<std::string_view>& ConditionKeys() {
-  static const auto* const kKeys = new std::vector<std::string_view>{"comm",    "exe",  "script", "cmdline",
-                                                                     "pidfile", "user", "cgroup", "unit"};
+  static const auto* const kKeys =
+      new std::vector<std::string_view>{"comm",    "argv0",   "exe",  "script", "package", "args", "cmdline",
+                                        "environ", "pidfile", "user", "cgroup", "unit",    "not"};
   return *kKeys;
 }
 
@@ -67,29 +68,44 @@ absl::StatusOr<std::vector<std::string>> ReadWords(const YAML::Node& node, std::
   return words;
 }
 
-absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rule) {
-  if (!match.IsMap() || match.size() == 0) {
-    return Error(match, file,
-                 absl::StrCat("match is ", match.IsMap() ? "empty" : Shape(match),
+// `key` is match or not; `known` what may stand in it.
+absl::Status ReadConditions(const YAML::Node& node, std::string_view file, const char* key,
+                            const std::vector<std::string_view>& known, MatchConditions* conditions) {
+  if (!node.IsMap() || node.size() == 0) {
+    return Error(node, file,
+                 absl::StrCat(key, " is ", node.IsMap() ? "empty" : Shape(node),
                               "; write conditions into it, for instance {comm: codex}"));
   }
-  if (absl::Status status = base::CheckYamlKeys(match, file, ConditionKeys()); !status.ok()) return status;
+  if (absl::Status status = base::CheckYamlKeys(node, file, known); !status.ok()) return status;
   const std::pair<const char*, std::vector<std::string>*> lists[] = {
-      {"comm", &rule->comm},       {"exe", &rule->exe},   {"script", &rule->script},
-      {"pidfile", &rule->pidfile}, {"user", &rule->user}, {"cgroup", &rule->cgroup},
-      {"unit", &rule->unit}};
-  for (const auto& [key, target] : lists) {
-    if (!match[key].IsDefined()) continue;
-    absl::StatusOr<std::vector<std::string>> words = ReadWords(match[key], file, key);
+      {"comm", &conditions->comm},       {"argv0", &conditions->argv0},     {"exe", &conditions->exe},
+      {"script", &conditions->script},   {"package", &conditions->package}, {"environ", &conditions->environ},
+      {"pidfile", &conditions->pidfile}, {"user", &conditions->user},       {"cgroup", &conditions->cgroup},
+      {"unit", &conditions->unit}};
+  for (const auto& [name, target] : lists) {
+    if (!node[name].IsDefined()) continue;
+    absl::StatusOr<std::vector<std::string>> words = ReadWords(node[name], file, name);
     if (!words.ok()) return words.status();
     *target = *std::move(words);
   }
-  if (match["cmdline"].IsDefined()) {
-    absl::StatusOr<std::string> pattern = ReadWord(match["cmdline"], file, "cmdline");
+  for (const auto& [name, target] :
+       {std::pair<const char*, std::string*>{"args", &conditions->args}, {"cmdline", &conditions->cmdline}}) {
+    if (!node[name].IsDefined()) continue;
+    absl::StatusOr<std::string> pattern = ReadWord(node[name], file, name);
     if (!pattern.ok()) return pattern.status();
-    rule->cmdline = *std::move(pattern);
+    *target = *std::move(pattern);
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rule) {
+  if (absl::Status status = ReadConditions(match, file, "match", ConditionKeys(), rule); !status.ok()) {
+    return status;
+  }
+  if (!match["not"].IsDefined()) return absl::OkStatus();
+  std::vector<std::string_view> known = ConditionKeys();
+  known.pop_back();  // no "not" in "not"
+  return ReadConditions(match["not"], file, "not", known, &rule->except);
 }
 
 // The name of a rule that gives none: the one word that says what runs. Empty where that is not clear.

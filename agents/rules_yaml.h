@@ -2,8 +2,9 @@
 //
 //   agents:
 //     - name: codex            # template, see agents/rules.h
-//       match: {comm: codex}   # conditions, each a word or a list of words (cmdline: one text):
-//                              # comm, exe, script, cmdline, pidfile, user, cgroup, unit
+//       match: {comm: codex}   # conditions, each a word or a list of words (args, cmdline: one text):
+//                              # comm, argv0, exe, script, package, args, cmdline, environ, pidfile, user,
+//                              # cgroup, unit; below not: those that must not hold
 //       kind: coder            # optional
 //       slot: "{1}"            # optional
 //       scope: tree            # or process

@@ -57,7 +57,7 @@ struct Options {
 
   bool json = false;       // status, doctor
   std::string agent;       // traits
-  int pid = 0;             // explain
+  std::string target;      // explain: a pid or a name
   std::string check_file;  // check-config
   EventOptions event;
   SnapshotCommandOptions snapshot;

@@ -11,6 +11,7 @@
 #include "agents/match_context.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
+#include "base/error_list.h"
 #include "base/user_names.h"
 
 namespace agent_exporter::agents {
@@ -72,13 +73,16 @@ struct RuleSet::Impl {
 
 absl::StatusOr<RuleSet> RuleSet::Make(std::vector<Rule> rules) {
   auto impl = std::make_unique<Impl>();
+  base::ErrorList errors;
   for (const Rule& rule : rules) {
     absl::StatusOr<CompiledRule> compiled = Compile(rule);
-    if (!compiled.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(rule.origin, ": ", compiled.status().message()));
+    if (compiled.ok()) {
+      impl->compiled.push_back(*std::move(compiled));
+    } else {
+      errors.Add(absl::InvalidArgumentError(absl::StrCat(rule.origin, ": ", compiled.status().message())));
     }
-    impl->compiled.push_back(*std::move(compiled));
   }
+  if (!errors.empty()) return errors.status();
   impl->rules = std::move(rules);
   return RuleSet(std::move(impl));
 }

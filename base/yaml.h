@@ -27,8 +27,8 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
 // "file:line" of a node, for messages; "file" for a missing one.
 std::string YamlPosition(const YAML::Node& node, std::string_view file);
 
-// InvalidArgument when the map `node` has a key twice or one that is not in `known`; names the nearest known
-// key.
+// InvalidArgument when the map `node` has a key twice or keys that are not in `known`, a line for each; names
+// the nearest known key.
 absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
                            const std::vector<std::string_view>& known);
 

@@ -64,6 +64,7 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
     found = groups_.emplace(std::move(key), std::move(group)).first;
   }
   found->second->last_alive = now;
+  if (match.own_rule && !*folded && !found->second->configured) found->second->from_template = true;
   return found->second;
 }
 
@@ -85,7 +86,7 @@ void AgentGroupTable::ConfigureName(const std::string& name) {
 }
 
 void AgentGroupTable::ClearConfigured() {
-  for (auto& [key, group] : groups_) group->configured = false;
+  for (auto& [key, group] : groups_) group->configured = group->from_template = false;
 }
 
 void AgentGroupTable::ForgetStale(double now) {

@@ -27,7 +27,9 @@ struct AgentGroup {
   std::string name;
   std::string kind;
   std::string slot;
-  bool configured = false;
+  bool configured = false;  // the configuration names it
+  // Its name came from a template of the configuration: counts as configured until it is forgotten.
+  bool from_template = false;
   AgentCounters counters;
   uint64_t lost_roots = 0;      // roots that ended and were not replaced yet
   std::vector<RootExit> ended;  // of late
@@ -56,9 +58,9 @@ struct AgentGroup {
 
 class AgentGroupTable {
  public:
-  // At most `max_agents` groups; what comes beyond shares the group "other". A group that nobody configured
-  // is forgotten `forget_after_seconds` after its last process went: until then it shows agent_up 0 and its
-  // counters go on if it returns.
+  // At most `max_agents` groups; what comes beyond shares the group "other". A group that the configuration
+  // does not name is forgotten `forget_after_seconds` after its last process went: until then it shows
+  // agent_up 0 and its counters go on if it returns.
   AgentGroupTable(size_t max_agents, double forget_after_seconds)
       : max_agents_(max_agents), forget_after_seconds_(forget_after_seconds) {}
 

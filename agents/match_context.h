@@ -25,10 +25,22 @@ class MatchContext {
   // argv leaves the rest of that memory as NULs.
   const std::string& Cmdline();
 
-  // ScriptPath by argv[0] alone: costs no read of exe, and nearly every interpreter is called by its name.
+  // The script by argv[0] alone: costs no read of exe, and nearly every interpreter is called by its name.
   const std::string& ScriptByArgv0();
-  // ScriptPath by argv[0] or exe.
+  // The script by argv[0] or exe.
   const std::string& Script();
+  // Where the script leads when its symlinks are followed: npm's bin/gemini is a link into the package. ""
+  // where there is no script, or it cannot be told.
+  const std::string& ScriptTarget();
+
+  // What follows the program, or the script where it runs one: one word a line, ended by a newline each.
+  // Newlines within a word are blanks.
+  const std::string& Arguments();
+
+  // The package of the script, else of exe or argv[0]; "" where there is none.
+  const std::string& Package();
+  // What it runs as a package runner (npx, uvx, …), or "".
+  const std::string& RunnerPackage();
 
   const std::string& Unit();
 
@@ -39,8 +51,15 @@ class MatchContext {
   ProcessFacts& facts_;
   base::UserNames& users_;
   std::optional<std::string> cmdline_;
-  std::optional<std::string> script_by_argv0_;
-  std::optional<std::string> script_;
+  const ScriptCall& CallByArgv0();
+  const ScriptCall& Call();
+
+  std::optional<ScriptCall> call_by_argv0_;
+  std::optional<ScriptCall> call_;
+  std::optional<std::string> script_target_;
+  std::optional<std::string> arguments_;
+  std::optional<std::string> package_;
+  std::optional<std::string> runner_package_;
   std::optional<std::string> unit_;
 };
 

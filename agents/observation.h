@@ -59,6 +59,7 @@ struct ProcessSample {
   kernel::ProcessLimits limits;
   bool limits_known = false;
   std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
+  std::string session_name;                   // of roots (agents/session_names.h); empty for all else
 };
 
 // A limit and what counts against it; agents/limits.h says what that is for each limit.
@@ -119,7 +120,7 @@ struct AgentSample {
   std::string name;
   std::string kind;
   std::string slot;
-  bool configured = false;               // named in the configuration, so shown even when nothing runs
+  bool configured = false;  // named in the configuration, or by a template of it: missed when nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
   // Cores in use over the sampler's last tick, by the rise of the counters: children that lived and died

@@ -157,7 +157,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     agent.name = group->name;
     agent.kind = group->kind;
     agent.slot = group->slot;
-    agent.configured = group->configured;
+    agent.configured = group->configured || group->from_template;
     // Pointers are sorted and samples made in their place: a sample is half a kilobyte.
     std::vector<const TrackedProcess*>& members = by_group[group.get()];
     std::sort(members.begin(), members.end(), RootsFirstThenAge);
@@ -320,6 +320,12 @@ void Observer::Forget(const TrackedProcess& gone) {
   members_.erase(gone.stat.key);
   limits_.Forget(gone.stat.key);
   source_.Forget(gone.stat.key);
+  session_names_.Forget(gone.stat.key);
+}
+
+const std::string& Observer::SessionName(const TrackedProcess& root) {
+  if (const std::string* name = session_names_.Find(root.stat.key)) return *name;
+  return session_names_.Give(root.stat.key, root.group->name, files_.Cwd(root.stat.key.pid).value_or(""));
 }
 
 bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
@@ -335,6 +341,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.direct_child = process.direct_child;
   sample.orphan = process.orphan;
   if (process.role == Role::kRoot && process.match) sample.reason = process.match->reason;
+  if (process.role == Role::kRoot && stat.state != 'Z') sample.session_name = SessionName(process);
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.children_cpu = stat.children_cpu;

@@ -40,7 +40,17 @@ std::string_view InnermostUnit(std::string_view path) {
 
 const std::vector<std::string>& LazyProcessFacts::argv() {
   if (!argv_.has_value()) argv_ = ValueOrCount(files_.Cmdline(pid_), "cmdline", unreadable_);
-  return *argv_;
+  return argv_->words;
+}
+
+const kernel::CommandLine& LazyProcessFacts::command_line() {
+  argv();
+  if (argv_->whole) return *argv_;
+  if (!command_line_.has_value()) {
+    absl::StatusOr<kernel::CommandLine> all = files_.Cmdline(pid_, kernel::ProcessFiles::kLongestCmdline);
+    command_line_ = all.ok() ? *std::move(all) : *argv_;
+  }
+  return *command_line_;
 }
 
 const std::string& LazyProcessFacts::exe() {
@@ -65,6 +75,15 @@ std::optional<uid_t> LazyProcessFacts::uid() {
     uid_ = read.ok() ? std::optional<uid_t>(*read) : std::nullopt;
   }
   return *uid_;
+}
+
+const std::vector<std::string>& LazyProcessFacts::environment() {
+  if (!environment_.has_value()) environment_ = ValueOrCount(files_.Environ(pid_), "environ", unreadable_);
+  return *environment_;
+}
+
+std::string LazyProcessFacts::FollowLinks(const std::string& path) {
+  return ValueOrCount(files_.FollowLinks(pid_, path), "root", unreadable_);
 }
 
 std::vector<CgroupLine> CgroupLines(std::string_view text) {

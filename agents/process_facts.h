@@ -28,11 +28,18 @@ class ProcessFacts {
   virtual ~ProcessFacts() = default;
   virtual pid_t pid() = 0;
   virtual const std::string& comm() = 0;
+  // The first 64 KiB of it, which hold the program, its script and nearly always the rest.
   virtual const std::vector<std::string>& argv() = 0;
+  // All of it, as far as it can be read.
+  virtual const kernel::CommandLine& command_line() = 0;
   virtual const std::string& exe() = 0;
   virtual const std::string& cwd() = 0;
   virtual const std::string& cgroup() = 0;  // text of /proc/<pid>/cgroup
   virtual std::optional<uid_t> uid() = 0;
+  virtual const std::vector<std::string>& environment() = 0;  // NAME=VALUE, as it was at its exec
+  // Where `path`, as the process sees it, leads when its symlinks are followed: `path` itself where it is
+  // none.
+  virtual std::string FollowLinks(const std::string& path) = 0;
 };
 
 // Reads from `files`, which must outlive this. Failures other than "gone" are counted in `unreadable`.
@@ -44,21 +51,26 @@ class LazyProcessFacts : public ProcessFacts {
   pid_t pid() override { return pid_; }
   const std::string& comm() override { return comm_; }
   const std::vector<std::string>& argv() override;
+  const kernel::CommandLine& command_line() override;
   const std::string& exe() override;
   const std::string& cwd() override;
   const std::string& cgroup() override;
   std::optional<uid_t> uid() override;
+  const std::vector<std::string>& environment() override;
+  std::string FollowLinks(const std::string& path) override;
 
  private:
   pid_t pid_;
   std::string comm_;
   kernel::ProcessFiles& files_;
   kernel::Unreadable& unreadable_;
-  std::optional<std::vector<std::string>> argv_;
+  std::optional<kernel::CommandLine> argv_;
+  std::optional<kernel::CommandLine> command_line_;
   std::optional<std::string> exe_;
   std::optional<std::string> cwd_;
   std::optional<std::string> cgroup_;
   std::optional<std::optional<uid_t>> uid_;
+  std::optional<std::vector<std::string>> environment_;
 };
 
 // One line of /proc/<pid>/cgroup, "id:controllers:path" (cgroups(7)); there is one for every hierarchy. A

@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agents/program_conditions.h"
 #include "agents/rules.h"
 #include "base/label_value.h"
 
@@ -22,14 +23,6 @@ namespace {
 constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less the NUL, include/linux/sched.h
 
 using Words = std::vector<std::string>;
-
-std::string OneOf(const Words& words) {
-  return absl::StrCat(words.size() > 1 ? "one of " : "", absl::StrJoin(words, ", "));
-}
-
-std::string SawText(const char* what, std::string_view value, const char* without) {
-  return value.empty() ? without : absl::StrCat(what, " is ", base::Quoted(value));
-}
 
 // A condition that any of several words meets.
 class WordsCondition : public Condition {
@@ -53,52 +46,12 @@ class CommCondition : public WordsCondition {
   bool Holds(MatchContext& context) const override {
     return Any([&context](const std::string& word) { return context.facts().comm() == word; });
   }
+  bool NamesIt(MatchContext& context) const override {
+    return Holds(context) && !IsInterpreter(context.facts().comm());
+  }
   std::string Saw(MatchContext& context) const override {
     return absl::StrCat("comm is ", base::Quoted(context.facts().comm()));
   }
-};
-
-class ScriptCondition : public WordsCondition {
- public:
-  using WordsCondition::WordsCondition;
-  bool Holds(MatchContext& context) const override {
-    const std::string& cheap = context.ScriptByArgv0();
-    if (!cheap.empty()) return Names(cheap);
-    // exe settles it, but reading it costs a system call, and a permission: only where some word looks right.
-    const std::vector<std::string>& argv = context.facts().argv();
-    const bool plausible =
-        argv.size() > 1 && std::any_of(argv.begin() + 1, argv.end(), [this](const auto& word) {
-          return Names(word) || Names(word.substr(0, word.find('.')));
-        });
-    return plausible && Names(context.Script());
-  }
-  std::string Saw(MatchContext& context) const override {
-    return SawText("script", context.Script(), "it runs no script");
-  }
-
- private:
-  bool Names(std::string_view path) const {
-    return Any([path](const std::string& word) {
-      return EndsWithPath(path, word) || EndsWithPath(StripScriptExtension(path), word);
-    });
-  }
-};
-
-class CmdlineCondition : public Condition {
- public:
-  explicit CmdlineCondition(const re2::RE2& expression) : expression_(expression) {}
-  bool Holds(MatchContext& context) const override {
-    const std::string& text = context.Cmdline();
-    return !text.empty() && re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), expression_);
-  }
-  std::string Saw(MatchContext& context) const override {
-    return SawText("cmdline", context.Cmdline(), "cmdline is empty or could not be read");
-  }
-  std::string Why(MatchContext&) const override { return absl::StrCat("cmdline is ", Wants()); }
-  std::string Wants() const override { return absl::StrCat("a match of /", expression_.pattern(), "/"); }
-
- private:
-  const re2::RE2& expression_;
 };
 
 class UnitCondition : public WordsCondition {
@@ -150,18 +103,6 @@ class UserCondition : public WordsCondition {
   std::vector<uid_t> ids_;
 };
 
-class ExeCondition : public WordsCondition {
- public:
-  using WordsCondition::WordsCondition;
-  bool Holds(MatchContext& context) const override {
-    const std::string& exe = context.facts().exe();
-    return !exe.empty() && Any([&exe](const std::string& word) { return EndsWithPath(exe, word); });
-  }
-  std::string Saw(MatchContext& context) const override {
-    return SawText("exe", context.facts().exe(), "exe could not be read (not permitted, or a kernel thread)");
-  }
-};
-
 class PidfileCondition : public WordsCondition {
  public:
   using WordsCondition::WordsCondition;
@@ -172,6 +113,34 @@ class PidfileCondition : public WordsCondition {
     return absl::StrCat("pid is ", context.facts().pid());
   }
   std::string Wants() const override { return absl::StrCat("the pid in ", WordsCondition::Wants()); }
+};
+
+// "not": holds while none of its conditions does.
+class NotCondition : public Condition {
+ public:
+  explicit NotCondition(std::vector<std::unique_ptr<Condition>> conditions)
+      : conditions_(std::move(conditions)) {}
+  bool Holds(MatchContext& context) const override { return Met(context) == nullptr; }
+  std::string Saw(MatchContext& context) const override {
+    const Condition* const met = Met(context);
+    return met == nullptr ? Why(context) : met->Saw(context);
+  }
+  std::string Why(MatchContext&) const override { return absl::StrCat("no ", List()); }
+  std::string Wants() const override { return absl::StrCat("no ", List()); }
+
+ private:
+  const Condition* Met(MatchContext& context) const {
+    for (const auto& condition : conditions_) {
+      if (condition->Holds(context)) return condition.get();
+    }
+    return nullptr;
+  }
+  std::string List() const {
+    return absl::StrJoin(conditions_, ", no ",
+                         [](std::string* out, const auto& condition) { out->append(condition->Wants()); });
+  }
+
+  std::vector<std::unique_ptr<Condition>> conditions_;
 };
 
 absl::Status CheckWords(const std::string& key, const Words& words) {
@@ -209,28 +178,79 @@ absl::StatusOr<std::vector<uid_t>> UserIds(const Words& users) {
   return ids;
 }
 
-}  // namespace
+absl::StatusOr<std::shared_ptr<const re2::RE2>> Compile(const std::string& key, const std::string& pattern,
+                                                        bool dot_nl) {
+  if (pattern.empty()) return nullptr;
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_dot_nl(dot_nl);
+  auto expression = std::make_shared<const re2::RE2>(pattern, options);
+  if (expression->ok()) return expression;
+  return absl::InvalidArgumentError(absl::StrCat(key, " ", base::Quoted(pattern),
+                                                 " is no regular expression: ", expression->error(),
+                                                 "; see RE2's syntax page"));
+}
 
-absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(const Rule& rule,
-                                                                       const re2::RE2* cmdline) {
-  const std::pair<const char*, const Words*> keys[] = {
-      {"comm", &rule.comm}, {"exe", &rule.exe},       {"script", &rule.script}, {"pidfile", &rule.pidfile},
-      {"user", &rule.user}, {"cgroup", &rule.cgroup}, {"unit", &rule.unit}};
+// One word a line: ^ and $ stand for the beginning and the end of each.
+absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileArgs(const std::string& pattern) {
+  auto plain = Compile("args", pattern, false);  // for an error message without what is put before it
+  if (!plain.ok() || *plain == nullptr) return plain;
+  return Compile("args", "(?m)" + pattern, false);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchConditions& from,
+                                                                std::shared_ptr<const re2::RE2> cmdline) {
+  const std::pair<const char*, const Words*> keys[] = {{"comm", &from.comm},       {"argv0", &from.argv0},
+                                                       {"exe", &from.exe},         {"script", &from.script},
+                                                       {"package", &from.package}, {"environ", &from.environ},
+                                                       {"pidfile", &from.pidfile}, {"user", &from.user},
+                                                       {"cgroup", &from.cgroup},   {"unit", &from.unit}};
   for (const auto& [key, words] : keys) {
     if (absl::Status status = CheckWords(key, *words); !status.ok()) return status;
   }
-  absl::StatusOr<std::vector<uid_t>> ids = UserIds(rule.user);
+  absl::StatusOr<std::vector<uid_t>> ids = UserIds(from.user);
   if (!ids.ok()) return ids.status();
+  absl::StatusOr<std::shared_ptr<const re2::RE2>> args = CompileArgs(from.args);
+  if (!args.ok()) return args.status();
 
   std::vector<std::unique_ptr<Condition>> conditions;
-  if (!rule.comm.empty()) conditions.push_back(std::make_unique<CommCondition>(rule.comm));
-  if (!rule.script.empty()) conditions.push_back(std::make_unique<ScriptCondition>(rule.script));
-  if (cmdline != nullptr) conditions.push_back(std::make_unique<CmdlineCondition>(*cmdline));
-  if (!rule.unit.empty()) conditions.push_back(std::make_unique<UnitCondition>(rule.unit));
-  if (!rule.cgroup.empty()) conditions.push_back(std::make_unique<CgroupCondition>(rule.cgroup));
-  if (!rule.user.empty()) conditions.push_back(std::make_unique<UserCondition>(rule.user, *std::move(ids)));
-  if (!rule.exe.empty()) conditions.push_back(std::make_unique<ExeCondition>(rule.exe));
-  if (!rule.pidfile.empty()) conditions.push_back(std::make_unique<PidfileCondition>(rule.pidfile));
+  const auto add = [&conditions](std::unique_ptr<Condition> condition) {
+    conditions.push_back(std::move(condition));
+  };
+  // In the order of what they cost: nothing; argv, which is read once for all; one file each.
+  if (!from.comm.empty()) add(std::make_unique<CommCondition>(from.comm));
+  if (!from.argv0.empty()) add(Argv0Condition(from.argv0));
+  if (!from.script.empty()) add(ScriptCondition(from.script));
+  if (*args != nullptr) add(ArgsCondition(*std::move(args)));
+  if (cmdline != nullptr) add(CmdlineCondition(std::move(cmdline)));
+  if (!from.unit.empty()) add(std::make_unique<UnitCondition>(from.unit));
+  if (!from.cgroup.empty()) add(std::make_unique<CgroupCondition>(from.cgroup));
+  if (!from.user.empty()) add(std::make_unique<UserCondition>(from.user, *std::move(ids)));
+  if (!from.exe.empty()) add(ExeCondition(from.exe));
+  if (!from.package.empty()) add(PackageCondition(from.package));
+  if (!from.environ.empty()) add(EnvironCondition(from.environ));
+  if (!from.pidfile.empty()) add(std::make_unique<PidfileCondition>(from.pidfile));
+  return conditions;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileCmdline(const std::string& pattern) {
+  return Compile("cmdline", pattern, true);  // argv holds newlines, as in sh -c with a whole script
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(
+    const Rule& rule, std::shared_ptr<const re2::RE2> cmdline) {
+  absl::StatusOr<std::vector<std::unique_ptr<Condition>>> conditions = MakeAll(rule, std::move(cmdline));
+  if (!conditions.ok()) return conditions;
+  absl::StatusOr<std::shared_ptr<const re2::RE2>> no_cmdline = CompileCmdline(rule.except.cmdline);
+  if (!no_cmdline.ok()) return no_cmdline.status();
+  absl::StatusOr<std::vector<std::unique_ptr<Condition>>> except =
+      MakeAll(rule.except, *std::move(no_cmdline));
+  if (!except.ok()) return except;
+  if (!conditions->empty() && !except->empty()) {
+    conditions->push_back(std::make_unique<NotCondition>(*std::move(except)));
+  }
   return conditions;
 }
 

@@ -1,6 +1,6 @@
 // The conditions of a match rule, one small object each: does it hold for this process, and what did it see?
 //
-// Ownership: a rule owns its conditions; CmdlineCondition borrows the rule's expression.
+// Ownership: a rule owns its conditions, which share its compiled expressions.
 // Thread safety: immutable after they were made. A pidfile is read at every call.
 
 #ifndef AGENT_EXPORTER_AGENTS_RULE_CONDITIONS_H_
@@ -19,12 +19,15 @@
 
 namespace agent_exporter::agents {
 
+struct MatchConditions;
 struct Rule;
 
 class Condition {
  public:
   virtual ~Condition() = default;
   virtual bool Holds(MatchContext& context) const = 0;
+  // Whether it holds by a name that tells this program from others; a shell's or node's own name does not.
+  virtual bool NamesIt(MatchContext&) const { return false; }
   // What this process shows, in printable ASCII: `comm is "bash"`.
   virtual std::string Saw(MatchContext& context) const = 0;
   // Why it holds, in words that anybody who may see the process may read: without its command line.
@@ -33,11 +36,14 @@ class Condition {
   virtual std::string Wants() const = 0;
 };
 
-// The conditions of `rule`, those that cost the fewest reads first. `cmdline` is its compiled expression, or
-// null where it has none, and must outlive them. InvalidArgument says what is wrong and what to do; an empty
+// The conditions of `rule`, those that cost the fewest reads first, and with "not" last. `cmdline` is its
+// compiled expression, or null where it has none. InvalidArgument says what is wrong and what to do; an empty
 // result: the rule has none.
-absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(const Rule& rule,
-                                                                       const re2::RE2* cmdline);
+absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(
+    const Rule& rule, std::shared_ptr<const re2::RE2> cmdline);
+
+// A cmdline condition's expression; one that is empty is null.
+absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileCmdline(const std::string& pattern);
 
 // The pid that the file at `path` holds: digits, then white space or the end (more lines may follow, as in
 // PostgreSQL's). Empty for anything else.

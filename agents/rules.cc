@@ -11,13 +11,14 @@
 #include "agents/match_context.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
+#include "base/error_list.h"
 #include "base/user_names.h"
 
 namespace agent_exporter::agents {
 namespace {
 
 struct CompiledRule {
-  std::unique_ptr<re2::RE2> cmdline;  // null: no such condition
+  std::shared_ptr<const re2::RE2> cmdline;  // null: no such condition
   std::vector<std::unique_ptr<Condition>> conditions;
   RuleTemplate name;
   RuleTemplate kind;
@@ -29,29 +30,13 @@ bool Matches(const CompiledRule& rule, MatchContext& context) {
                      [&context](const auto& condition) { return condition->Holds(context); });
 }
 
-absl::StatusOr<std::unique_ptr<re2::RE2>> CompileCmdline(const std::string& pattern) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_dot_nl(true);  // argv holds newlines, as in sh -c with a whole script
-  auto expression = std::make_unique<re2::RE2>(pattern, options);
-  if (!expression->ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("cmdline ", base::Quoted(pattern),
-                                                   " is no regular expression: ", expression->error(),
-                                                   "; see RE2's syntax page"));
-  }
-  return expression;
-}
-
 absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
   CompiledRule compiled;
   if (rule.name.empty()) return absl::InvalidArgumentError("the rule has no name; add name");
-  if (!rule.cmdline.empty()) {
-    absl::StatusOr<std::unique_ptr<re2::RE2>> cmdline = CompileCmdline(rule.cmdline);
-    if (!cmdline.ok()) return cmdline.status();
-    compiled.cmdline = *std::move(cmdline);
-  }
-  absl::StatusOr<std::vector<std::unique_ptr<Condition>>> conditions =
-      MakeConditions(rule, compiled.cmdline.get());
+  absl::StatusOr<std::shared_ptr<const re2::RE2>> cmdline = CompileCmdline(rule.cmdline);
+  if (!cmdline.ok()) return cmdline.status();
+  compiled.cmdline = *std::move(cmdline);
+  absl::StatusOr<std::vector<std::unique_ptr<Condition>>> conditions = MakeConditions(rule, compiled.cmdline);
   if (!conditions.ok()) return conditions.status();
   if (conditions->empty()) {
     return absl::InvalidArgumentError(
@@ -88,13 +73,16 @@ struct RuleSet::Impl {
 
 absl::StatusOr<RuleSet> RuleSet::Make(std::vector<Rule> rules) {
   auto impl = std::make_unique<Impl>();
+  base::ErrorList errors;
   for (const Rule& rule : rules) {
     absl::StatusOr<CompiledRule> compiled = Compile(rule);
-    if (!compiled.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(rule.origin, ": ", compiled.status().message()));
+    if (compiled.ok()) {
+      impl->compiled.push_back(*std::move(compiled));
+    } else {
+      errors.Add(absl::InvalidArgumentError(absl::StrCat(rule.origin, ": ", compiled.status().message())));
     }
-    impl->compiled.push_back(*std::move(compiled));
   }
+  if (!errors.empty()) return errors.status();
   impl->rules = std::move(rules);
   return RuleSet(std::move(impl));
 }
@@ -155,6 +143,7 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
         .slot = base::LabelValue(rule.slot.Expand(context, captures)),
         .scope = impl_->rules[i].scope,
         .rule = i,
+        .own_rule = !impl_->rules[i].built_in,
         .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
                                                             .rule = impl_->rules[i].name,
                                                             .what = AskAll(rule, context, &Condition::Why)})};
@@ -167,17 +156,32 @@ std::vector<RuleVerdict> RuleSet::Explain(ProcessFacts& facts) const {
   std::vector<RuleVerdict> verdicts;
   for (size_t i = 0; i < impl_->compiled.size(); ++i) {
     const CompiledRule& rule = impl_->compiled[i];
-    const auto failed =
-        std::find_if(rule.conditions.begin(), rule.conditions.end(),
-                     [&context](const auto& condition) { return !condition->Holds(context); });
-    const bool matched = failed == rule.conditions.end();
-    verdicts.push_back(
-        {.rule = i,
-         .matched = matched,
-         .reason = matched ? absl::StrCat("matched: ", AskAll(rule, context, &Condition::Saw))
-                           : absl::StrCat((*failed)->Saw(context), ", wants ", (*failed)->Wants())});
+    RuleVerdict verdict{.rule = i};
+    for (const auto& condition : rule.conditions) {
+      if (condition->Holds(context)) {
+        ++verdict.met;
+        if (condition->NamesIt(context)) ++verdict.named;
+      } else {
+        absl::StrAppend(&verdict.reason, verdict.reason.empty() ? "" : "; ", condition->Saw(context),
+                        ", wants ", condition->Wants());
+      }
+    }
+    verdict.matched = verdict.met == rule.conditions.size();
+    if (verdict.matched) verdict.reason = absl::StrCat("matched: ", AskAll(rule, context, &Condition::Saw));
+    verdicts.push_back(std::move(verdict));
   }
   return verdicts;
+}
+
+const RuleVerdict* Nearest(const std::vector<RuleVerdict>& verdicts) {
+  const RuleVerdict* nearest = nullptr;
+  for (const RuleVerdict& verdict : verdicts) {
+    if (verdict.matched) return nullptr;
+    if (verdict.named == 0) continue;
+    const auto rank = [](const RuleVerdict& v) { return std::pair(v.named, v.met); };
+    if (nearest == nullptr || rank(verdict) > rank(*nearest)) nearest = &verdict;
+  }
+  return nearest;
 }
 
 }  // namespace agent_exporter::agents

@@ -29,7 +29,25 @@ enum class Scope {
   kProcess,  // the process alone
 };
 
-struct Rule {
+// Conditions of a match; those that are empty are not asked for.
+struct MatchConditions {
+  std::vector<std::string> comm;     // exact; the kernel keeps 15 bytes
+  std::vector<std::string> argv0;    // agents/path_pattern.h, or all of argv[0]
+  std::vector<std::string> exe;      // agents/path_pattern.h, of /proc/<pid>/exe
+  std::vector<std::string> script;   // the same of the script, as argv spells it or as its symlink says, with
+                                     // its extension (.js .py .sh …) or not
+  std::vector<std::string> package;  // agents/package_name.h, of the script, exe or argv[0]; may hold "*"
+  std::string args;     // RE2, searched in what follows the program or its script, one word a line
+  std::string cmdline;  // RE2, searched in argv joined by single spaces
+  std::vector<std::string> environ;  // "NAME" or "NAME=VALUE", which may hold "*"
+  std::vector<std::string> pidfile;  // paths; matches the pid the file holds now
+  std::vector<std::string> user;     // names or numeric ids
+  std::vector<std::string> cgroup;   // exact path or an ancestor's, as in /proc/<pid>/cgroup
+  std::vector<std::string> unit;     // the innermost systemd unit, "name.service" or without its suffix
+};
+
+// Its own conditions must all hold.
+struct Rule : MatchConditions {
   // Templates over {comm} {exe} {script} {user} {pid} {cwd} and the cmdline's captures {1} or {name}
   // (agents/rule_template.h). A name that comes out empty becomes comm.
   std::string name;
@@ -37,15 +55,7 @@ struct Rule {
   std::string slot;
   Scope scope = Scope::kTree;
 
-  // Conditions; empty: not asked for.
-  std::vector<std::string> comm;     // exact; the kernel keeps 15 bytes
-  std::vector<std::string> exe;      // the last part or parts of its path ("bin/amp"), all from "/" on
-  std::vector<std::string> script;   // the same of ScriptPath, with its extension (.js .py .sh …) or not
-  std::string cmdline;               // RE2, searched in argv joined by single spaces
-  std::vector<std::string> pidfile;  // paths; matches the pid the file holds now
-  std::vector<std::string> user;     // names or numeric ids
-  std::vector<std::string> cgroup;   // exact path or an ancestor's, as in /proc/<pid>/cgroup
-  std::vector<std::string> unit;     // the innermost systemd unit, "name.service" or without its suffix
+  MatchConditions except;  // none of these may hold ("not" in YAML)
 
   // The agent's own log file, in which rate limits show; and expressions instead of the default ones, by kind
   // (ledger/rate_limit_log.h).
@@ -69,6 +79,7 @@ struct Match {
   std::string slot;
   Scope scope = Scope::kTree;
   size_t rule = 0;                            // index into RuleSet::rules()
+  bool own_rule = false;                      // by a rule of the configuration, not by a built-in profile
   std::shared_ptr<const MatchReason> reason;  // never null when RuleSet made it
 };
 
@@ -76,8 +87,15 @@ struct Match {
 struct RuleVerdict {
   size_t rule = 0;
   bool matched = false;
-  std::string reason;  // "comm is "bash", not one of: codex" or "matched: script gemini"
+  // How near it came: how many of its conditions hold, and how many of those by a name.
+  size_t met = 0, named = 0;
+  // What the conditions that failed saw and want, or `matched: comm is "codex"`.
+  std::string reason;
 };
+
+// The rule that came nearest where none matched: the one with most names right. Null where one matched, or
+// none has any.
+const RuleVerdict* Nearest(const std::vector<RuleVerdict>& verdicts);
 
 class RuleSet {
  public:

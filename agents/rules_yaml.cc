@@ -23,8 +23,9 @@ const std::vector<std::string_view>& RuleKeys() {
 }
 
 const std::vector<std::string_view>& ConditionKeys() {
-  static const auto* const kKeys = new std::vector<std::string_view>{"comm",    "exe",  "script", "cmdline",
-                                                                     "pidfile", "user", "cgroup", "unit"};
+  static const auto* const kKeys =
+      new std::vector<std::string_view>{"comm",    "argv0",   "exe",  "script", "package", "args", "cmdline",
+                                        "environ", "pidfile", "user", "cgroup", "unit",    "not"};
   return *kKeys;
 }
 
@@ -67,29 +68,41 @@ absl::StatusOr<std::vector<std::string>> ReadWords(const YAML::Node& node, std::
   return words;
 }
 
-absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rule) {
-  if (!match.IsMap() || match.size() == 0) {
-    return Error(match, file,
-                 absl::StrCat("match is ", match.IsMap() ? "empty" : Shape(match),
+// `key` is match or not; `known` what may stand in it.
+absl::Status ReadConditions(const YAML::Node& node, std::string_view file, const char* key,
+                            const std::vector<std::string_view>& known, MatchConditions* conditions) {
+  if (!node.IsMap() || node.size() == 0) {
+    return Error(node, file,
+                 absl::StrCat(key, " is ", node.IsMap() ? "empty" : Shape(node),
                               "; write conditions into it, for instance {comm: codex}"));
   }
-  if (absl::Status status = base::CheckYamlKeys(match, file, ConditionKeys()); !status.ok()) return status;
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(node, file, known));
   const std::pair<const char*, std::vector<std::string>*> lists[] = {
-      {"comm", &rule->comm},       {"exe", &rule->exe},   {"script", &rule->script},
-      {"pidfile", &rule->pidfile}, {"user", &rule->user}, {"cgroup", &rule->cgroup},
-      {"unit", &rule->unit}};
-  for (const auto& [key, target] : lists) {
-    if (!match[key].IsDefined()) continue;
-    absl::StatusOr<std::vector<std::string>> words = ReadWords(match[key], file, key);
-    if (!words.ok()) return words.status();
-    *target = *std::move(words);
+      {"comm", &conditions->comm},       {"argv0", &conditions->argv0},     {"exe", &conditions->exe},
+      {"script", &conditions->script},   {"package", &conditions->package}, {"environ", &conditions->environ},
+      {"pidfile", &conditions->pidfile}, {"user", &conditions->user},       {"cgroup", &conditions->cgroup},
+      {"unit", &conditions->unit}};
+  for (const auto& [name, target] : lists) {
+    if (!node[name].IsDefined()) continue;
+    *target = errors.Take(ReadWords(node[name], file, name)).value_or(std::vector<std::string>());
   }
-  if (match["cmdline"].IsDefined()) {
-    absl::StatusOr<std::string> pattern = ReadWord(match["cmdline"], file, "cmdline");
-    if (!pattern.ok()) return pattern.status();
-    rule->cmdline = *std::move(pattern);
+  for (const auto& [name, target] :
+       {std::pair<const char*, std::string*>{"args", &conditions->args}, {"cmdline", &conditions->cmdline}}) {
+    if (!node[name].IsDefined()) continue;
+    *target = errors.Take(ReadWord(node[name], file, name)).value_or("");
   }
-  return absl::OkStatus();
+  return errors.status();
+}
+
+absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rule) {
+  base::ErrorList errors;
+  errors.Add(ReadConditions(match, file, "match", ConditionKeys(), rule));
+  if (!match.IsMap() || !match["not"].IsDefined()) return errors.status();
+  std::vector<std::string_view> known = ConditionKeys();
+  known.pop_back();  // no "not" in "not"
+  errors.Add(ReadConditions(match["not"], file, "not", known, &rule->except));
+  return errors.status();
 }
 
 // The name of a rule that gives none: the one word that says what runs. Empty where that is not clear.
@@ -126,23 +139,20 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
   if (!patterns.IsMap()) {
     return Error(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
   }
-  if (absl::Status status =
-          base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota", "429", "overloaded"});
-      !status.ok()) {
-    return status;
-  }
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota", "429", "overloaded"}));
   for (const auto& entry : patterns) {
     const std::string& kind = entry.first.Scalar();
-    absl::StatusOr<std::string> pattern = ReadWord(entry.second, file, kind);
-    if (!pattern.ok()) return pattern.status();
+    const std::optional<std::string> pattern = errors.Take(ReadWord(entry.second, file, kind));
+    if (!pattern) continue;
     if (const RE2 compiled(*pattern, RE2::Quiet); !compiled.ok()) {
-      return Error(entry.second, file,
-                   absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
-                                "; write it as RE2 knows it"));
+      errors.Add(Error(entry.second, file,
+                       absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
+                                    "; write it as RE2 knows it")));
     }
-    rule->rate_limit_patterns[kind] = *std::move(pattern);
+    rule->rate_limit_patterns[kind] = *pattern;
   }
-  return absl::OkStatus();
+  return errors.status();
 }
 
 absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
@@ -150,58 +160,62 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
     return Error(node, file,
                  absl::StrCat("an agent is ", Shape(node), "; write name: and match: below a dash"));
   }
-  if (absl::Status status = base::CheckYamlKeys(node, file, RuleKeys()); !status.ok()) return status;
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(node, file, RuleKeys()));
   Rule rule;
   rule.origin = base::YamlPosition(node, file);
-  if (!node["match"].IsDefined()) {
-    return Error(node, file,
-                 "an agent has no match; say which processes it is, for instance match: {comm: codex}");
+  if (node["match"].IsDefined()) {
+    errors.Add(ReadMatch(node["match"], file, &rule));
+  } else if (errors.empty()) {  // else it may be there, misspelt
+    errors.Add(Error(node, file,
+                     "an agent has no match; say which processes it is, for instance match: {comm: codex}"));
   }
-  if (absl::Status status = ReadMatch(node["match"], file, &rule); !status.ok()) return status;
 
   const std::pair<const char*, std::string*> words[] = {
       {"name", &rule.name}, {"kind", &rule.kind}, {"slot", &rule.slot}};
   for (const auto& [key, target] : words) {
-    if (!node[key].IsDefined()) continue;
-    absl::StatusOr<std::string> word = ReadWord(node[key], file, key);
-    if (!word.ok()) return word.status();
-    *target = *std::move(word);
+    if (node[key].IsDefined()) *target = errors.Take(ReadWord(node[key], file, key)).value_or("");
   }
-  if (node["scope"].IsDefined()) {
-    absl::StatusOr<Scope> scope = ReadScope(node["scope"], file);
-    if (!scope.ok()) return scope.status();
-    rule.scope = *scope;
-  }
+  if (node["scope"].IsDefined())
+    rule.scope = errors.Take(ReadScope(node["scope"], file)).value_or(Scope::kTree);
   if (rule.name.empty()) rule.name = DefaultName(rule);
-  if (rule.name.empty()) {
-    return Error(
-        node, file,
-        "an agent has no name; add name: (only a match with exactly one comm or script names itself)");
+  if (rule.name.empty() && errors.empty()) {
+    errors.Add(
+        Error(node, file,
+              "an agent has no name; add name: (only a match with exactly one comm or script names itself)"));
   }
-  if (absl::Status status = ReadRateLimits(node, file, &rule); !status.ok()) return status;
+  errors.Add(ReadRateLimits(node, file, &rule));
+  if (!errors.empty()) return errors.status();
   return rule;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file) {
+std::vector<Rule> RulesFromYaml(const YAML::Node& agents, std::string_view file, base::ErrorList* errors) {
   std::vector<Rule> rules;
   try {
     if (!agents.IsDefined() || agents.IsNull()) return rules;
     if (!agents.IsSequence()) {
-      return Error(agents, file,
-                   absl::StrCat("agents is ", Shape(agents), "; write a list, each agent below a dash"));
+      errors->Add(
+          Error(agents, file,
+                absl::StrCat("agents is ", Shape(agents), "; write a list, each agent below a dash")));
+      return rules;
     }
     for (const YAML::Node& node : agents) {
-      absl::StatusOr<Rule> rule = ReadRule(node, file);
-      if (!rule.ok()) return rule.status();
-      rules.push_back(*std::move(rule));
+      if (std::optional<Rule> rule = errors->Take(ReadRule(node, file))) rules.push_back(*std::move(rule));
     }
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(
+    errors->Add(absl::InvalidArgumentError(
         absl::StrCat(std::string(file), error.mark.is_null() ? "" : absl::StrCat(":", error.mark.line + 1),
-                     ": ", error.msg, "; correct the YAML"));
+                     ": ", error.msg, "; correct the YAML")));
   }
+  return rules;
+}
+
+absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file) {
+  base::ErrorList errors;
+  std::vector<Rule> rules = RulesFromYaml(agents, file, &errors);
+  if (!errors.empty()) return errors.status();
   return rules;
 }
 

@@ -2,8 +2,9 @@
 //
 //   agents:
 //     - name: codex            # template, see agents/rules.h
-//       match: {comm: codex}   # conditions, each a word or a list of words (cmdline: one text):
-//                              # comm, exe, script, cmdline, pidfile, user, cgroup, unit
+//       match: {comm: codex}   # conditions, each a word or a list of words (args, cmdline: one text):
+//                              # comm, argv0, exe, script, package, args, cmdline, environ, pidfile, user,
+//                              # cgroup, unit; below not: those that must not hold
 //       kind: coder            # optional
 //       slot: "{1}"            # optional
 //       scope: tree            # or process
@@ -14,8 +15,8 @@
 // that word, or its last part where it is a path.
 //
 // Thread safety: free functions without state.
-// Errors: InvalidArgument "file:line: what is wrong; what to do". Unknown keys are errors: a misspelt
-// condition that is silently ignored would watch the wrong process.
+// Errors: InvalidArgument "file:line: what is wrong; what to do", a line for each (base/error_list.h).
+// Unknown keys are errors: a misspelt condition that is silently ignored would watch the wrong process.
 
 #ifndef AGENT_EXPORTER_AGENTS_RULES_YAML_H_
 #define AGENT_EXPORTER_AGENTS_RULES_YAML_H_
@@ -27,6 +28,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
+#include "base/error_list.h"
 #include "base/yaml.h"
 
 namespace YAML {
@@ -37,6 +39,8 @@ namespace agent_exporter::agents {
 
 // `agents` is the sequence below the key `agents`; no rules where that is missing or empty.
 absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file);
+// The same; the rules that are good, and the errors of all others.
+std::vector<Rule> RulesFromYaml(const YAML::Node& agents, std::string_view file, base::ErrorList* errors);
 
 }  // namespace agent_exporter::agents
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 
 namespace agent_exporter::agents {
 namespace {
@@ -19,13 +18,18 @@ struct Interpreter {
   std::string_view file_option = {};    // as value_next; the value is the script
   // Whole words:
   std::string_view no_script_words = {};
-  std::string_view value_words = {};  // the next word belongs to them
-  std::string_view run_words = {};    // subcommands that a script follows; skipped
-  std::string_view other_words = {};  // subcommands that run no script
+  std::string_view value_words = {};   // the next word belongs to them
+  std::string_view script_words = {};  // the next word is the script
+  std::string_view run_words = {};     // subcommands that a script follows; skipped
+  std::string_view other_words = {};   // subcommands that run no script
+  bool argument_files = false;         // @FILE holds more arguments
 };
 
 constexpr Interpreter kInterpreters[] = {
-    {.names = "node nodejs",
+    // Editors are Electron, which runs as node where ELECTRON_RUN_AS_NODE says so; cursor-agent's launcher
+    // gives
+    // node its own name.
+    {.names = "node nodejs electron code code-insiders codium cursor windsurf kiro cursor-agent",
      .no_script_words = "-e --eval -p --print -pe -i --interactive --run -v --version",
      .value_words =
          "-r --require --import --loader --experimental-loader -C --conditions --title --env-file "
@@ -51,13 +55,13 @@ constexpr Interpreter kInterpreters[] = {
      .other_words =
          "eval task test bench compile install add remove fmt lint lsp repl cache check info doc upgrade "
          "jupyter publish x"},
-    {.names = "python pypy",
+    {.names = "python pypy python.original",
      .short_clusters = true,
      .no_script = "c",
      .value_next = "WXQ",
      .module_option = "m",
      .value_words = "--check-hash-based-pycs"},
-    {.names = "ruby jruby truffleruby",
+    {.names = "ruby ruby.ruby jruby truffleruby",
      .short_clusters = true,
      .no_script = "e",
      .value_next = "rICXE",
@@ -75,6 +79,13 @@ constexpr Interpreter kInterpreters[] = {
      .file_option = "f",
      .no_script_words = "--run --server",
      .value_words = "--define --php-ini --docroot"},
+    {.names = "java",
+     .no_script_words = "-version --version -help --help -h -?",
+     .value_words =
+         "-cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules --add-reads "
+         "--add-exports --add-opens --limit-modules --patch-module --enable-native-access",
+     .script_words = "-jar -m --module",
+     .argument_files = true},
     {.names = "sh bash dash ash zsh ksh mksh fish",
      .short_clusters = true,
      .no_script = "cs",
@@ -83,29 +94,20 @@ constexpr Interpreter kInterpreters[] = {
      .value_words = "--rcfile --init-file --init-command"},
 };
 
-bool Contains(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const std::string_view next = words.substr(0, words.find(' '));
-    if (next == word) return true;
-    words.remove_prefix(std::min(next.size() + 1, words.size()));
-  }
-  return false;
-}
-
 // By basename, without the "-" of a login shell and a version: python3.11, node22, -bash.
 const Interpreter* FindInterpreter(std::string_view path) {
   std::string_view name = Basename(path.starts_with('-') ? path.substr(1) : path);
   name = name.substr(0, name.find_last_not_of("0123456789.-") + 1);
   for (const Interpreter& interpreter : kInterpreters) {
-    if (Contains(interpreter.names, name)) return &interpreter;
+    if (ListHas(interpreter.names, name)) return &interpreter;
   }
   return nullptr;
 }
 
 // What one option word means for the search.
 struct Option {
-  bool skip_next = false;
-  std::optional<std::string> result = {};  // the search ends: the script, or "" for none
+  size_t words = 1;                        // with its value
+  std::optional<std::string> script = {};  // the search ends: the script, or "" for none
 };
 
 Option ReadCluster(const Interpreter& interpreter, std::string_view word, std::string_view next) {
@@ -115,62 +117,65 @@ Option ReadCluster(const Interpreter& interpreter, std::string_view word, std::s
     const auto in = [letter](std::string_view letters) {
       return letters.find(letter) != std::string_view::npos;
     };
-    if (in(interpreter.no_script)) return {.result = ""};
+    const size_t words = rest.empty() ? 2 : 1;
+    const std::string_view value = rest.empty() ? next : rest;
+    if (in(interpreter.no_script)) return {.script = ""};
     if (in(interpreter.rest_of_word)) return {};
     if (in(interpreter.module_option)) {
-      const std::string_view module = rest.empty() ? next : rest;
-      return {.result = std::string(module.substr(0, module.find('.')))};
+      return {.words = words, .script = std::string(value.substr(0, value.find('.')))};
     }
-    if (in(interpreter.file_option)) return {.result = std::string(rest.empty() ? next : rest)};
-    if (in(interpreter.value_next)) {
-      // A shell's -o takes the next word even inside a cluster (-eo pipefail), and nothing may follow it
-      // there.
-      return {.skip_next = rest.empty()};
-    }
+    if (in(interpreter.file_option)) return {.words = words, .script = std::string(value)};
+    // A shell's -o takes the next word even inside a cluster (-eo pipefail), and nothing may follow it there.
+    if (in(interpreter.value_next)) return {.words = words};
   }
   return {};
 }
 
 Option ReadOption(const Interpreter& interpreter, std::string_view word, std::string_view next) {
-  if (word == "-" || Contains(interpreter.no_script_words, word)) return {.result = ""};
-  if (Contains(interpreter.value_words, word)) return {.skip_next = true};
+  if (word == "--") return {.words = 2, .script = std::string(next)};
+  if (word == "-" || ListHas(interpreter.no_script_words, word)) return {.script = ""};
+  if (ListHas(interpreter.script_words, word)) return {.words = 2, .script = std::string(next)};
+  if (ListHas(interpreter.value_words, word)) return {.words = 2};
   if (word.starts_with("--") || !interpreter.short_clusters) return {};
   return ReadCluster(interpreter, word, next);
 }
 
-std::string FindScript(const Interpreter& interpreter, std::span<const std::string> args) {
+bool IsOption(const Interpreter& interpreter, std::string_view word) {
+  return word.starts_with('-') || (word.starts_with('+') && interpreter.short_clusters) ||
+         (word.starts_with('@') && interpreter.argument_files);
+}
+
+ScriptCall FindScript(const Interpreter& interpreter, const std::vector<std::string>& argv) {
   bool subcommand_seen = false;
-  for (size_t i = 0; i < args.size(); ++i) {
-    const std::string_view word = args[i];
-    const std::string_view next = i + 1 < args.size() ? std::string_view(args[i + 1]) : std::string_view();
-    if (word == "--") return std::string(next);
-    if (word.starts_with('-') || (word.starts_with('+') && interpreter.short_clusters)) {
-      const Option option = ReadOption(interpreter, word, next);
-      if (option.result.has_value()) return *option.result;
-      if (option.skip_next) ++i;
-      continue;
-    }
-    if (!subcommand_seen && Contains(interpreter.other_words, word)) return "";
-    if (!subcommand_seen && Contains(interpreter.run_words, word)) {
+  size_t i = 1;
+  while (i < argv.size()) {
+    const std::string_view word = argv[i];
+    if (IsOption(interpreter, word)) {
+      const Option option = ReadOption(
+          interpreter, word, i + 1 < argv.size() ? std::string_view(argv[i + 1]) : std::string_view());
+      i = std::min(i + option.words, argv.size());
+      if (option.script.has_value()) return {*option.script, option.script->empty() ? 1 : i};
+    } else if (!subcommand_seen && ListHas(interpreter.other_words, word)) {
+      return {};
+    } else if (!subcommand_seen && ListHas(interpreter.run_words, word)) {
       subcommand_seen = true;
-      continue;
+      ++i;
+    } else {
+      return {std::string(word), i + 1};
     }
-    return std::string(word);
   }
-  return "";
+  return {};
 }
 
 }  // namespace
 
-std::string_view Basename(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool EndsWithPath(std::string_view path, std::string_view tail) {
-  if (path == tail) return true;
-  return !tail.starts_with('/') && path.size() > tail.size() && path.ends_with(tail) &&
-         path[path.size() - tail.size() - 1] == '/';
+bool ListHas(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const std::string_view next = list.substr(0, list.find(' '));
+    if (next == word) return true;
+    list.remove_prefix(std::min(next.size() + 1, list.size()));
+  }
+  return false;
 }
 
 std::string_view StripScriptExtension(std::string_view path) {
@@ -182,12 +187,17 @@ std::string_view StripScriptExtension(std::string_view path) {
   return path;
 }
 
-std::string ScriptPath(const std::vector<std::string>& argv, std::string_view exe) {
-  if (argv.size() < 2) return "";
+bool IsInterpreter(std::string_view path) { return FindInterpreter(path) != nullptr; }
+
+ScriptCall FindScript(const std::vector<std::string>& argv, std::string_view exe) {
+  if (argv.size() < 2) return {};
   const Interpreter* interpreter = FindInterpreter(argv[0]);
   if (interpreter == nullptr) interpreter = FindInterpreter(exe);
-  if (interpreter == nullptr) return "";
-  return FindScript(*interpreter, std::span(argv).subspan(1));
+  return interpreter == nullptr ? ScriptCall() : FindScript(*interpreter, argv);
+}
+
+std::string ScriptPath(const std::vector<std::string>& argv, std::string_view exe) {
+  return FindScript(argv, exe).script;
 }
 
 std::string ScriptName(const std::vector<std::string>& argv, std::string_view exe) {

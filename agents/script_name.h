@@ -1,8 +1,8 @@
 // Which script an interpreter runs: for `node …/bin/gemini` the process that matters is called gemini, and
 // only argv says so.
 //
-// The options of node, bun, deno, python, ruby, perl, php and the shells that take a value of their own are
-// known, so that the X of `node --require X script.js` is not taken for the script.
+// The options of node, bun, deno, python, ruby, perl, php, java and the shells that take a value of their own
+// are known, so that the X of `node --require X script.js` is not taken for the script.
 //
 // Thread safety: free functions without state.
 
@@ -13,12 +13,22 @@
 #include <string_view>
 #include <vector>
 
+#include "agents/path_pattern.h"  // IWYU pragma: export
+
 namespace agent_exporter::agents {
 
-// The script as argv spells it, or "" where argv is no interpreter's or there is no script (-c, -e, standard
-// input):
-// {"node", "--require", "x", "/usr/bin/gemini"} gives "/usr/bin/gemini"; {"python3", "-m", "aider.main"}
-// gives "aider", the module's first part. The interpreter is known by the basename of argv[0], else of `exe`.
+// How an interpreter reads its command line.
+struct ScriptCall {
+  std::string script;  // as argv spells it; "": there is none (-c, -e, standard input), or no interpreter
+  size_t first_argument = 1;  // index in argv of what follows the script; of what follows argv[0] without one
+};
+
+// {"node", "--require", "x", "/usr/bin/gemini", "-p"} gives "/usr/bin/gemini" and 4; {"python3", "-m",
+// "aider.main"} gives "aider", the module's first part; {"java", "-cp", "x", "a.Main"} and {"java", "-jar",
+// "b.jar"} give the class and the jar. The interpreter is known by the basename of argv[0], else of `exe`.
+ScriptCall FindScript(const std::vector<std::string>& argv, std::string_view exe);
+
+// FindScript's script alone.
 std::string ScriptPath(const std::vector<std::string>& argv, std::string_view exe);
 
 // The basename of ScriptPath:
@@ -28,16 +38,15 @@ std::string ScriptPath(const std::vector<std::string>& argv, std::string_view ex
 // basename of argv[0] or of exe (node, bun, deno, python3.11, ruby, perl, sh, bash, …).
 std::string ScriptName(const std::vector<std::string>& argv, std::string_view exe);
 
-// What follows the last slash; all of `path` where there is none.
-std::string_view Basename(std::string_view path);
-
-// True when `tail` is the last part or parts of `path`: "b/c" of "/a/b/c", but not of "/a/xb/c". An absolute
-// `tail` must be the whole path.
-bool EndsWithPath(std::string_view path, std::string_view tail);
+// Whether the basename of `path` is an interpreter's: node, python3.11, bash, java, …
+bool IsInterpreter(std::string_view path);
 
 // `path` without the extension that script files have (.js .mjs .cjs .ts .mts .cts .py .pyc .rb .sh .pl
 // .php).
 std::string_view StripScriptExtension(std::string_view path);
+
+// Whether `word` is one of the words of `list`, which a blank separates.
+bool ListHas(std::string_view list, std::string_view word);
 
 }  // namespace agent_exporter::agents
 

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/error_list.h"
 #include "base/label_value.h"
 #include "base/nearest_word.h"
 
@@ -64,32 +65,34 @@ std::string YamlPosition(const YAML::Node& node, std::string_view file) {
 
 absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
                            const std::vector<std::string_view>& known) {
+  ErrorList errors;
   std::map<std::string, std::string> seen;  // key, where
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) {
-      return YamlError(entry.first, file,
-                       absl::StrCat("a key is ", Shape(entry.first), "; use a plain word"));
+      errors.Add(
+          YamlError(entry.first, file, absl::StrCat("a key is ", Shape(entry.first), "; use a plain word")));
+      continue;
     }
     const std::string& key = entry.first.Scalar();
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       const std::string_view nearest = NearestWord(key, known);
-      return YamlError(
+      errors.Add(YamlError(
           entry.first, file,
           absl::StrCat(
               "unknown key ", Quoted(key), "; ",
               nearest.empty()
                   ? absl::StrCat("known keys: ",
                                  absl::StrJoin(std::vector<std::string>(known.begin(), known.end()), ", "))
-                  : absl::StrCat("did you mean ", std::string(nearest), "?")));
+                  : absl::StrCat("did you mean ", std::string(nearest), "?"))));
     }
     const auto [first, inserted] = seen.emplace(key, YamlPosition(entry.first, file));
     if (!inserted) {
-      return YamlError(
+      errors.Add(YamlError(
           entry.first, file,
-          absl::StrCat("duplicate key ", Quoted(key), ", first at ", first->second, "; remove one"));
+          absl::StrCat("duplicate key ", Quoted(key), ", first at ", first->second, "; remove one")));
     }
   }
-  return absl::OkStatus();
+  return errors.status();
 }
 
 absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what) {

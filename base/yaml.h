@@ -27,8 +27,8 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(std::string_view text);
 // "file:line" of a node, for messages; "file" if the node is missing.
 std::string YamlPosition(const YAML::Node& node, std::string_view file);
 
-// InvalidArgument if the map `node` has a duplicate key, or a key that is not in `known`. The message
-// suggests the nearest known key.
+// InvalidArgument if the map `node` has duplicate keys, or keys that are not in `known`: a line for each,
+// which suggests the nearest known key.
 absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
                            const std::vector<std::string_view>& known);
 

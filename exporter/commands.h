@@ -57,7 +57,8 @@ absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& op
 // A Watch that uses the configuration's rules and limits.
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions options, Config config);
 
-// Prints "agent_exporter: <message>" and returns the exit code for this status.
+// Prints "agent_exporter: <message>", each line of it so, and returns the exit code for this
+// status.
 int Fail(const absl::Status& status, std::ostream& err);
 
 // The collectors that the flags enable. --web.disable-exporter-metrics disables "exporter".

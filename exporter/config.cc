@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agents/rules_yaml.h"
+#include "base/error_list.h"
 #include "base/user_file.h"
 #include "base/yaml.h"
 #include "sessions/meta_config.h"
@@ -28,33 +29,35 @@ bool ParseNumber(std::string_view text, uint32_t* value) {
 
 absl::Status ReadScalars(const YAML::Node& root, std::string_view file, Config* config) {
   milliseconds sample_interval{0}, forget_after = config->forget_after;
-  for (absl::Status status : {
+  base::ErrorList errors;
+  for (const absl::Status& status : {
            base::ReadYamlDuration(root["sample_interval"], file, "sample_interval", milliseconds(100),
                                   &sample_interval),
            base::ReadYamlDuration(root["forget_after"], file, "forget_after", milliseconds(0), &forget_after),
            base::ReadYamlDuration(root["collector_timeout"], file, "collector_timeout", milliseconds(1),
                                   &config->collector_timeout),
        }) {
-    if (!status.ok()) return status;
+    errors.Add(status);
   }
   if (root["sample_interval"]) config->sample_interval = sample_interval;
   config->forget_after = std::chrono::duration_cast<std::chrono::seconds>(forget_after);
   if (const YAML::Node node = root["max_agents"]) {
     uint32_t value = 0;
     if (!node.IsScalar() || !ParseNumber(node.Scalar(), &value) || value < 1 || value > 10000) {
-      return base::YamlError(node, file, "max_agents must be a whole number from 1 to 10000");
+      errors.Add(base::YamlError(node, file, "max_agents must be a whole number from 1 to 10000"));
     }
     config->max_agents = value;
   }
   if (const YAML::Node node = root["builtin_profiles"]) {
     if (!YAML::convert<bool>::decode(node, config->builtin_profiles)) {
-      return base::YamlError(node, file, "builtin_profiles must be true or false");
+      errors.Add(base::YamlError(node, file, "builtin_profiles must be true or false"));
     }
   }
-  return absl::OkStatus();
+  return errors.status();
 }
 
 absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
+  base::ErrorList errors;
   std::vector<agents::Rule> rules;
   auto none = agents::RuleSet::Make({});
   if (!none.ok()) return none.status();
@@ -62,35 +65,25 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   if (root.IsDefined() && !root.IsNull()) {
     if (!root.IsMap())
       return base::YamlError(root, file, "the file must be a map; it starts with a key such as agents:");
-    absl::Status status =
-        base::CheckYamlKeys(root, file,
-                            {"agents", "builtin_profiles", "sample_interval", "max_agents", "forget_after",
-                             "collector_timeout", "ledger", "meta", "snapshot"});
-    if (!status.ok()) return status;
-    if (const YAML::Node agents = root["agents"]; agents && !agents.IsNull()) {
-      auto own = agents::RulesFromYaml(agents, file);
-      if (!own.ok()) return own.status();
-      rules = *std::move(own);
-    }
-    auto meta = sessions::MetaFromYaml(root["meta"], file);
-    if (!meta.ok()) return meta.status();
-    config.meta = *std::move(meta);
-    status = ReadScalars(root, file, &config);
-    if (!status.ok()) return status;
-    status = ledger::ReadLedgerConfig(root["ledger"], file, &config.ledger);
-    if (!status.ok()) return status;
+    errors.Add(base::CheckYamlKeys(root, file,
+                                   {"agents", "builtin_profiles", "sample_interval", "max_agents",
+                                    "forget_after", "collector_timeout", "ledger", "meta", "snapshot"}));
+    rules = agents::RulesFromYaml(root["agents"], file, &errors);
+    config.meta = errors.Take(sessions::MetaFromYaml(root["meta"], file))
+                      .value_or(std::vector<sessions::MetaOptions>());
+    errors.Add(ReadScalars(root, file, &config));
+    errors.Add(ledger::ReadLedgerConfig(root["ledger"], file, &config.ledger));
     if (const YAML::Node node = root["snapshot"]; node.IsDefined()) {
-      auto snapshot = snapshot::SnapshotFromYaml(node, file);
-      if (!snapshot.ok()) return snapshot.status();
-      config.snapshot = *std::move(snapshot);
+      config.snapshot = errors.Take(snapshot::SnapshotFromYaml(node, file));
     }
   }
   if (config.builtin_profiles) {
     for (agents::Rule& rule : agents::BuiltInRules()) rules.push_back(std::move(rule));
   }
-  auto compiled = agents::RuleSet::Make(std::move(rules));
-  if (!compiled.ok()) return compiled.status();
-  config.rules = *std::move(compiled);
+  if (std::optional<agents::RuleSet> compiled = errors.Take(agents::RuleSet::Make(std::move(rules)))) {
+    config.rules = *std::move(compiled);
+  }
+  if (!errors.empty()) return errors.status();
   return config;
 }
 

@@ -11,8 +11,8 @@
 //   snapshot: {…}           # snapshot/snapshot_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
-// Errors: InvalidArgument, "file:line: what is wrong; what to do". A file that cannot be read is
-// NotFound, PermissionDenied or FailedPrecondition (a directory) and named.
+// Errors: InvalidArgument, "file:line: what is wrong; what to do", all that there are, a line for each. A
+// file that cannot be read is NotFound, PermissionDenied or FailedPrecondition (a directory) and named.
 
 #ifndef AGENT_EXPORTER_EXPORTER_CONFIG_H_
 #define AGENT_EXPORTER_EXPORTER_CONFIG_H_

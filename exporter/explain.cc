@@ -1,6 +1,10 @@
-// `agent_exporter explain PID`: which rule took a process, and why the others did not.
+// `agent_exporter explain PID|NAME`: which rule took a process, and why the others did not.
 
+#include <algorithm>
+#include <charconv>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -35,35 +39,127 @@ std::string Place(const agents::TrackedProcess* member, const agents::Tracker& t
   return text + ".";
 }
 
+std::optional<pid_t> PidOf(const std::string& text) {
+  pid_t pid = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, pid);
+  return error == std::errc() && stop == end && pid > 0 ? std::optional(pid) : std::nullopt;
+}
+
+std::string RuleName(const agents::Rule& rule) {
+  return absl::StrCat(rule.origin, " (", base::LabelValue(rule.name), ")");
+}
+
+// One look at the host, and what it says of single processes.
+class Explainer {
+ public:
+  explicit Explainer(serve::Watch& watch) : watch_(watch) {}
+
+  absl::Status Look() {
+    if (auto observation = watch_.observer().Observe(true); !observation.ok()) return observation.status();
+    return watch_.source().ReadAll(&rows_);
+  }
+
+  const kernel::ProcessStat* Find(pid_t pid) const {
+    const auto found =
+        std::find_if(rows_.begin(), rows_.end(), [pid](const auto& row) { return row.key.pid == pid; });
+    return found == rows_.end() ? nullptr : &*found;
+  }
+
+  // The roots of the agent `name`, and whatever else runs a program or a script of that name.
+  std::vector<const kernel::ProcessStat*> Named(const std::string& name) {
+    std::vector<const kernel::ProcessStat*> named;
+    for (const kernel::ProcessStat& row : rows_) {
+      const agents::TrackedProcess* const member = MemberOf(row);
+      const bool root =
+          member != nullptr && member->role == agents::Role::kRoot && member->group->name == name;
+      if (root || (member == nullptr && !row.kernel_thread && IsCalled(row, name))) named.push_back(&row);
+    }
+    return named;
+  }
+
+  void Full(const kernel::ProcessStat& row, std::ostream& out) {
+    agents::LazyProcessFacts facts = Facts(row);
+    const agents::RuleSet& rules = watch_.observer().rules();
+    const std::vector<agents::RuleVerdict> verdicts = rules.Explain(facts);
+    out << "pid " << row.key.pid << ", comm " << base::LabelValue(row.comm) << "\n" << Standing(row) << "\n";
+    if (const agents::RuleVerdict* nearest = agents::Nearest(verdicts)) out << NearestText(*nearest) << "\n";
+    out << "\nRules, in order:\n";
+    bool taken = false;
+    for (const agents::RuleVerdict& verdict : verdicts) {
+      const char* mark = !verdict.matched ? "  no   " : taken ? "  later" : "  TAKEN";
+      taken |= verdict.matched;
+      out << mark << "  " << RuleName(rules.rules()[verdict.rule]) << ": " << verdict.reason << "\n";
+    }
+  }
+
+  void Brief(const kernel::ProcessStat& row, std::ostream& out) {
+    agents::LazyProcessFacts facts = Facts(row);
+    const std::vector<agents::RuleVerdict> verdicts = watch_.observer().rules().Explain(facts);
+    out << "pid " << row.key.pid << ", comm " << base::LabelValue(row.comm) << ": " << Standing(row);
+    const auto taken =
+        std::find_if(verdicts.begin(), verdicts.end(), [](const auto& v) { return v.matched; });
+    if (taken != verdicts.end()) {
+      out << " " << RuleName(watch_.observer().rules().rules()[taken->rule]) << " " << taken->reason;
+    } else if (const agents::RuleVerdict* nearest = agents::Nearest(verdicts)) {
+      out << " " << NearestText(*nearest);
+    }
+    out << "\n";
+  }
+
+ private:
+  agents::LazyProcessFacts Facts(const kernel::ProcessStat& row) {
+    return {row.key.pid, row.comm, watch_.files(), watch_.unreadable()};
+  }
+  const agents::TrackedProcess* MemberOf(const kernel::ProcessStat& row) const {
+    return FindMember(watch_.observer().tracker(), row.key.pid);
+  }
+  std::string Standing(const kernel::ProcessStat& row) const {
+    return Place(MemberOf(row), watch_.observer().tracker());
+  }
+  std::string NearestText(const agents::RuleVerdict& nearest) const {
+    return absl::StrCat("Nearest: ", RuleName(watch_.observer().rules().rules()[nearest.rule]), ", but ",
+                        nearest.reason, ".");
+  }
+  bool IsCalled(const kernel::ProcessStat& row, const std::string& name) {
+    agents::LazyProcessFacts facts = Facts(row);
+    const std::vector<std::string>& argv = facts.argv();
+    const std::string script = agents::ScriptName(argv, "");
+    return row.comm == name || (!argv.empty() && agents::Basename(argv[0]) == name) || script == name ||
+           agents::StripScriptExtension(script) == name;
+  }
+
+  serve::Watch& watch_;
+  std::vector<kernel::ProcessStat> rows_;
+};
+
 }  // namespace
 
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
+  constexpr size_t kMostShown = 20;
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
-  agents::Observer& observer = (*watch)->observer();
-  if (auto observation = observer.Observe(true); !observation.ok()) return Fail(observation.status(), err);
+  Explainer explainer(**watch);
+  if (absl::Status status = explainer.Look(); !status.ok()) return Fail(status, err);
 
-  std::vector<kernel::ProcessStat> rows;
-  if (absl::Status status = (*watch)->source().ReadAll(&rows); !status.ok()) return Fail(status, err);
-  const auto row =
-      std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.key.pid == options.pid; });
-  if (row == rows.end()) {
-    return Fail(absl::NotFoundError(absl::StrCat("no process ", options.pid, " can be seen; ps -p ",
-                                                 options.pid, " tells whether it runs")),
+  std::vector<const kernel::ProcessStat*> rows;
+  if (const std::optional<pid_t> pid = PidOf(options.target); pid.has_value()) {
+    if (const kernel::ProcessStat* row = explainer.Find(*pid)) rows = {row};
+  } else {
+    rows = explainer.Named(options.target);
+  }
+  if (rows.empty()) {
+    return Fail(absl::NotFoundError(absl::StrCat("no process ", base::LabelValue(options.target),
+                                                 " can be seen; ps -ef lists what runs here")),
                 err);
   }
-  agents::LazyProcessFacts facts(row->key.pid, row->comm, (*watch)->files(), (*watch)->unreadable());
-  out << "pid " << options.pid << ", comm " << base::LabelValue(row->comm) << "\n"
-      << Place(FindMember(observer.tracker(), options.pid), observer.tracker()) << "\n\nRules, in order:\n";
-  const agents::RuleSet& rules = observer.rules();
-  bool taken = false;
-  for (const agents::RuleVerdict& verdict : rules.Explain(facts)) {
-    const agents::Rule& rule = rules.rules()[verdict.rule];
-    const char* mark = !verdict.matched ? "  no   " : taken ? "  later" : "  TAKEN";
-    taken |= verdict.matched;
-    out << mark << "  " << rule.origin << " (" << base::LabelValue(rule.name) << "): " << verdict.reason
-        << "\n";
+  if (rows.size() == 1) {
+    explainer.Full(*rows[0], out);
+    return 0;
   }
+  for (size_t i = 0; i < std::min(rows.size(), kMostShown); ++i) explainer.Brief(*rows[i], out);
+  if (rows.size() > kMostShown) out << rows.size() - kMostShown << " more\n";
+  out << "\nagent_exporter explain PID tells more of one of them.\n";
   return 0;
 }
 

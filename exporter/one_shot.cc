@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "collectors/collector.h"
 #include "exporter/commands.h"
 
@@ -22,7 +23,10 @@ absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions opti
 }
 
 int Fail(const absl::Status& status, std::ostream& err) {
-  err << "agent_exporter: " << status.message() << std::endl;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+    err << "agent_exporter: " << line << "\n";
+  }
+  err << std::flush;
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
 

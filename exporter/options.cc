@@ -123,7 +123,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
                      "Print this file with its {{ .Traits.agent_self.rss_bytes }} and the like filled in");
   CLI::App* explain =
       app.add_subcommand("explain", "Say which rule matches a process and why the others do not");
-  explain->add_option("PID", options.pid, "The process")->required()->check(CLI::PositiveNumber);
+  explain->add_option("PID-OR-NAME", options.target, "A process, or all of an agent or program")->required();
   CLI::App* check = app.add_subcommand("check-config", "Check a configuration file and exit");
   check->add_option("FILE", options.check_file, "The file")->required();
   CLI::App* doctor =

@@ -60,7 +60,7 @@ struct Options {
   std::string agent;
   std::optional<std::string> kind, slot;  // empty: any
   std::string template_file;
-  int pid = 0;             // explain
+  std::string target;      // explain: a pid or a name
   std::string check_file;  // check-config
   EventOptions event;
   SnapshotCommandOptions snapshot;

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/build_info.h"
 #include "base/start_pages.h"
 #include "exporter/commands.h"
@@ -92,7 +93,7 @@ void LogAddresses(const Options& options, const http::HttpServer& server, bool t
   }
 }
 
-// Logs one line for a bad file and keeps the old configuration.
+// Logs one line for each error of a bad file and keeps the old configuration.
 void Reload(const Options& options, bool events, serve::Sampler& sampler, serve::MetricsHandler& metrics,
             http::WebAccess& access) {
   auto config = LoadConfig(options.config_file);
@@ -100,7 +101,9 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
   const absl::Status status = config.ok() ? web_config.status() : config.status();
   metrics.SetReloadSuccessful(status.ok());
   if (!status.ok()) {
-    spdlog::error("configuration not reloaded, keeping the old one: {}", std::string(status.message()));
+    for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+      spdlog::error("configuration not reloaded, keeping the old one: {}", std::string(line));
+    }
     return;
   }
   access.SetUsers(std::move(web_config->users));

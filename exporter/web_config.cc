@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agents/rules_yaml.h"
+#include "base/error_list.h"
 #include "base/label_value.h"
 #include "base/user_file.h"
 #include "base/yaml.h"
@@ -68,21 +69,19 @@ absl::StatusOr<http::TlsOptions> ReadTls(const YAML::Node& node, const std::stri
     return base::YamlError(node, file,
                            "tls_server_config must be a map; put cert_file: and key_file: below it");
   }
-  if (absl::Status status = base::CheckYamlKeys(
-          node, file, {"cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version"});
-      !status.ok()) {
-    return status;
-  }
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(
+      node, file, {"cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version"}));
   http::TlsOptions tls;
   for (const auto& [key, path] : {std::pair<const char*, std::string*>{"cert_file", &tls.cert_file},
                                   {"key_file", &tls.key_file},
                                   {"client_ca_file", &tls.client_ca_file}}) {
-    if (absl::Status status = ReadPath(node, file, key, path); !status.ok()) return status;
+    errors.Add(ReadPath(node, file, key, path));
   }
-  if (tls.cert_file.empty() || tls.key_file.empty()) {
-    return base::YamlError(node, file, "tls_server_config needs both cert_file: and key_file:");
+  if ((tls.cert_file.empty() || tls.key_file.empty()) && errors.empty()) {
+    errors.Add(base::YamlError(node, file, "tls_server_config needs both cert_file: and key_file:"));
   }
-  absl::Status status = ReadChoice<http::ClientCertificate>(
+  const absl::Status client = ReadChoice<http::ClientCertificate>(
       node, file, "client_auth_type",
       {{"NoClientCert", http::ClientCertificate::kNone},
        {"RequestClientCert", http::ClientCertificate::kRequested},
@@ -91,16 +90,14 @@ absl::StatusOr<http::TlsOptions> ReadTls(const YAML::Node& node, const std::stri
        {"VerifyClientCertIfGiven", http::ClientCertificate::kVerifiedIfGiven},
        {"RequireAndVerifyClientCert", http::ClientCertificate::kVerified}},
       &tls.client_certificate);
-  if (status.ok()) status = CheckClientCa(node, file, tls);
-  if (status.ok()) {
-    status = ReadChoice<int>(node, file, "min_version",
+  errors.Add(client.ok() ? CheckClientCa(node, file, tls) : client);
+  errors.Add(ReadChoice<int>(node, file, "min_version",
                              {{"TLS10", TLS1_VERSION},
                               {"TLS11", TLS1_1_VERSION},
                               {"TLS12", TLS1_2_VERSION},
                               {"TLS13", TLS1_3_VERSION}},
-                             &tls.min_version);
-  }
-  if (!status.ok()) return status;
+                             &tls.min_version));
+  if (!errors.empty()) return errors.status();
   return tls;
 }
 
@@ -109,25 +106,26 @@ absl::StatusOr<std::map<std::string, std::string>> ReadUsers(const YAML::Node& n
   std::map<std::string, std::string> users;
   if (!node.IsMap())
     return base::YamlError(node, file, "basic_auth_users must be a map of names and bcrypt hashes");
+  base::ErrorList errors;
   for (const auto& entry : node) {
-    auto name = base::YamlText(entry.first, file, "a user's name");
-    if (!name.ok()) return name.status();
+    const auto name = errors.Take(base::YamlText(entry.first, file, "a user's name"));
+    if (!name) continue;
     if (name->find(':') != std::string::npos) {
-      return base::YamlError(
+      errors.Add(base::YamlError(
           entry.first, file,
-          fmt::format("user {} has a colon in its name, which HTTP does not allow", base::Quoted(*name)));
+          fmt::format("user {} has a colon in its name, which HTTP does not allow", base::Quoted(*name))));
     }
     if (!entry.second.IsScalar() || !http::IsBcryptHash(entry.second.Scalar())) {
-      return base::YamlError(
+      errors.Add(base::YamlError(
           entry.second, file,
           fmt::format("the password of user {} is not a bcrypt hash; make one: htpasswd -nBC 10 \"\"",
-                      base::Quoted(*name)));
-    }
-    if (!users.emplace(*name, entry.second.Scalar()).second) {
-      return base::YamlError(entry.first, file,
-                             fmt::format("user {} is listed twice; remove one", base::Quoted(*name)));
+                      base::Quoted(*name))));
+    } else if (!users.emplace(*name, entry.second.Scalar()).second) {
+      errors.Add(base::YamlError(entry.first, file,
+                                 fmt::format("user {} is listed twice; remove one", base::Quoted(*name))));
     }
   }
+  if (!errors.empty()) return errors.status();
   return users;
 }
 
@@ -137,20 +135,15 @@ absl::StatusOr<WebConfig> FromYaml(const YAML::Node& root, const std::string& fi
   if (!root.IsMap()) {
     return base::YamlError(root, file, "the file must be a map with tls_server_config: or basic_auth_users:");
   }
-  if (absl::Status status = base::CheckYamlKeys(root, file, {"tls_server_config", "basic_auth_users"});
-      !status.ok()) {
-    return status;
-  }
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(root, file, {"tls_server_config", "basic_auth_users"}));
   if (const YAML::Node tls = root["tls_server_config"]; tls.IsDefined() && !tls.IsNull()) {
-    auto options = ReadTls(tls, file);
-    if (!options.ok()) return options.status();
-    config.tls = *std::move(options);
+    config.tls = errors.Take(ReadTls(tls, file));
   }
   if (const YAML::Node node = root["basic_auth_users"]; node.IsDefined() && !node.IsNull()) {
-    auto users = ReadUsers(node, file);
-    if (!users.ok()) return users.status();
-    config.users = *std::move(users);
+    if (auto users = errors.Take(ReadUsers(node, file))) config.users = *std::move(users);
   }
+  if (!errors.empty()) return errors.status();
   return config;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "kernel/parse_process.h"
 
 namespace agent_exporter::kernel {
@@ -20,14 +22,34 @@ std::vector<std::string> SplitAtNul(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> ProcessFiles::Cmdline(pid_t pid) {
-  constexpr size_t kLimit = 64 << 10;
-  const absl::StatusOr<std::string_view> text =
-      proc_.Read(std::to_string(pid) + "/cmdline", &buffer_, kLimit);
+absl::StatusOr<CommandLine> ProcessFiles::Cmdline(pid_t pid, size_t limit) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/cmdline", &buffer_, limit);
   if (!text.ok()) return text.status();
-  std::vector<std::string> arguments = SplitAtNul(*text);
-  while (!arguments.empty() && arguments.back().empty()) arguments.pop_back();
-  return arguments;
+  CommandLine line{.words = SplitAtNul(*text), .whole = text->size() < limit};
+  while (!line.words.empty() && line.words.back().empty()) line.words.pop_back();
+  return line;
+}
+
+absl::StatusOr<std::vector<std::string>> ProcessFiles::Environ(pid_t pid) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/environ", &buffer_);
+  if (!text.ok()) return text.status();
+  return SplitAtNul(*text);
+}
+
+absl::StatusOr<std::string> ProcessFiles::FollowLinks(pid_t pid, const std::string& path) {
+  constexpr int kMostLinks = 8;
+  const std::string base = std::to_string(pid);
+  std::string at = path;
+  for (int links = 0; links < kMostLinks; ++links) {
+    const absl::StatusOr<std::string> target =
+        proc_.ReadLink(absl::StrCat(base, at.starts_with('/') ? "/root" : "/cwd/", at));
+    if (absl::IsPermissionDenied(target.status())) return target.status();
+    if (!target.ok()) break;  // no link (EINVAL), or nothing is there
+    const size_t slash = at.rfind('/');
+    const bool beside = !target->starts_with('/') && slash != std::string::npos;
+    at = beside ? absl::StrCat(at.substr(0, slash + 1), *target) : *target;
+  }
+  return at;
 }
 
 absl::StatusOr<std::string> ProcessFiles::Exe(pid_t pid) {

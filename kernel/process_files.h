@@ -19,15 +19,27 @@
 
 namespace agent_exporter::kernel {
 
+// argv, split at NUL. Empty words at the end are dropped: programs that rewrite their title pad it with NULs.
+struct CommandLine {
+  std::vector<std::string> words;
+  bool whole = true;  // false: it goes on, and the last word may be cut
+};
+
 class ProcessFiles {
  public:
   // `proc` must outlive this object.
   explicit ProcessFiles(const RootedReader& proc) : proc_(proc) {}
 
-  // argv as /proc/<pid>/cmdline holds it, split at NUL; empty for kernel threads and zombies. Empty arguments
-  // at the end are dropped: programs that rewrite their title pad it with NULs. At most 64 KiB is read: a
-  // longer one is cut, which no match rule minds.
-  absl::StatusOr<std::vector<std::string>> Cmdline(pid_t pid);
+  // What /proc/<pid>/cmdline holds: empty for kernel threads and zombies. A longer one than `limit` bytes is
+  // cut.
+  absl::StatusOr<CommandLine> Cmdline(pid_t pid, size_t limit = 64 << 10);
+  // Longer than any the kernel accepts (6 MiB: fs/exec.c, bprm_stack_limits).
+  static constexpr size_t kLongestCmdline = 8 << 20;
+  // What the process was started with, "NAME=VALUE" each; at most 1 MiB.
+  absl::StatusOr<std::vector<std::string>> Environ(pid_t pid);
+  // Follows the symlinks at `path` (of its last part only) as the process sees them: from its own root, or
+  // from its working directory. `path` itself where it is no link or nothing is there; at most 8 links.
+  absl::StatusOr<std::string> FollowLinks(pid_t pid, const std::string& path);
   // Target of /proc/<pid>/exe without a trailing " (deleted)".
   absl::StatusOr<std::string> Exe(pid_t pid);
   absl::StatusOr<std::string> Cwd(pid_t pid);

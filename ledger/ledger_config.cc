@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "agents/rules_yaml.h"
+#include "base/error_list.h"
 #include "base/yaml.h"
 
 namespace agent_exporter::ledger {
@@ -28,13 +29,13 @@ absl::Status ReadDays(const YAML::Node& node, std::string_view file, std::string
 absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, LedgerConfig* config) {
   if (!section || section.IsNull()) return absl::OkStatus();
   if (!section.IsMap()) return Bad(section, file, "must be a map, with keys such as retention_days:");
-  absl::Status status = base::CheckYamlKeys(section, file,
-                                            {"enabled", "sample_interval", "idle_sample_interval",
-                                             "retention_days", "rate_limit_retention_days", "path"});
-  if (!status.ok()) return status;
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(section, file,
+                                 {"enabled", "sample_interval", "idle_sample_interval", "retention_days",
+                                  "rate_limit_retention_days", "path"}));
   if (const YAML::Node node = section["enabled"]) {
     if (!YAML::convert<bool>::decode(node, config->enabled)) {
-      return Bad(node, file, "enabled must be true or false");
+      errors.Add(Bad(node, file, "enabled must be true or false"));
     }
   }
   for (const absl::Status& read : {
@@ -46,22 +47,23 @@ absl::Status ReadLedgerConfig(const YAML::Node& section, std::string_view file, 
            ReadDays(section["rate_limit_retention_days"], file, "rate_limit_retention_days",
                     &config->rate_limit_retention_days),
        }) {
-    if (!read.ok()) return read;
+    errors.Add(read);
   }
   if (config->idle_sample_interval < config->sample_interval) {
-    if (section["idle_sample_interval"]) {
-      return Bad(section["idle_sample_interval"], file,
-                 "idle_sample_interval is shorter than sample_interval; make it at least as long");
+    if (section["idle_sample_interval"] && errors.empty()) {
+      errors.Add(Bad(section["idle_sample_interval"], file,
+                     "idle_sample_interval is shorter than sample_interval; make it at least as long"));
     }
     config->idle_sample_interval = config->sample_interval;
   }
   if (const YAML::Node node = section["path"]) {
-    if (!node.IsScalar() || !node.Scalar().starts_with('/')) {
-      return Bad(node, file, "path must be an absolute path to a file");
+    if (node.IsScalar() && node.Scalar().starts_with('/')) {
+      config->path = node.Scalar();
+    } else {
+      errors.Add(Bad(node, file, "path must be an absolute path to a file"));
     }
-    config->path = node.Scalar();
   }
-  return absl::OkStatus();
+  return errors.status();
 }
 
 }  // namespace agent_exporter::ledger

@@ -73,6 +73,7 @@ Json Process(const agents::ProcessSample& process, const agents::Observation& ob
   Put(row, "resident_memory_bytes", process.usage.resident_bytes);
   Put(row, "open_fds", process.usage.open_fds);
   Put(row, "max_fds", process.limits.open_files);
+  if (!process.session_name.empty()) row["session_name"] = process.session_name;
   if (process.reason != nullptr) {
     row["matched"] = {{"origin", base::LabelValue(process.reason->origin)},
                       {"rule", base::LabelValue(process.reason->rule)},

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agents/rules_yaml.h"
+#include "base/error_list.h"
 #include "base/label_value.h"
 #include "base/yaml.h"
 
@@ -107,11 +108,11 @@ absl::StatusOr<std::vector<MetaOptions>> MetaFromYaml(const YAML::Node& meta, st
   if (!meta.IsDefined() || meta.IsNull()) return result;
   if (!meta.IsSequence())
     return base::YamlError(meta, file, "meta must be a list; write each entry under a dash");
+  base::ErrorList errors;
   for (const YAML::Node& node : meta) {
-    auto options = ReadEntry(node, file);
-    if (!options.ok()) return options.status();
-    result.push_back(*std::move(options));
+    if (auto options = errors.Take(ReadEntry(node, file))) result.push_back(*std::move(options));
   }
+  if (!errors.empty()) return errors.status();
   return result;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agents/rules_yaml.h"
+#include "base/error_list.h"
 #include "base/yaml.h"
 #include "snapshot/snapshot_hooks_config.h"
 
@@ -93,14 +94,17 @@ absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view
   if (!sidecars.IsDefined()) return agent;
   if (!sidecars.IsSequence())
     return base::YamlError(sidecars, file, "sidecars must be a list, each below a dash");
+  base::ErrorList errors;
   std::set<std::string> names;
   for (const YAML::Node& item : sidecars) {
-    auto sidecar = ReadSidecar(item, file);
-    if (!sidecar.ok()) return sidecar.status();
+    auto sidecar = errors.Take(ReadSidecar(item, file));
+    if (!sidecar) continue;
     if (!names.insert(sidecar->name).second)
-      return base::YamlError(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name));
+      errors.Add(
+          base::YamlError(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name)));
     agent.sidecars.push_back(*std::move(sidecar));
   }
+  if (!errors.empty()) return errors.status();
   return agent;
 }
 
@@ -108,15 +112,16 @@ absl::Status ReadAgents(const YAML::Node& node, std::string_view file, std::vect
   if (!node.IsDefined()) return absl::OkStatus();
   if (!node.IsSequence())
     return base::YamlError(node, file, "snapshot's agents must be a list of names, such as [codex]");
+  base::ErrorList errors;
   std::set<std::string> names;
   for (const YAML::Node& item : node) {
-    auto agent = ReadAgent(item, file);
-    if (!agent.ok()) return agent.status();
+    auto agent = errors.Take(ReadAgent(item, file));
+    if (!agent) continue;
     if (!names.insert(agent->name).second)
-      return base::YamlError(item, file, fmt::format("agent {} is here twice; remove one", agent->name));
+      errors.Add(base::YamlError(item, file, fmt::format("agent {} is here twice; remove one", agent->name)));
     agents->push_back(*std::move(agent));
   }
-  return absl::OkStatus();
+  return errors.status();
 }
 
 absl::Status ReadMinimumChange(const YAML::Node& node, std::string_view file,
@@ -147,21 +152,18 @@ absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::str
   if (!node.IsDefined() || node.IsNull()) return config;  // `snapshot:` alone: all by default
   if (!node.IsMap()) return base::YamlError(node, file, "snapshot must be a map, such as {interval: 60s}");
   SnapshotOptions& options = config.options;
-  absl::Status status = base::CheckYamlKeys(
-      node, file, {"dir", "interval", "agents", "names", "ignore", "min_change", "hooks"});
-  if (status.ok()) status = ReadWord(node["dir"], file, "dir", &options.dir);
-  if (status.ok()) {
-    status = base::ReadYamlDuration(node["interval"], file, "interval", std::chrono::seconds(1),
-                                    &options.interval);
-  }
-  if (status.ok()) status = ReadAgents(node["agents"], file, &options.agents);
-  if (status.ok()) status = ReadWords(node["names"], file, "names", &options.names);
-  if (status.ok()) status = ReadWords(node["ignore"], file, "ignore", &options.diff.ignore);
-  if (status.ok()) status = ReadMinimumChange(node["min_change"], file, &options.diff.minimum);
-  if (!status.ok()) return status;
-  auto hooks = HooksFromYaml(node["hooks"], file);
-  if (!hooks.ok()) return hooks.status();
-  config.hooks = *std::move(hooks);
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(node, file,
+                                 {"dir", "interval", "agents", "names", "ignore", "min_change", "hooks"}));
+  errors.Add(ReadWord(node["dir"], file, "dir", &options.dir));
+  errors.Add(
+      base::ReadYamlDuration(node["interval"], file, "interval", std::chrono::seconds(1), &options.interval));
+  errors.Add(ReadAgents(node["agents"], file, &options.agents));
+  errors.Add(ReadWords(node["names"], file, "names", &options.names));
+  errors.Add(ReadWords(node["ignore"], file, "ignore", &options.diff.ignore));
+  errors.Add(ReadMinimumChange(node["min_change"], file, &options.diff.minimum));
+  if (auto hooks = errors.Take(HooksFromYaml(node["hooks"], file))) config.hooks = *std::move(hooks);
+  if (!errors.empty()) return errors.status();
   return config;
 }
 

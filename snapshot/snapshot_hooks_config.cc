@@ -9,6 +9,7 @@
 
 #include "agents/rules_yaml.h"
 #include "agents/script_name.h"
+#include "base/error_list.h"
 #include "base/label_value.h"
 #include "base/yaml.h"
 
@@ -87,24 +88,29 @@ absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, 
   if (!hooks.IsDefined() || hooks.IsNull()) return result;
   if (!hooks.IsMap())
     return base::YamlError(hooks, file, "hooks must be a map; write on_diff: and a list below it");
-  if (absl::Status status = base::CheckYamlKeys(hooks, file, {"on_diff"}); !status.ok()) return status;
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(hooks, file, {"on_diff"}));
   const YAML::Node on_diff = hooks["on_diff"];
-  if (!on_diff.IsDefined() || on_diff.IsNull()) return result;
-  if (!on_diff.IsSequence()) {
-    return base::YamlError(on_diff, file, "on_diff must be a list; write each hook below a dash");
+  const bool none = !on_diff.IsDefined() || on_diff.IsNull();
+  if (!none && !on_diff.IsSequence()) {
+    errors.Add(base::YamlError(on_diff, file, "on_diff must be a list; write each hook below a dash"));
   }
+  if (!errors.empty()) return errors.status();
+  if (none) return result;
   std::map<std::string, std::string> seen;  // name, where
   for (const YAML::Node& node : on_diff) {
-    auto hook = ReadHook(node, file);
-    if (!hook.ok()) return hook.status();
+    auto hook = errors.Take(ReadHook(node, file));
+    if (!hook) continue;
     const auto [first, inserted] = seen.emplace(hook->name, base::YamlPosition(node, file));
     if (!inserted) {
-      return base::YamlError(node, file,
-                             fmt::format("two hooks are called {}, the first at {}; give one another name:",
-                                         base::Quoted(hook->name), first->second));
+      errors.Add(
+          base::YamlError(node, file,
+                          fmt::format("two hooks are called {}, the first at {}; give one another name:",
+                                      base::Quoted(hook->name), first->second)));
     }
     result.push_back(*std::move(hook));
   }
+  if (!errors.empty()) return errors.status();
   return result;
 }
 

@@ -3,6 +3,7 @@
 #ifndef AGENT_EXPORTER_TESTS_AGENTS_FAKE_FACTS_H_
 #define AGENT_EXPORTER_TESTS_AGENTS_FAKE_FACTS_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,11 @@ struct FakeFacts : ProcessFacts {
   std::string cwd_value;
   std::string cgroup_value;
   std::optional<uid_t> uid_value;
-  int exe_reads = 0;
+  std::vector<std::string> environment_value;
+  std::map<std::string, std::string> links;  // symlinks and where they lead
+  kernel::CommandLine command_line_value;
+  bool cut = false;  // argv goes on, and nobody can read how
+  int exe_reads = 0, link_reads = 0;
 
   pid_t pid() override { return pid_value; }
   const std::string& comm() override { return comm_value; }
@@ -31,6 +36,16 @@ struct FakeFacts : ProcessFacts {
   const std::string& cwd() override { return cwd_value; }
   const std::string& cgroup() override { return cgroup_value; }
   std::optional<uid_t> uid() override { return uid_value; }
+  const kernel::CommandLine& command_line() override {
+    command_line_value = {.words = argv_value, .whole = !cut};
+    return command_line_value;
+  }
+  const std::vector<std::string>& environment() override { return environment_value; }
+  std::string FollowLinks(const std::string& path) override {
+    ++link_reads;
+    const auto found = links.find(path);
+    return found == links.end() ? path : found->second;
+  }
 };
 
 inline FakeFacts Process(std::string comm, std::vector<std::string> argv = {}, std::string exe = "") {

@@ -57,6 +57,8 @@ TEST(LazyProcessFactsTest, ReadsThisProcess) {
   EXPECT_EQ(facts.uid(), getuid());
   std::ifstream own("/proc/self/cgroup");
   EXPECT_EQ(facts.cgroup(), std::string(std::istreambuf_iterator<char>(own), {}));
+  EXPECT_THAT(facts.environment(), testing::Contains(testing::StartsWith("PATH=")));
+  EXPECT_EQ(facts.FollowLinks("/proc/self/comm"), "/proc/self/comm");
   EXPECT_TRUE(unreadable.counts().empty());
 }
 
@@ -96,8 +98,24 @@ TEST_F(FakeProcTest, EveryFactIsReadOnceAndItsFailureCountedOnce) {
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
   std::ofstream(root_ + "/7/cmdline") << "second";
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
+  EXPECT_EQ(&facts.command_line().words, &facts.argv()) << "was whole, so it is not read again";
   const kernel::Unreadable::Counts expected = {{{"status", "malformed"}, 1}};
   EXPECT_EQ(unreadable.counts(), expected);
+}
+
+TEST_F(FakeProcTest, ALongCommandLineIsReadToItsEndOnlyWhenAsked) {
+  std::ofstream(root_ + "/7/cmdline")
+      << "claude" << '\0' << std::string(200'000, 'x') << '\0' << "--resume=1";
+  const kernel::RootedReader proc(root_);
+  kernel::ProcessFiles files(proc);
+  kernel::Unreadable unreadable;
+  LazyProcessFacts facts(7, "claude", files, unreadable);
+  EXPECT_EQ(facts.argv().size(), 2u);
+  EXPECT_EQ(facts.command_line().words.size(), 3u);
+  EXPECT_TRUE(facts.command_line().whole);
+  std::ofstream(root_ + "/7/cmdline") << std::string(9 << 20, 'x');
+  LazyProcessFacts endless(7, "x", files, unreadable);
+  EXPECT_FALSE(endless.command_line().whole);
 }
 
 }  // namespace

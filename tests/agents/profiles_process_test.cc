@@ -31,11 +31,15 @@ class RealProcessTest : public testing::Test {
     std::filesystem::create_directories(dir_);
   }
   ~RealProcessTest() override {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
+    End();
     std::filesystem::remove_all(dir_);
+  }
+
+  void End() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
   }
 
   std::string Script(const std::string& name, const std::string& text) {
@@ -76,9 +80,16 @@ class RealProcessTest : public testing::Test {
 };
 
 TEST_F(RealProcessTest, ANativeProgramIsItsAgent) {
-  std::filesystem::copy_file("/bin/sleep", dir_ + "/codex");
-  Start({dir_ + "/codex", "300"}, "codex");
-  EXPECT_EQ(Agent(), "codex");
+  std::filesystem::copy_file("/bin/sleep", dir_ + "/claude");
+  Start({dir_ + "/claude", "300"}, "claude");
+  EXPECT_EQ(Agent(), "claude");
+}
+
+TEST_F(RealProcessTest, ABlankAboveItDoesNotHideIt) {
+  std::filesystem::create_directory(dir_ + "/My Apps");
+  std::filesystem::copy_file("/bin/sleep", dir_ + "/My Apps/claude");
+  Start({dir_ + "/My Apps/claude", "300"}, "claude");
+  EXPECT_EQ(Agent(), "claude");
 }
 
 TEST_F(RealProcessTest, AShellScriptOfTheSameNameIsNot) {
@@ -89,10 +100,31 @@ TEST_F(RealProcessTest, AShellScriptOfTheSameNameIsNot) {
   EXPECT_EQ(Agent(), "");
 }
 
-TEST_F(RealProcessTest, APythonScriptIsKnownByItsPath) {
+TEST_F(RealProcessTest, APythonCommandIsKnownByItsPath) {
   if (access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "no /usr/bin/python3";
-  Start({Script("aider", "#!/usr/bin/python3 -u\nimport signal\nsignal.pause()\n"), "--model", "x"}, "aider");
+  std::filesystem::create_directory(dir_ + "/bin");
+  Start({Script("bin/aider", "#!/usr/bin/python3 -u\nimport signal\nsignal.pause()\n"), "--model", "x"},
+        "aider");
   EXPECT_EQ(Agent(), "aider");
+}
+
+// npm puts a link into bin/; the package it leads to says whose command it is.
+TEST_F(RealProcessTest, ALinkedScriptIsItsPackages) {
+  const std::string node = dir_ + "/node";  // a shell, which is as good an interpreter here
+  std::filesystem::copy_file("/bin/sh", node);
+  const std::string fifo = dir_ + "/fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const auto& [package, agent] : {std::pair("@google/gemini-cli", "gemini"), std::pair("other", "")}) {
+    const std::string at = std::string("lib/node_modules/") + package;
+    std::filesystem::create_directories(dir_ + "/" + at);
+    std::filesystem::create_directories(dir_ + "/bin");
+    std::filesystem::remove(dir_ + "/bin/gemini");
+    Script(at + "/cli.js", "read line <> " + fifo + "\n");
+    std::filesystem::create_symlink("../" + at + "/cli.js", dir_ + "/bin/gemini");
+    Start({node, dir_ + "/bin/gemini"}, "node");
+    EXPECT_EQ(Agent(), agent) << package;
+    End();
+  }
 }
 
 }  // namespace

@@ -114,9 +114,9 @@ TEST(RuleSetTest, ExeIsReadOnlyForAWordThatMayBeTheScript) {
   EXPECT_FALSE(set.Find(node).has_value());
 }
 
-TEST(RuleSetTest, CmdlineIsArgvJoinedWithoutThePaddingOfATitle) {
+TEST(RuleSetTest, CmdlineIsArgvJoined) {
   const auto rule = [](Rule& r) { r.cmdline = "^a b$"; };
-  EXPECT_EQ(AgentOf(rule, Process("x", {"a", "b", "", ""})), "hit");
+  EXPECT_EQ(AgentOf(rule, Process("x", {"a", "b"})), "hit");
   EXPECT_EQ(AgentOf(rule, Process("x", {"a", "", "b"})), "");
   EXPECT_EQ(AgentOf([](Rule& r) { r.cmdline = "a.*b"; }, Process("x", {"a", "\n", "b"})), "hit");
   EXPECT_EQ(AgentOf([](Rule& r) { r.cmdline = ".*"; }, Process("kthreadd")), "") << "no argv, no match";

@@ -26,13 +26,18 @@ agents:
     scope: process
     match:
       comm: [a, b]
+      argv0: 'w *'
       exe: /usr/bin/x
       script: run.js
+      package: ['@a/b', c]
+      args: ^start$
+      environ: ROLE=worker
       cmdline: '--slot (\d+)'
       pidfile: [/run/a.pid, /run/b.pid]
       user: 1000
       cgroup: /system.slice
       unit: a.service
+      not: {comm: sh, args: stop}
   - name: other
     match: {comm: other}
 )");
@@ -51,10 +56,16 @@ agents:
   EXPECT_THAT(rule.user, ElementsAre("1000"));
   EXPECT_THAT(rule.cgroup, ElementsAre("/system.slice"));
   EXPECT_THAT(rule.unit, ElementsAre("a.service"));
+  EXPECT_THAT(rule.argv0, ElementsAre("w *"));
+  EXPECT_THAT(rule.package, ElementsAre("@a/b", "c"));
+  EXPECT_EQ(rule.args, "^start$");
+  EXPECT_THAT(rule.environ, ElementsAre("ROLE=worker"));
+  EXPECT_THAT(rule.except.comm, ElementsAre("sh"));
+  EXPECT_EQ(rule.except.args, "stop");
   EXPECT_EQ(rule.origin, "agents.yaml:3");
   EXPECT_FALSE(rule.built_in);
   EXPECT_EQ((*rules)[1].scope, Scope::kTree);
-  EXPECT_EQ((*rules)[1].origin, "agents.yaml:16");
+  EXPECT_EQ((*rules)[1].origin, "agents.yaml:21");
 }
 
 TEST(RulesFromYamlTest, AMissingNameIsTheOneWordOfCommOrScript) {
@@ -116,6 +127,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "{comm: codex}"},
         ErrorCase{"agents:\n- name: a\n  match: {}",
                   "agents.yaml:3: match is empty; write conditions into it, for instance {comm: codex}"},
+        ErrorCase{"agents:\n- name: a\n  match: {comm: a, not: {not: {comm: b}}}",
+                  "agents.yaml:3: unknown key \"not\"; did you mean unit?"},
+        ErrorCase{"agents:\n- name: a\n  match: {comm: a, not: b}",
+                  "agents.yaml:3: not is a word; write conditions into it, for instance {comm: codex}"},
         ErrorCase{"agents:\n- name: a\n  match: codex",
                   "agents.yaml:3: match is a word; write conditions into it, for instance {comm: codex}"},
         ErrorCase{"agents:\n- name: a\n  match:\n    comm: {b: c}",

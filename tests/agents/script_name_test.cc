@@ -29,7 +29,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"node22", "--", "-odd.js"}, "-odd.js"}, Case{{"node", "inspect", "a.js"}, "a.js"},
                     Case{{"node", "-e", "require('codex')", "codex"}, ""}, Case{{"node", "-p", "1"}, ""},
                     Case{{"node", "-", "codex"}, ""}, Case{{"node"}, ""}, Case{{"node", "--require"}, ""},
-                    Case{{"nodemon", "codex"}, ""}));
+                    Case{{"nodemon", "codex"}, ""},
+                    Case{{"/usr/share/code/code", "/x/cli.js"}, "/x/cli.js"}));
 
 INSTANTIATE_TEST_SUITE_P(BunAndDeno, ScriptPathTest,
                          testing::Values(Case{{"bun", "run", "script.ts"}, "script.ts"},
@@ -63,6 +64,15 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"php", "-d", "memory_limit=1G", "artisan", "queue:work"}, "artisan"},
                     Case{{"php", "-f", "a.php"}, "a.php"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Java, ScriptPathTest,
+    testing::Values(Case{{"java", "-Xmx1g", "-jar", "/h/agent.jar", "-url", "x"}, "/h/agent.jar"},
+                    Case{{"/usr/bin/java", "-cp", "a.jar:b.jar", "-Dx=y", "hudson.remoting.Launcher"},
+                         "hudson.remoting.Launcher"},
+                    Case{{"java", "@/h/options", "--add-opens", "a/b=c", "a.Main"}, "a.Main"},
+                    Case{{"java", "-m", "a/b.Main"}, "a/b.Main"}, Case{{"java", "-version"}, ""},
+                    Case{{"java", "@/h/options"}, ""}));
+
 INSTANTIATE_TEST_SUITE_P(Shells, ScriptPathTest,
                          testing::Values(Case{{"sh", "/x/run.sh"}, "/x/run.sh"}, Case{{"-bash"}, ""},
                                          Case{{"-bash", "-c", "codex"}, ""},
@@ -72,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(Shells, ScriptPathTest,
                                          Case{{"bash", "-s", "codex"}, ""}));
 
 TEST(ScriptPathTest, AnInterpreterUnderAnotherNameIsKnownByItsExe) {
-  const Argv argv = {"cursor-agent", "/x/index.js"};
+  const Argv argv = {"renamed", "/x/index.js"};
   EXPECT_EQ(ScriptPath(argv, ""), "");
   EXPECT_EQ(ScriptPath(argv, "/usr/bin/vim"), "");
   EXPECT_EQ(ScriptPath(argv, "/opt/v1/node"), "/x/index.js");
@@ -84,14 +94,17 @@ TEST(ScriptNameTest, IsTheBasename) {
   EXPECT_EQ(ScriptName({"vim", "codex.py"}, "/usr/bin/vim"), "");
 }
 
-TEST(EndsWithPathTest, ComparesWholeParts) {
-  EXPECT_TRUE(EndsWithPath("/a/b/c", "c"));
-  EXPECT_TRUE(EndsWithPath("/a/b/c", "b/c"));
-  EXPECT_TRUE(EndsWithPath("/a/b/c", "/a/b/c"));
-  EXPECT_TRUE(EndsWithPath("c", "c"));
-  EXPECT_FALSE(EndsWithPath("/a/xb/c", "b/c"));
-  EXPECT_FALSE(EndsWithPath("/a/b/c", "/b/c"));
-  EXPECT_FALSE(EndsWithPath("c", "b/c"));
+TEST(FindScriptTest, SaysWhereItsArgumentsBegin) {
+  const auto first = [](const Argv& argv) { return FindScript(argv, "").first_argument; };
+  EXPECT_EQ(first({"node", "--require", "x", "/usr/bin/gemini", "-p"}), 4u);
+  EXPECT_EQ(first({"python3", "-um", "aider.main", "--x"}), 3u);
+  EXPECT_EQ(first({"python3", "-maider", "--x"}), 2u);
+  EXPECT_EQ(first({"java", "-jar", "a.jar", "-url"}), 3u);
+  EXPECT_EQ(first({"bun", "run", "a.ts", "x"}), 3u);
+  EXPECT_EQ(first({"node", "--", "a.js", "x"}), 3u);
+  EXPECT_EQ(first({"node", "-e", "x", "y"}), 1u) << "without a script all is told";
+  EXPECT_EQ(first({"codex", "exec"}), 1u);
+  EXPECT_EQ(first({"python3", "-m"}), 1u);
 }
 
 TEST(StripScriptExtensionTest, KnowsScriptsOnly) {

@@ -330,6 +330,40 @@ TEST(Tracker, ADiscoveredAgentIsForgottenAConfiguredOneIsNot) {
   EXPECT_EQ(t.tracker().groups().groups().begin()->second->name, "claude");
 }
 
+TEST(Tracker, ANameThatATemplateMadeCountsAsConfiguredUntilItIsForgotten) {
+  Rule job;
+  job.name = "job-{comm}";
+  job.argv0 = {"j*"};
+  TrackedHost t({job}, {.max_agents = 2, .forget_after_seconds = 60});
+  const auto missed = [&t](const std::string& name) {
+    for (const auto& [key, group] : t.tracker().groups().groups()) {
+      if (group->name == name) return group->from_template && group->members == 0;
+    }
+    return false;
+  };
+  t.host.Add(10, 1, "j1");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(10), "job-j1");
+  t.host.ExitAndReap(10);
+  t.Look();
+  EXPECT_TRUE(missed("job-j1"));
+
+  t.PassTime(61);
+  t.Look();
+  EXPECT_TRUE(t.tracker().groups().groups().empty());
+
+  // One that is missed makes room for one that runs.
+  t.host.Add(11, 1, "j1");
+  t.Look();
+  t.host.ExitAndReap(11);
+  t.host.Add(12, 1, "j2");
+  t.Look();
+  t.host.Add(13, 1, "j3");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(13), "job-j3");
+  EXPECT_EQ(t.tracker().folded(), 0u);
+}
+
 TEST(Tracker, ACycleInATornSnapshotEnds) {
   TrackedHost t(CodexAndClaude());
   t.host.Add(10, 11, "a");

@@ -97,7 +97,7 @@ TEST(Options, AddressesRepeatAndTakeOneValueEach) {
   const Options options =
       Parsed({"--web.listen-address", ":1", "explain", "--web.listen-address", "[::1]:2", "42"});
   EXPECT_THAT(options.listen, ElementsAre(":1", "[::1]:2"));
-  EXPECT_EQ(options.pid, 42);
+  EXPECT_EQ(options.target, "42");
 }
 
 TEST(Options, Commands) {
@@ -106,7 +106,7 @@ TEST(Options, Commands) {
   EXPECT_TRUE(Parsed({"status", "--json"}).json);
   EXPECT_EQ(Parsed({"traits"}).command, Command::kTraits);
   EXPECT_EQ(Parsed({"traits", "--agent", "codex"}).agent, "codex");
-  EXPECT_EQ(Parsed({"explain", "7"}).pid, 7);
+  EXPECT_EQ(Parsed({"explain", "7"}).target, "7");
   EXPECT_EQ(Parsed({"explain", "7"}).command, Command::kExplain);
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).check_file, "a.yaml");
   EXPECT_EQ(Parsed({"check-config", "a.yaml"}).command, Command::kCheckConfig);
@@ -265,8 +265,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector{"bogus"}, std::vector{"--web.max-requests=-1"},
                     std::vector{"--web.max-requests=many"}, std::vector{"--log.level=loud"},
                     std::vector{"--log.format=xml"}, std::vector{"--web.telemetry-path=metrics"},
-                    std::vector{"--config.file"}, std::vector{"explain"}, std::vector{"explain", "0"},
-                    std::vector{"explain", "x"}, std::vector{"check-config"},
+                    std::vector{"--config.file"}, std::vector{"explain"}, std::vector{"check-config"},
                     std::vector{"status", "--agent", "x"}, std::vector{"status", "traits"}));
 
 TEST_P(BadCommandLine, IsOneLineAndExitCodeTwo) {
@@ -316,7 +315,7 @@ TEST(HelpText, TheProgramsNamesAllThereIs) {
   for (const char* word : {"serve",
                            "status",
                            "traits",
-                           "explain PID",
+                           "explain PID-OR-NAME",
                            "check-config FILE",
                            "diagnose-exit",
                            "run ",
@@ -350,7 +349,7 @@ TEST(HelpText, ACommandsOwn) {
               AllOf(testing::StartsWith("Usage: agent_exporter status [FLAGS]\n"), HasSubstr("--json"),
                     HasSubstr("agent_exporter --help"), Not(HasSubstr("--web."))));
   EXPECT_THAT(Exited({"explain", "--help"}).out,
-              testing::StartsWith("Usage: agent_exporter explain PID [FLAGS]\n"));
+              testing::StartsWith("Usage: agent_exporter explain PID-OR-NAME [FLAGS]\n"));
   EXPECT_THAT(Exited({"run", "--help"}).out,
               testing::StartsWith("Usage: agent_exporter run [FLAGS] -- CMD ARG...\n"));
   EXPECT_THAT(Exited({"event", "--help"}).out,

@@ -24,7 +24,8 @@ TEST(ProcessFilesTest, ReadsThisProcess) {
   const pid_t self = ::getpid();
   const auto cmdline = files.Cmdline(self);
   ASSERT_TRUE(cmdline.ok()) << cmdline.status();
-  EXPECT_EQ(cmdline->front(), ::program_invocation_name);
+  EXPECT_EQ(cmdline->words.front(), ::program_invocation_name);
+  EXPECT_TRUE(cmdline->whole);
   EXPECT_EQ(*files.Exe(self), std::filesystem::read_symlink("/proc/self/exe"));
   EXPECT_EQ(*files.Cwd(self), std::filesystem::current_path());
   EXPECT_EQ(*files.Uid(self), ::getuid());
@@ -54,7 +55,7 @@ TEST(ProcessFilesTest, AZombieHasAnEmptyCommandLineAndNoProgram) {
   child.KillToZombie();
   const RootedReader proc("/proc");
   ProcessFiles files(proc);
-  EXPECT_THAT(*files.Cmdline(child.pid()), IsEmpty());
+  EXPECT_THAT(files.Cmdline(child.pid())->words, IsEmpty());
   EXPECT_TRUE(absl::IsNotFound(files.Exe(child.pid()).status()));
   EXPECT_TRUE(files.Uid(child.pid()).ok());
 }
@@ -78,13 +79,48 @@ TEST(ProcessFilesTest, SplitsTheCommandLineAtNul) {
   const RootedReader proc(tree.root());
   ProcessFiles files(proc);
   tree.Write("1/cmdline", std::string("node\0\0a b\nc\0", 12));
-  EXPECT_THAT(*files.Cmdline(1), ElementsAre("node", "", "a b\nc"));
+  EXPECT_THAT(files.Cmdline(1)->words, ElementsAre("node", "", "a b\nc"));
   tree.Write("1/cmdline", std::string("nginx: master\0\0\0\0", 17));
-  EXPECT_THAT(*files.Cmdline(1), ElementsAre("nginx: master"));
+  EXPECT_THAT(files.Cmdline(1)->words, ElementsAre("nginx: master"));
   tree.Write("1/cmdline", "no terminator");
-  EXPECT_THAT(*files.Cmdline(1), ElementsAre("no terminator"));
-  tree.Write("1/cmdline", std::string(100'000, 'x'));
-  EXPECT_EQ(files.Cmdline(1)->front().size(), size_t{64} << 10);
+  EXPECT_THAT(files.Cmdline(1)->words, ElementsAre("no terminator"));
+}
+
+TEST(ProcessFilesTest, ALongCommandLineIsCutAndSaidToBe) {
+  FakeTree tree;
+  const RootedReader proc(tree.root());
+  ProcessFiles files(proc);
+  tree.Write("1/cmdline", "claude" + std::string(1, '\0') + std::string(100'000, 'x'));
+  EXPECT_FALSE(files.Cmdline(1)->whole);
+  EXPECT_EQ(files.Cmdline(1)->words.back().size(), (size_t{64} << 10) - 7);
+  const auto all = files.Cmdline(1, ProcessFiles::kLongestCmdline);
+  EXPECT_TRUE(all->whole);
+  EXPECT_EQ(all->words.back().size(), size_t{100'000});
+}
+
+TEST(ProcessFilesTest, EnvironIsWhatTheProcessWasStartedWith) {
+  FakeTree tree;
+  const RootedReader proc(tree.root());
+  tree.Write("1/environ", std::string("A=1\0B=x y\0", 10));
+  EXPECT_THAT(*ProcessFiles(proc).Environ(1), ElementsAre("A=1", "B=x y"));
+  EXPECT_TRUE(absl::IsNotFound(ProcessFiles(proc).Environ(2).status()));
+}
+
+TEST(ProcessFilesTest, FollowsLinksAsTheProcessSeesThem) {
+  FakeTree tree;
+  tree.Link("1/root/usr/bin/gemini", "../lib/node_modules/g/cli.js");
+  tree.Link("1/root/bin/a", "/opt/b");
+  tree.Link("1/root/opt/b", "c");
+  tree.Link("1/root/bin/loop", "loop");
+  tree.Link("1/cwd/.bin/x", "../x/x.js");
+  tree.Write("1/root/bin/plain", "");
+  const RootedReader proc(tree.root());
+  ProcessFiles files(proc);
+  EXPECT_EQ(*files.FollowLinks(1, "/usr/bin/gemini"), "/usr/bin/../lib/node_modules/g/cli.js");
+  EXPECT_EQ(*files.FollowLinks(1, "/bin/a"), "/opt/c");
+  EXPECT_EQ(*files.FollowLinks(1, ".bin/x"), ".bin/../x/x.js");
+  for (const char* path : {"/bin/plain", "/bin/missing", "/bin/loop"})
+    EXPECT_EQ(*files.FollowLinks(1, path), path);
 }
 
 TEST(ProcessFilesTest, AReplacedProgramKeepsItsName) {

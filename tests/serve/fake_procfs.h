@@ -32,6 +32,7 @@ class FakeProcfs {
     tree_.Write(dir + "/cmdline", comm + std::string(1, '\0'));
     tree_.MakeDirectory(dir + "/fd");
   }
+  void Write(const std::string& path, const std::string& text) const { tree_.Write(path, text); }
   // Like an unmounted procfs: the open directory lists nothing more.
   void RemoveRoot() const { std::filesystem::remove_all(tree_.root()); }
 

@@ -1,0 +1,53 @@
+// A word of a rule that is compared with a path: its last part ("amp"), its last parts ("bin/amp") or, from
+// "/" on, all of it. "*" stands for any text within one part, "**" for any text.
+//
+//   claude/versions/*               the file of any version
+//   @google/gemini-cli/**           anything in that folder
+//   gitea-runner-*-linux-*          a release's own file name
+//
+// Thread safety: immutable.
+
+#ifndef AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_
+#define AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_
+
+#include <re2/re2.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agent_exporter::agents {
+
+class PathPattern {
+ public:
+  explicit PathPattern(std::string_view word);
+
+  bool Matches(std::string_view path) const;
+  // The same, but the pattern must be all of `text`.
+  bool MatchesAll(std::string_view text) const;
+  const std::string& word() const { return word_; }
+
+ private:
+  std::string word_;
+  std::string literal_;  // the longest part of word_ without a star: must be in any text that matches
+  // Null where word_ has no star.
+  std::shared_ptr<const re2::RE2> tail_, all_;
+};
+
+std::vector<PathPattern> PathPatterns(const std::vector<std::string>& words);
+
+// What follows the last slash; all of `path` where there is none.
+std::string_view Basename(std::string_view path);
+
+// True when `tail` is the last part or parts of `path`: "b/c" of "/a/b/c", but not of "/a/xb/c". An absolute
+// `tail` must be the whole path.
+bool EndsWithPath(std::string_view path, std::string_view tail);
+
+// Nix renames a program that it wraps: "/nix/store/…/bin/.claude-wrapped" is "/nix/store/…/bin/claude". ""
+// where `path` has no such name.
+std::string WithoutNixWrapping(std::string_view path);
+
+}  // namespace agent_exporter::agents
+
+#endif  // AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_

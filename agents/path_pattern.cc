@@ -80,10 +80,11 @@ bool EndsWithPath(std::string_view path, std::string_view tail) {
 
 std::string WithoutNixWrapping(std::string_view path) {
   const std::string_view name = Basename(path);
+  if (!name.starts_with('.')) return "";
   // One "_" for each further wrapping: makeWrapper's wrapProgram, nixpkgs.
   const std::string_view trimmed = name.substr(0, name.find_last_not_of('_') + 1);
   constexpr std::string_view kSuffix = "-wrapped";
-  if (!name.starts_with('.') || !trimmed.ends_with(kSuffix) || trimmed.size() < kSuffix.size() + 2) return "";
+  if (!trimmed.ends_with(kSuffix) || trimmed.size() < kSuffix.size() + 2) return "";
   std::string unwrapped(path.substr(0, path.size() - name.size()));
   return unwrapped.append(trimmed.substr(1, trimmed.size() - 1 - kSuffix.size()));
 }

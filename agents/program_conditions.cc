@@ -83,7 +83,9 @@ class Script : public PatternsCondition {
   bool Holds(MatchContext& context) const override {
     if (context.ScriptByArgv0().empty() && !Plausible(context.facts().argv())) return false;
     const std::string& script = context.Script();
-    return !script.empty() && (Names(script) || Names(context.ScriptTarget()));
+    if (script.empty() || Names(script)) return !script.empty();
+    const std::string& target = context.ScriptTarget();
+    return target != script && Names(target);
   }
   bool NamesIt(MatchContext& context) const override { return Holds(context); }
   std::string Saw(MatchContext& context) const override {
@@ -102,11 +104,14 @@ class Script : public PatternsCondition {
     constexpr size_t kFirstWords = 16;
     const auto end = argv.begin() + static_cast<ptrdiff_t>(std::min(argv.size(), kFirstWords));
     return argv.size() > 1 && std::any_of(argv.begin() + 1, end, [this](const std::string& word) {
-             return !word.starts_with('-') && Names(word);
+             const bool path = word.find('/') != std::string::npos || StripScriptExtension(word) != word;
+             return path && !word.starts_with('-') && Names(word);
            });
   }
   bool Names(std::string_view path) const {
-    return NamesFile(path) || MatchesAny(patterns_, StripScriptExtension(path));
+    if (NamesFile(path)) return true;
+    const std::string_view stripped = StripScriptExtension(path);
+    return stripped.size() != path.size() && MatchesAny(patterns_, stripped);
   }
 };
 

@@ -30,7 +30,11 @@ const std::string& MatchContext::ScriptByArgv0() { return CallByArgv0().script; 
 const std::string& MatchContext::Script() { return Call().script; }
 
 const std::string& MatchContext::ScriptTarget() {
-  if (!script_target_.has_value()) script_target_ = Script().empty() ? "" : facts_.FollowLinks(Script());
+  if (!script_target_.has_value()) {
+    const std::string& script = Script();
+    const bool command = StripScriptExtension(script).size() == script.size();
+    script_target_ = command && !script.empty() ? facts_.FollowLinks(script) : script;
+  }
   return *script_target_;
 }
 

@@ -29,8 +29,9 @@ class MatchContext {
   const std::string& ScriptByArgv0();
   // The script by argv[0] or exe.
   const std::string& Script();
-  // Where the script leads when its symlinks are followed: npm's bin/gemini is a link into the package. ""
-  // where there is no script, or it cannot be told.
+  // Where the script leads when its symlinks are followed: npm's bin/gemini is a link into the package. A
+  // file with a script's extension is no command, and taken as it is. "" where there is no script, or it
+  // cannot be told.
   const std::string& ScriptTarget();
 
   // What follows the program, or the script where it runs one: one word a line, ended by a newline each.

@@ -167,7 +167,7 @@ class WebConfigTest(harness.TestCase):
         # Half of it first: the old pair stays, and the log says so.
         self.make_certificate("renewed")
         os.replace(self.path("renewed.crt"), self.path("server.crt"))
-        harness.wait_for(lambda: self.s_client() and any("the old ones stay" in line for line in self.log.all),
+        harness.wait_for(lambda: self.s_client() and any("keeping the old ones" in line for line in self.log.all),
                          "a line about the half")
         self.assertEqual(serial(), old)
         os.replace(self.path("renewed.key"), self.path("server.key"))

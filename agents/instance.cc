@@ -26,8 +26,9 @@ bool EndedBySignal(const std::optional<int>& status) {
 // What the wrapper's exit code would hide. Not of one that was asked to end: so it asked its program.
 void AddProgramsEnd(const RootExit& program, RootExit* end) {
   if (!EndedBySignal(program.status) ||
-      CategorizeExit(end->status, end->self_killed) == ExitCategory::kSigterm)
+      CategorizeExit(end->status, end->self_killed, end->oom.verdict) == ExitCategory::kSigterm) {
     return;
+  }
   end->program = program.key;
   end->comm = program.comm;
   end->status = program.status;

@@ -21,6 +21,15 @@ const std::vector<std::string>& ProgramFacts::argv() {
   return whole.empty() ? program_->argv : whole;
 }
 
+const kernel::CommandLine& ProgramFacts::command_line() {
+  if (program_->argv_cut && IsThere()) {
+    const kernel::CommandLine& whole = live_->command_line();
+    if (!whole.words.empty()) return whole;
+  }
+  if (!told_) told_ = kernel::CommandLine{program_->argv, !program_->argv_cut};
+  return *told_;
+}
+
 // The kernel's link is the file itself; the path of the execve may be a symbolic link to it.
 const std::string& ProgramFacts::exe() {
   if (!IsThere()) return program_->path;
@@ -29,6 +38,15 @@ const std::string& ProgramFacts::exe() {
 }
 
 const std::string& ProgramFacts::cwd() { return IsThere() ? live_->cwd() : Nothing(); }
+
+const std::vector<std::string>& ProgramFacts::environment() {
+  static const auto* const kNone = new std::vector<std::string>;
+  return IsThere() ? live_->environment() : *kNone;
+}
+
+std::string ProgramFacts::FollowLinks(const std::string& path) {
+  return IsThere() ? live_->FollowLinks(path) : path;
+}
 
 const std::string& ProgramFacts::cgroup() { return IsThere() ? live_->cgroup() : Nothing(); }
 

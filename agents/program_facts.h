@@ -30,10 +30,13 @@ class ProgramFacts : public ProcessFacts {
   pid_t pid() override { return live_->pid(); }
   const std::string& comm() override { return live_->comm(); }
   const std::vector<std::string>& argv() override;
+  const kernel::CommandLine& command_line() override;
   const std::string& exe() override;
   const std::string& cwd() override;
   const std::string& cgroup() override;
   std::optional<uid_t> uid() override { return program_->uid; }
+  const std::vector<std::string>& environment() override;
+  std::string FollowLinks(const std::string& path) override;
 
  private:
   bool IsThere();
@@ -42,6 +45,7 @@ class ProgramFacts : public ProcessFacts {
   const std::unique_ptr<ProcessFacts> live_;
   const std::function<bool()> is_there_;
   std::optional<bool> there_;
+  std::optional<kernel::CommandLine> told_;  // the command line as the event told it
 };
 
 }  // namespace agent_exporter::agents

@@ -113,10 +113,14 @@ uint64_t RuleFingerprint(const Rule& rule) {
     absl::StrAppend(&text, values.size(), "[");
     for (const std::string& value : values) add(value);
   };
-  for (const std::string* value : {&rule.name, &rule.kind, &rule.slot, &rule.cmdline}) add(*value);
-  for (const auto* values :
-       {&rule.comm, &rule.exe, &rule.script, &rule.pidfile, &rule.user, &rule.cgroup, &rule.unit}) {
-    add_all(*values);
+  for (const std::string* value : {&rule.name, &rule.kind, &rule.slot}) add(*value);
+  for (const MatchConditions* conditions : {static_cast<const MatchConditions*>(&rule), &rule.except}) {
+    for (const std::string* value : {&conditions->args, &conditions->cmdline}) add(*value);
+    for (const auto* values : {&conditions->comm, &conditions->argv0, &conditions->exe, &conditions->script,
+                               &conditions->package, &conditions->environ, &conditions->pidfile,
+                               &conditions->user, &conditions->cgroup, &conditions->unit}) {
+      add_all(*values);
+    }
   }
   absl::StrAppend(&text, rule.scope == Scope::kTree ? "tree" : "process");
   uint64_t hash = 14695981039346656037u;  // FNV-1a

@@ -44,6 +44,8 @@ struct MatchConditions {
   std::vector<std::string> user;     // names or numeric ids
   std::vector<std::string> cgroup;   // exact path or an ancestor's, as in /proc/<pid>/cgroup
   std::vector<std::string> unit;     // the innermost systemd unit, "name.service" or without its suffix
+
+  friend bool operator==(const MatchConditions&, const MatchConditions&) = default;
 };
 
 // Its own conditions must all hold.

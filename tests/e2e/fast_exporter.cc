@@ -15,14 +15,14 @@ int main(int argc, char** argv) {
   namespace ae = agent_exporter;
   const char* text = std::getenv("FAST_CLOCK");
   const double factor = text == nullptr ? 1 : std::stod(text);
-  const auto parsed = ae::ParseCommandLine(argc, argv);
-  if (const auto* early = std::get_if<ae::EarlyExit>(&parsed)) {
+  const auto parsed = ae::exporter::ParseCommandLine(argc, argv);
+  if (const auto* early = std::get_if<ae::exporter::EarlyExit>(&parsed)) {
     std::cerr << early->err;
     return early->code;
   }
-  const double begun = ae::SystemClock().boottime;
-  return ae::RunServe(std::get<ae::Options>(parsed), [begun, factor] {
-    ae::ClockReading now = ae::SystemClock();
+  const double begun = ae::base::SystemClock().boottime;
+  return ae::exporter::RunServe(std::get<ae::exporter::Options>(parsed), [begun, factor] {
+    ae::base::ClockReading now = ae::base::SystemClock();
     now.boottime = begun + (now.boottime - begun) * factor;
     return now;
   });

@@ -103,7 +103,7 @@ class LeakTest : public testing::Test {
     ASSERT_TRUE(watch.ok()) << watch.status();
     watch_ = *std::move(watch);
     state_ = std::make_unique<serve::LeakState>(directory_, watch_->observer().leaks(),
-                                                watch_->observer().boot_time_seconds());
+                                                watch_->observer().boot_time_seconds(), base::System::Real());
     state_->Load();
   }
   void Stop() {

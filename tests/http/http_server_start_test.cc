@@ -61,7 +61,7 @@ TEST_F(HttpServerStartTest, WithoutThreadsOfItsOwnItAnswersAndStops) {
       return absl::ResourceExhaustedError("no more");
     }
   } system;
-  HttpOptions options = exporter::Options();
+  HttpOptions options = Options();
   options.system = &system;
   HttpServer server(options);
   server.AddRoute("/", [](const HttpRequest&) { return HttpResponse{.body = "here\n"}; });

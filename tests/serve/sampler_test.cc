@@ -42,6 +42,13 @@ class ThreeFollows : public kernel::ProcessEvents {
   int left_ = 0;
 };
 
+absl::StatusOr<agents::RuleSet> RulesFor(const std::string& comm) {
+  agents::Rule rule;
+  rule.name = comm;
+  rule.comm = {comm};
+  return agents::RuleSet::Make({rule});
+}
+
 // A sampler over a fake procfs; `looks` counts how often it looked, by its asking for the time.
 class SamplerTest : public testing::Test {
  protected:
@@ -53,7 +60,7 @@ class SamplerTest : public testing::Test {
       if (blocked_) gate_.wait();
       return base::SystemClock();
     };
-    auto rules = agents::RuleSet::Make({{.name = "codex", .comm = {"codex"}}});
+    auto rules = RulesFor("codex");
     EXPECT_TRUE(rules.ok()) << rules.status();
     auto watch = Watch::Make(options, *std::move(rules));
     EXPECT_TRUE(watch.ok()) << watch.status();
@@ -201,7 +208,7 @@ TEST_F(SamplerTest, NewRulesTakeEffect) {
   const auto sampler = Make(kNever);
   ASSERT_TRUE(sampler->Start().ok());
   EXPECT_TRUE(sampler->Latest()->agents.at(0).processes.empty());
-  auto rules = agents::RuleSet::Make({{.name = "claude", .comm = {"claude"}}});
+  auto rules = RulesFor("claude");
   ASSERT_TRUE(rules.ok());
   sampler->SetRules(*std::move(rules));
   const auto seen = sampler->Fresh(milliseconds(0), kAmple);

@@ -97,7 +97,7 @@ std::string RunnerTarget(const std::vector<std::string>& argv, std::string_view 
   if (argv.empty()) return "";
   std::vector<std::string> words;
   if (!script.empty()) {
-    std::string_view name = Basename(script);
+    std::string_view name = base::Basename(script);
     name = StripScriptExtension(name);
     if (name.ends_with("-cli")) name.remove_suffix(4);  // npx-cli.js, npm-cli.js
     words.emplace_back(name);
@@ -107,7 +107,7 @@ std::string RunnerTarget(const std::vector<std::string>& argv, std::string_view 
     words = absl::StrSplit(argv[0], ' ', absl::SkipEmpty());
   } else {
     words = argv;
-    words[0] = std::string(Basename(argv[0]));
+    words[0] = std::string(base::Basename(argv[0]));
   }
   for (const Runner& runner : kRunners) {
     if (std::optional<std::string> target = TargetOf(runner, words)) return *target;

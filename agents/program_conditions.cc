@@ -6,17 +6,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "agents/path_pattern.h"
 #include "base/label_value.h"
+#include "base/path_pattern.h"
 
 namespace agent_exporter::agents {
 namespace {
 
 using Words = std::vector<std::string>;
 
-bool MatchesAny(const std::vector<PathPattern>& patterns, std::string_view path) {
+bool MatchesAny(const std::vector<base::PathPattern>& patterns, std::string_view path) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [path](const PathPattern& pattern) { return pattern.Matches(path); });
+                     [path](const base::PathPattern& pattern) { return pattern.Matches(path); });
 }
 
 bool Contains(const re2::RE2& expression, const std::string& text) {
@@ -25,18 +25,19 @@ bool Contains(const re2::RE2& expression, const std::string& text) {
 
 class PatternsCondition : public Condition {
  public:
-  explicit PatternsCondition(const Words& words) : patterns_(PathPatterns(words)), wants_(OneOf(words)) {}
+  explicit PatternsCondition(const Words& words)
+      : patterns_(base::PathPatterns(words)), wants_(OneOf(words)) {}
   std::string Wants() const override { return wants_; }
 
  protected:
   // The file at `path`, or the program that Nix wrapped under that name.
   bool NamesFile(std::string_view path) const {
     if (MatchesAny(patterns_, path)) return true;
-    const std::string unwrapped = WithoutNixWrapping(path);
+    const std::string unwrapped = base::WithoutNixWrapping(path);
     return !unwrapped.empty() && MatchesAny(patterns_, unwrapped);
   }
 
-  std::vector<PathPattern> patterns_;
+  std::vector<base::PathPattern> patterns_;
 
  private:
   std::string wants_;
@@ -53,7 +54,7 @@ class Argv0 : public PatternsCondition {
     const bool title = text.find(' ') != std::string::npos && text[0] != '/' && text[0] != '.';
     if (!title) return NamesFile(text);
     return std::any_of(patterns_.begin(), patterns_.end(),
-                       [&text](const PathPattern& pattern) { return pattern.MatchesAll(text); });
+                       [&text](const base::PathPattern& pattern) { return pattern.MatchesAll(text); });
   }
   bool NamesIt(MatchContext& context) const override {
     return Holds(context) && !IsInterpreter(context.facts().argv()[0]);
@@ -131,7 +132,7 @@ class Package : public PatternsCondition {
   bool Names(const std::string& package) const {
     return !package.empty() &&
            std::any_of(patterns_.begin(), patterns_.end(),
-                       [&](const PathPattern& pattern) { return pattern.MatchesAll(package); });
+                       [&](const base::PathPattern& pattern) { return pattern.MatchesAll(package); });
   }
 };
 
@@ -142,7 +143,7 @@ class Environ : public PatternsCondition {
     const Words& environment = context.facts().environment();
     return std::any_of(environment.begin(), environment.end(), [this](const std::string& entry) {
       const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
-      return std::any_of(patterns_.begin(), patterns_.end(), [&](const PathPattern& pattern) {
+      return std::any_of(patterns_.begin(), patterns_.end(), [&](const base::PathPattern& pattern) {
         const bool value = pattern.word().find('=') != std::string::npos;
         return pattern.MatchesAll(value ? std::string_view(entry) : name);
       });

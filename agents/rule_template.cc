@@ -11,7 +11,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-std::string LastPart(std::string_view path) { return std::string(path == "/" ? path : Basename(path)); }
+std::string LastPart(std::string_view path) { return std::string(path == "/" ? path : base::Basename(path)); }
 
 }  // namespace
 
@@ -97,10 +97,10 @@ std::string RuleTemplate::Expand(MatchContext& context, const std::vector<std::s
         out += context.facts().comm();
         break;
       case Field::kExe:
-        out += Basename(context.facts().exe());
+        out += base::Basename(context.facts().exe());
         break;
       case Field::kScript:
-        out += Basename(context.Script());
+        out += base::Basename(context.Script());
         break;
       case Field::kUser:
         out += context.UserName();

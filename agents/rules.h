@@ -32,8 +32,8 @@ enum class Scope {
 // Conditions of a match; those that are empty are not asked for.
 struct MatchConditions {
   std::vector<std::string> comm;     // exact; the kernel keeps 15 bytes
-  std::vector<std::string> argv0;    // agents/path_pattern.h, or all of argv[0]
-  std::vector<std::string> exe;      // agents/path_pattern.h, of /proc/<pid>/exe
+  std::vector<std::string> argv0;    // base/path_pattern.h, or all of argv[0]
+  std::vector<std::string> exe;      // base/path_pattern.h, of /proc/<pid>/exe
   std::vector<std::string> script;   // the same of the script, as argv spells it or as its symlink says, with
                                      // its extension (.js .py .sh …) or not
   std::vector<std::string> package;  // agents/package_name.h, of the script, exe or argv[0]; may hold "*"

@@ -109,7 +109,7 @@ absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rul
 std::string DefaultName(const Rule& rule) {
   if (rule.comm.size() + rule.script.size() != 1) return "";
   const std::string& word = rule.comm.empty() ? rule.script[0] : rule.comm[0];
-  return absl::StrReplaceAll(std::string(Basename(word)),
+  return absl::StrReplaceAll(std::string(base::Basename(word)),
                              {{"{", "{{"}, {"}", "}}"}});  // a word, not a template
 }
 

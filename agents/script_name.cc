@@ -96,7 +96,7 @@ constexpr Interpreter kInterpreters[] = {
 
 // By basename, without the "-" of a login shell and a version: python3.11, node22, -bash.
 const Interpreter* FindInterpreter(std::string_view path) {
-  std::string_view name = Basename(path.starts_with('-') ? path.substr(1) : path);
+  std::string_view name = base::Basename(path.starts_with('-') ? path.substr(1) : path);
   name = name.substr(0, name.find_last_not_of("0123456789.-") + 1);
   for (const Interpreter& interpreter : kInterpreters) {
     if (ListHas(interpreter.names, name)) return &interpreter;
@@ -201,7 +201,7 @@ std::string ScriptPath(const std::vector<std::string>& argv, std::string_view ex
 }
 
 std::string ScriptName(const std::vector<std::string>& argv, std::string_view exe) {
-  return std::string(Basename(ScriptPath(argv, exe)));
+  return std::string(base::Basename(ScriptPath(argv, exe)));
 }
 
 }  // namespace agent_exporter::agents

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agents/path_pattern.h"  // IWYU pragma: export
+#include "base/path_pattern.h"  // IWYU pragma: export
 
 namespace agent_exporter::agents {
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agents/path_pattern.h"
 #include "base/label_value.h"
+#include "base/path_pattern.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -30,7 +30,7 @@ const std::string* SessionNames::Find(const kernel::ProcessKey& root) const {
 
 const std::string& SessionNames::Give(const kernel::ProcessKey& root, const std::string& agent,
                                       std::string_view wish) {
-  Session session{.agent = agent, .name = base::LabelValue(Basename(wish))};
+  Session session{.agent = agent, .name = base::LabelValue(base::Basename(wish))};
   if (session.name.empty() || IsId(session.name)) session.name = agent;
   const size_t named = std::count_if(sessions_.begin(), sessions_.end(),
                                      [](const auto& entry) { return entry.second.name != kOther; });

@@ -125,7 +125,7 @@ class Explainer {
     agents::LazyProcessFacts facts = Facts(row);
     const std::vector<std::string>& argv = facts.argv();
     const std::string script = agents::ScriptName(argv, "");
-    return row.comm == name || (!argv.empty() && agents::Basename(argv[0]) == name) || script == name ||
+    return row.comm == name || (!argv.empty() && base::Basename(argv[0]) == name) || script == name ||
            agents::StripScriptExtension(script) == name;
   }
 

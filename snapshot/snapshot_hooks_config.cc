@@ -35,7 +35,7 @@ absl::Status ReadTarget(const YAML::Node& node, std::string_view file, HookOptio
     auto argv = base::YamlCommand(command, file, "command");
     if (!argv.ok()) return argv.status();
     hook->command = *std::move(argv);
-    hook->name = std::string(agents::Basename(hook->command.front()));
+    hook->name = std::string(base::Basename(hook->command.front()));
     hook->time_limit = kHookCommandLimit;
     return absl::OkStatus();
   }

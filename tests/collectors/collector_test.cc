@@ -26,6 +26,7 @@ namespace {
 agents::Observation Everything() {
   agents::AgentSample agent =
       MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kDescendant)});
+  agent.slot = "3";
   agent.processes[1].orphan = true;
   agent.counters.descendants_exited = {{"ok", 1}};
   agent.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,

@@ -115,7 +115,7 @@ TEST(Options, Commands) {
   EXPECT_TRUE(Parsed({"status", "--json", "--terse"}).terse);
   EXPECT_THAT(Exited({"status", "--terse"}).err, HasSubstr("--json"));
   EXPECT_TRUE(Parsed({"snapshot", "--agent=a", "--terse"}).snapshot.terse);
-  const Options traits = Parsed({"traits", "--agent=a", "--kind=", "--slot=2", "--template=f"});
+  const Options traits = Parsed({"traits", "--agent=a", "--kind", "", "--slot=2", "--template=f"});
   EXPECT_EQ(traits.kind, "");
   EXPECT_EQ(traits.slot, "2");
   EXPECT_EQ(traits.template_file, "f");

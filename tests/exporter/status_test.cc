@@ -36,6 +36,7 @@ agents::AgentSample Busy() {
       collectors::MakeAgent("codex", {collectors::MakeReadable(50, agents::Role::kRoot),
                                       collectors::MakeReadable(60, agents::Role::kDescendant),
                                       collectors::MakeProcess(70, agents::Role::kDescendant, 'Z')});
+  agent.tree_cpu_ratio = 1.1;
   agent.processes[0].age_seconds = 3 * 3600 + 62;
   agent.processes[1].orphan = true;
   agent.processes[1].direct_child = false;

@@ -39,7 +39,7 @@ TEST_F(ClaudeTranscriptTest, ReadsAWorkingSession) {
   EXPECT_EQ(session.subagents, 0u);
   EXPECT_EQ(session.context_tokens, 50'000u);
   EXPECT_THAT(session.recent_actions, ElementsAre(AgentAction{"2026-01-23T17:15:00.000Z", "Bash"},
-                                                  AgentAction{"2026-01-23T17:14:00.000Z", "Read"}));
+                                                  AgentAction{"2026-01-23T17:13:37.849Z", "Read"}));
 }
 
 TEST_F(ClaudeTranscriptTest, TellsOfWhatTheServiceRefused) {

@@ -1,10 +1,10 @@
-#include "agents/path_pattern.h"
+#include "base/path_pattern.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::base {
 namespace {
 
 std::string ToExpression(std::string_view word) {
@@ -89,4 +89,4 @@ std::string WithoutNixWrapping(std::string_view path) {
   return unwrapped.append(trimmed.substr(1, trimmed.size() - 1 - kSuffix.size()));
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::base

@@ -7,8 +7,8 @@
 //
 // Thread safety: immutable.
 
-#ifndef AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_
-#define AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_
+#ifndef AGENT_EXPORTER_BASE_PATH_PATTERN_H_
+#define AGENT_EXPORTER_BASE_PATH_PATTERN_H_
 
 #include <re2/re2.h>
 
@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::base {
 
 class PathPattern {
  public:
@@ -48,6 +48,6 @@ bool EndsWithPath(std::string_view path, std::string_view tail);
 // where `path` has no such name.
 std::string WithoutNixWrapping(std::string_view path);
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::base
 
-#endif  // AGENT_EXPORTER_AGENTS_PATH_PATTERN_H_
+#endif  // AGENT_EXPORTER_BASE_PATH_PATTERN_H_

@@ -1,10 +1,10 @@
-#include "agents/path_pattern.h"
+#include "base/path_pattern.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::base {
 namespace {
 
 bool Matches(const std::string& word, const std::string& path) { return PathPattern(word).Matches(path); }
@@ -58,4 +58,4 @@ TEST(WithoutNixWrappingTest, TakesTheNameOutOfItsWrapping) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::base

@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 
 template <typename Value>
-void Put(json& to, const char* key, const std::optional<Value>& value) {
+void PutFigure(json& to, const char* key, const std::optional<Value>& value) {
   if (value) to[key] = *value;
 }
 
@@ -55,12 +55,12 @@ json FlightRecordToJson(const FlightRecord& record) {
   json result = {{"points", json::array()}, {"limits", json::array()}, {"peaks", json::object()}};
   for (const FlightPoint& point : record.points) {
     json to = {{"seconds_before", point.seconds}, {"descendants", point.descendants}};
-    Put(to, "resident_bytes", point.resident_bytes);
-    Put(to, "tree_resident_bytes", point.tree_resident_bytes);
-    Put(to, "open_fds", point.open_fds);
-    Put(to, "tree_open_fds", point.tree_open_fds);
-    Put(to, "cpu_ratio", point.cpu_ratio);
-    Put(to, "tree_cpu_ratio", point.tree_cpu_ratio);
+    PutFigure(to, "resident_bytes", point.resident_bytes);
+    PutFigure(to, "tree_resident_bytes", point.tree_resident_bytes);
+    PutFigure(to, "open_fds", point.open_fds);
+    PutFigure(to, "tree_open_fds", point.tree_open_fds);
+    PutFigure(to, "cpu_ratio", point.cpu_ratio);
+    PutFigure(to, "tree_cpu_ratio", point.tree_cpu_ratio);
     result["points"].push_back(std::move(to));
   }
   for (const agents::ResourceUse& use : record.resources) {
@@ -70,9 +70,9 @@ json FlightRecordToJson(const FlightRecord& record) {
                                 {"used", use.used},
                                 {"limit", use.limit}});
   }
-  Put(result["peaks"], "resident_bytes", record.peak_resident_bytes);
-  Put(result["peaks"], "tree_resident_bytes", record.peak_tree_resident_bytes);
-  Put(result["peaks"], "open_fds", record.peak_open_fds);
+  PutFigure(result["peaks"], "resident_bytes", record.peak_resident_bytes);
+  PutFigure(result["peaks"], "tree_resident_bytes", record.peak_tree_resident_bytes);
+  PutFigure(result["peaks"], "open_fds", record.peak_open_fds);
   result["peaks"]["descendants"] = record.peak_descendants;
   if (!record.left_behind.empty()) result["left_behind"] = record.left_behind;
   return result;

@@ -26,15 +26,16 @@ namespace {
 agents::Observation Everything() {
   agents::AgentSample agent =
       MakeAgent("codex", {MakeReadable(7, agents::Role::kRoot), MakeReadable(8, agents::Role::kDescendant)});
-  agent.slot = "3";
   agent.processes[1].orphan = true;
   agent.counters.descendants_exited = {{"ok", 1}};
   agent.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
                       agents::ResourceUse::Source::kHost, 1, 2}};
   agent.leaks = {{.seconds_to_limit = 60}};
   agent.cgroup_pids_headroom = 5;
+  agents::AgentSample slot = MakeAgent("worker", {MakeReadable(10, agents::Role::kRoot)});
+  slot.slot = "3";
   agents::Observation observation =
-      MakeObservation({agent, MakeAgent("agent_exporter", {MakeReadable(9, agents::Role::kRoot)})});
+      MakeObservation({agent, slot, MakeAgent("agent_exporter", {MakeReadable(9, agents::Role::kRoot)})});
   observation.self_pid = 9;
   observation.unreadable = {{{"io", "permission"}, 1}};
   observation.host = {.memory = kernel::HostMemory{.total = 3, .available = 2, .used = 1},

@@ -37,7 +37,7 @@ PROGRAM = f"""
 import os, resource, subprocess, sys, time
 if sys.argv[1] == "root":
     resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT}))
-    child = subprocess.Popen([sys.executable, sys.argv[0], "child"], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, sys.argv[0].replace("agent", "child"), "child"], stdin=subprocess.PIPE)
     sys.stdin.read()
     child.kill()
 else:
@@ -115,6 +115,7 @@ scrape_configs: [{{job_name: agents, static_configs: [{{targets: ['127.0.0.1:{ta
 
     def test_the_page_comes_before_the_limit(self):
         script = self.write("leaking_agent.py", PROGRAM)
+        self.write("leaking_child.py", PROGRAM)  # by its name no agent
         config = self.write("agents.yaml", f"""
 builtin_profiles: false
 sample_interval: 500ms

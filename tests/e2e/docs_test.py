@@ -111,7 +111,7 @@ class MetricsTest(harness.TestCase):
 builtin_profiles: false
 sample_interval: 200ms
 agents:
-  - {{name: {watched.name}, match: {{comm: {watched.name}}}}}
+  - {{name: {watched.name}, slot: "1", match: {{comm: {watched.name}}}}}
   - {{name: {ends.name}, match: {{comm: {ends.name}}}}}
 meta: [{{agent: {watched.name}, source: file, path: {meta}, interval: 1s}}]
 snapshot:
@@ -175,7 +175,7 @@ class DocsTest(harness.TestCase):
 
     def test_variables_that_are_named_exist(self):
         ours = {"AGENT_EXPORTER_" + re.sub(r"[.-]", "_", flag[2:]).upper() for flag in flags()}
-        ours |= TOLD_VARIABLES
+        ours |= TOLD_VARIABLES | {"AGENT_EXPORTER_" + flag[2:].replace("-", "_").upper() for flag in flags("run")}
         for name, text in TEXTS.items():
             with self.subTest(name):
                 self.assertEqual(set(re.findall(r"\bAGENT_EXPORTER_\w+", text)) - ours, set())

@@ -185,7 +185,7 @@ class WebConfigTest(harness.TestCase):
                 result = harness.run(f"--web.config.file={path}", "--web.listen-address=127.0.0.1:0",
                                      f"--web.token-file={self.token_file}")
                 self.assertIn(result.returncode, (1, 2))
-                self.assertIn(message, result.stderr)
+                self.assertIn(message, result.stderr.replace('\\"', '"'))
 
     def test_passwords_guard_every_route(self):
         self.start(f"basic_auth_users:\n  ann: {SECRET}\n")

@@ -23,7 +23,7 @@ snapshot::SnapshotOptions ParseSnapshot(const std::string& text) {
   return config.ok() && config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
 }
 
-std::string Error(const std::string& text) {
+std::string ErrorOf(const std::string& text) {
   const auto config = ParseConfig(text, "agents.yaml");
   EXPECT_TRUE(absl::IsInvalidArgument(config.status())) << text << config.status();
   return std::string(config.status().message());
@@ -80,21 +80,21 @@ TEST(SnapshotConfig, NoSectionNoSnapshotsAnEmptyOneDefaults) {
 }
 
 TEST(SnapshotConfig, MistakesAreToldWithTheirPlace) {
-  EXPECT_THAT(Error("snapshot: yes\n"), StartsWith("agents.yaml:1: snapshot must be a map"));
-  EXPECT_THAT(Error("snapshot:\n  intervall: 5s\n"),
+  EXPECT_THAT(ErrorOf("snapshot: yes\n"), StartsWith("agents.yaml:1: snapshot must be a map"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  intervall: 5s\n"),
               HasSubstr("agents.yaml:2: unknown key \"intervall\"; did you"));
-  EXPECT_THAT(Error("snapshot:\n  interval: soon\n"),
+  EXPECT_THAT(ErrorOf("snapshot:\n  interval: soon\n"),
               StartsWith("agents.yaml:2: interval: \"soon\" is not a"));
-  EXPECT_THAT(Error("snapshot:\n  interval: 10ms\n"), HasSubstr("at least 1s"));
-  EXPECT_THAT(Error("snapshot:\n  dir: [a]\n"), StartsWith("agents.yaml:2: dir must be one word"));
-  EXPECT_THAT(Error("snapshot:\n  names: claude\n"), HasSubstr("names must be a list"));
-  EXPECT_THAT(Error("snapshot:\n  names: ['']\n"), HasSubstr("an entry of names must be one word"));
-  EXPECT_THAT(Error("snapshot:\n  agents: codex\n"), HasSubstr("agents must be a list"));
-  EXPECT_THAT(Error("snapshot:\n  agents: [a, a]\n"), HasSubstr("agent a is here twice"));
-  EXPECT_THAT(Error("snapshot:\n  agents: [{session: x}]\n"), HasSubstr("has no name"));
-  EXPECT_THAT(Error("snapshot:\n  min_change: 5\n"), HasSubstr("min_change must be a map"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  interval: 10ms\n"), HasSubstr("at least 1s"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  dir: [a]\n"), StartsWith("agents.yaml:2: dir must be one word"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  names: claude\n"), HasSubstr("names must be a list"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  names: ['']\n"), HasSubstr("an entry of names must be one word"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  agents: codex\n"), HasSubstr("agents must be a list"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  agents: [a, a]\n"), HasSubstr("agent a is here twice"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  agents: [{session: x}]\n"), HasSubstr("has no name"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  min_change: 5\n"), HasSubstr("min_change must be a map"));
   for (const char* amount : {"x", "-1", "5%%", "", "nan", "inf", "[1]"}) {
-    EXPECT_THAT(Error("snapshot:\n  min_change: {load1: " + std::string(amount) + "}\n"),
+    EXPECT_THAT(ErrorOf("snapshot:\n  min_change: {load1: " + std::string(amount) + "}\n"),
                 HasSubstr("min_change of load1 must be a number"))
         << amount;
   }
@@ -102,7 +102,7 @@ TEST(SnapshotConfig, MistakesAreToldWithTheirPlace) {
 
 TEST(SnapshotConfig, MistakesOfSidecars) {
   const auto error = [](const std::string& sidecar) {
-    return Error("snapshot:\n  agents:\n    - name: a\n      sidecars: [" + sidecar + "]\n");
+    return ErrorOf("snapshot:\n  agents:\n    - name: a\n      sidecars: [" + sidecar + "]\n");
   };
   EXPECT_THAT(error("x"), HasSubstr("a sidecar must be a map"));
   EXPECT_THAT(error("{pid: 1}"), HasSubstr("a sidecar has no name"));

@@ -22,7 +22,7 @@ std::string Text(const collectors::Families& families) {
   return text;
 }
 
-std::shared_ptr<const agents::Observation> Observed(const std::string& name) {
+std::shared_ptr<const agents::Observation> ObservedAgent(const std::string& name) {
   auto observation = std::make_shared<agents::Observation>();
   observation->agents.resize(1);
   observation->agents[0].name = name;
@@ -43,7 +43,7 @@ TEST(MetaCollectableTest, ShowsTheCachedData) {
   const auto keeper = Keeper(tree);
   const MetaCollectable collectable(keeper);
   EXPECT_TRUE(collectable.Collect().empty());
-  keeper->Enqueue(Observed("a"));
+  keeper->Enqueue(ObservedAgent("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(collectable.Collect());
   EXPECT_THAT(text, HasSubstr("agent_context_ratio{agent=\"a\",kind=\"coder\"} 0.435\n"));
@@ -56,7 +56,7 @@ TEST(MetaCollectableTest, UnreportedDataIsAbsent) {
   const kernel::FakeTree tree;
   tree.Write("a.json", R"({"alive": true})");
   const auto keeper = Keeper(tree);
-  keeper->Enqueue(Observed("a"));
+  keeper->Enqueue(ObservedAgent("a"));
   ASSERT_TRUE(base::WaitFor([&] { return !keeper->All().empty(); }));
   const std::string text = Text(MetaCollectable(keeper).Collect());
   EXPECT_THAT(text, Not(HasSubstr("agent_context_ratio")));

@@ -120,7 +120,7 @@ void TreeState::Load() {
 
 void TreeState::OnTick(double now) {
   std::vector<agents::Remembered> memory = observer_.Memory();
-  if (memory == saved_) return;
+  if (saved_at_ > 0 && memory == saved_) return;  // the first tick replaces what was set aside
   // Descendants come and go all the time, and most are found again by their parents.
   if (now - saved_at_ < kDescendantsSeconds && WithoutDescendants(memory) == WithoutDescendants(saved_))
     return;

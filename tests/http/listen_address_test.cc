@@ -43,8 +43,7 @@ TEST(ListenAddressTest, MalformedAddressesAreNamed) {
 TEST(ListenAddressTest, Ipv6IsRefusedIfItCannotBeServed) {
   EXPECT_THAT(std::string(ParseListenAddress("[::1]:80", false).status().message()),
               HasSubstr("does not support IPv6"));
-  EXPECT_THAT(std::string(ParseListenAddress("[::]:80", false).status().message()),
-              HasSubstr("no IPv6"));
+  EXPECT_THAT(std::string(ParseListenAddress("[::]:80", false).status().message()), HasSubstr("no IPv6"));
 }
 
 TEST(ListenAddressTest, TryListenNamesTheAddressThatIsTaken) {

@@ -6,7 +6,6 @@
 #ifndef AGENT_EXPORTER_SERVE_WATCH_H_
 #define AGENT_EXPORTER_SERVE_WATCH_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,8 +33,6 @@ struct WatchOptions {
   std::vector<std::string> count_names;
   double cross_check_seconds = 60;
   double leak_time_factor = 1;
-  std::function<std::unique_ptr<kernel::ProcessEvents>()>
-      make_events;  // instead of `events`, where it is set
 };
 
 class Watch {

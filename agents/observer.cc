@@ -89,7 +89,7 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
            .start_ticks = TicksSinceBoot(options_)},
           std::move(rules),
           [this](const kernel::ProcessStat& stat) {
-            return std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
+            return std::make_unique<LazyProcessFacts>(stat.key, stat.comm, files_, unreadable_);
           },
           [this](kernel::ProcessStat* stat) {
             auto again = source_.ReadOne(stat->key);
@@ -298,6 +298,11 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   auto usage = source_.ReadUsage(stat.key, options_.fields);
   if (!usage.ok()) {
     if (absl::IsNotFound(usage.status())) return false;  // went meanwhile; the next look tells
+    if (absl::IsFailedPrecondition(usage.status())) {
+      sample.state =
+          'Z';  // the kernel shows another state for a moment more, but it has no more than a zombie
+      return true;
+    }
     unreadable_.Count("usage", usage.status());
   } else {
     sample.usage = *std::move(usage);

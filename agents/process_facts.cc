@@ -8,14 +8,6 @@
 namespace agent_exporter::agents {
 namespace {
 
-// The value, or an empty one. A process that went is nobody's failure; anything else is counted.
-template <typename T>
-T ValueOrCount(absl::StatusOr<T> read, std::string_view file, kernel::Unreadable& unreadable) {
-  if (read.ok()) return *std::move(read);
-  if (!absl::IsNotFound(read.status())) unreadable.Count(file, read.status());
-  return T();
-}
-
 // Cuts what stands before the next `separator` off the front of *text, and the separator with it; all of it
 // where there is none.
 std::string_view Cut(std::string_view* text, char separator) {
@@ -38,29 +30,37 @@ std::string_view InnermostUnit(std::string_view path) {
 
 }  // namespace
 
+template <typename T>
+T LazyProcessFacts::ValueOrCount(absl::StatusOr<T> read, std::string_view file) {
+  if (read.ok()) return *std::move(read);
+  if (!absl::IsNotFound(read.status())) unreadable_.Count(file, read.status());
+  if (base::IsUnanswered(read.status())) complete_ = false;
+  return T();
+}
+
 const std::vector<std::string>& LazyProcessFacts::argv() {
-  if (!argv_.has_value()) argv_ = ValueOrCount(files_.Cmdline(pid_), "cmdline", unreadable_);
+  if (!argv_.has_value()) argv_ = ValueOrCount(files_.Cmdline(key_), "cmdline");
   return *argv_;
 }
 
 const std::string& LazyProcessFacts::exe() {
-  if (!exe_.has_value()) exe_ = ValueOrCount(files_.Exe(pid_), "exe", unreadable_);
+  if (!exe_.has_value()) exe_ = ValueOrCount(files_.Exe(key_), "exe");
   return *exe_;
 }
 
 const std::string& LazyProcessFacts::cwd() {
-  if (!cwd_.has_value()) cwd_ = ValueOrCount(files_.Cwd(pid_), "cwd", unreadable_);
+  if (!cwd_.has_value()) cwd_ = ValueOrCount(files_.Cwd(key_.pid), "cwd");
   return *cwd_;
 }
 
 const std::string& LazyProcessFacts::cgroup() {
-  if (!cgroup_.has_value()) cgroup_ = ValueOrCount(files_.Cgroup(pid_), "cgroup", unreadable_);
+  if (!cgroup_.has_value()) cgroup_ = ValueOrCount(files_.Cgroup(key_.pid), "cgroup");
   return *cgroup_;
 }
 
 std::optional<uid_t> LazyProcessFacts::uid() {
   if (!uid_.has_value()) {
-    const absl::StatusOr<uid_t> read = files_.Uid(pid_);
+    const absl::StatusOr<uid_t> read = files_.Uid(key_.pid);
     if (!read.ok() && !absl::IsNotFound(read.status())) unreadable_.Count("status", read.status());
     uid_ = read.ok() ? std::optional<uid_t>(*read) : std::nullopt;
   }

@@ -1,12 +1,6 @@
 #include "agents/rule_conditions.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -15,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "agents/rules.h"
 #include "base/label_value.h"
+#include "base/pidfile.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -166,7 +161,8 @@ class PidfileCondition : public WordsCondition {
  public:
   using WordsCondition::WordsCondition;
   bool Holds(MatchContext& context) const override {
-    return Any([&context](const std::string& path) { return ReadPidfile(path) == context.facts().pid(); });
+    return Any(
+        [&context](const std::string& path) { return base::ReadPidfile(path) == context.facts().pid(); });
   }
   std::string Saw(MatchContext& context) const override {
     return absl::StrCat("pid is ", context.facts().pid());
@@ -232,25 +228,6 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(const Rul
   if (!rule.exe.empty()) conditions.push_back(std::make_unique<ExeCondition>(rule.exe));
   if (!rule.pidfile.empty()) conditions.push_back(std::make_unique<PidfileCondition>(rule.pidfile));
   return conditions;
-}
-
-std::optional<pid_t> ReadPidfile(const std::string& path) {
-  // O_NONBLOCK: the path may name a FIFO, and nobody may hold up the sampler.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return std::nullopt;
-  std::array<char, 32> buffer;
-  const ssize_t size = read(fd, buffer.data(), buffer.size());
-  close(fd);
-  if (size <= 0) return std::nullopt;
-
-  const std::string_view text(buffer.data(), static_cast<size_t>(size));
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  if (digits < text.size() && !absl::ascii_isspace(static_cast<unsigned char>(text[digits])))
-    return std::nullopt;
-  pid_t pid = 0;
-  if (std::from_chars(text.data(), text.data() + digits, pid).ec != std::errc() || pid <= 0)
-    return std::nullopt;
-  return pid;
 }
 
 }  // namespace agent_exporter::agents

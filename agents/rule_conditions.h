@@ -7,10 +7,8 @@
 #define AGENT_EXPORTER_AGENTS_RULE_CONDITIONS_H_
 
 #include <re2/re2.h>
-#include <sys/types.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +36,6 @@ class Condition {
 // result: the rule has none.
 absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(const Rule& rule,
                                                                        const re2::RE2* cmdline);
-
-// The pid that the file at `path` holds: digits, then white space or the end (more lines may follow, as in
-// PostgreSQL's). Empty for anything else.
-std::optional<pid_t> ReadPidfile(const std::string& path);
 
 }  // namespace agent_exporter::agents
 

@@ -11,6 +11,7 @@
 #include "agents/match_context.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
+#include "base/pidfile.h"
 #include "base/user_names.h"
 
 namespace agent_exporter::agents {
@@ -110,7 +111,7 @@ std::vector<pid_t> RuleSet::PidfilePids() const {
   std::vector<pid_t> pids;
   for (const Rule& rule : impl_->rules) {
     for (const std::string& path : rule.pidfile) {
-      if (const std::optional<pid_t> pid = ReadPidfile(path); pid.has_value()) pids.push_back(*pid);
+      if (const std::optional<pid_t> pid = base::ReadPidfile(path); pid.has_value()) pids.push_back(*pid);
     }
   }
   return pids;

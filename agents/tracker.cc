@@ -50,11 +50,13 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   members_.clear();
   absl::flat_hash_set<std::string> folded_names;
   std::vector<pid_t> nobodys;
+  std::vector<kernel::ProcessKey> undecided;
   for (TrackedProcess* process : current_) {
     Account(*process);
     if (process->group == nullptr) {
       // Only a full walk can tell when it goes, so between two of them a stranger is not remembered.
       if (process->is_new && walk == Walk::kMembers) nobodys.push_back(process->stat.key.pid);
+      if (process->examine) undecided.push_back(process->stat.key);
       process->is_new = false;
       continue;
     }
@@ -66,7 +68,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   }
   for (const pid_t pid : nobodys) processes_.erase(pid);
   current_.clear();
-  execs_.clear();
+  execs_ = std::move(undecided);
   folded_ = folded_names.size();
   ForgetDeparted();
   ForgetRegistered();
@@ -219,6 +221,14 @@ void Tracker::MatchChanged(double now) {
     Registered* const registered = FindRegistered(process->stat.key);
     // Who it was is gone with its memory; its last match stays.
     if (process->stat.state == 'Z' && registered == nullptr) continue;
+    std::optional<Match> found;
+    if (registered == nullptr && process->stat.key.pid != options_.self_pid && !process->stat.kernel_thread) {
+      const std::unique_ptr<ProcessFacts> facts = facts_(process->stat);
+      found = rules_.Find(*facts);
+      // What the kernel did not answer may come at the next look; until then its last match stays.
+      process->examine = !facts->complete();
+      if (process->examine && !found) continue;
+    }
     process->match = nullptr;
     process->own_group.reset();
     process->folded = false;
@@ -230,7 +240,7 @@ void Tracker::MatchChanged(double now) {
       static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
           .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
       process->match = std::make_shared<const Match>(Match{.agent = "agent_exporter", .reason = *kItself});
-    } else if (std::optional<Match> found = rules_.Find(*facts_(process->stat))) {
+    } else if (found) {
       process->match = std::make_shared<const Match>(*std::move(found));
     }
     if (process->match) process->own_group = groups_.Get(*process->match, now, &process->folded);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct OpenFile {
   Descriptor descriptor;
   struct stat stat = {};
 };
+
+// Nobody waits for these: long enough for a disk that is busy, and for a long file.
+inline constexpr std::chrono::seconds kFilePatience{2};
 
 // The directory `path`, through symbolic links: for paths that an administrator chose.
 absl::StatusOr<Descriptor> OpenDirectory(const std::string& path);

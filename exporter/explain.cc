@@ -52,7 +52,7 @@ int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
                                                  options.pid, " tells whether it runs")),
                 err);
   }
-  agents::LazyProcessFacts facts(row->key.pid, row->comm, (*watch)->files(), (*watch)->unreadable());
+  agents::LazyProcessFacts facts(row->key, row->comm, (*watch)->files(), (*watch)->unreadable());
   out << "pid " << options.pid << ", comm " << base::LabelValue(row->comm) << "\n"
       << Place(FindMember(observer.tracker(), options.pid), observer.tracker()) << "\n\nRules, in order:\n";
   const agents::RuleSet& rules = observer.rules();

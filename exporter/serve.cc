@@ -2,7 +2,9 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -121,8 +123,11 @@ void AddRoutes(http::HttpServer& server, const Options& options, const http::Bea
     return http::HttpResponse{.body = "agent_exporter is healthy.\n"};
   });
   server.AddRoute("/-/ready", [&sampler](const http::HttpRequest&) {
-    if (sampler.Latest() == nullptr)
-      return http::HttpResponse{.status = 503, .body = "No observation yet.\n"};
+    if (sampler.Latest() == nullptr) {
+      return http::HttpResponse{.status = 503,
+                                .body = fmt::format("The last look at processes began {:.0f} s ago.\n",
+                                                    sampler.AgeSeconds().value_or(0))};
+    }
     return http::HttpResponse{.body = "agent_exporter is ready.\n"};
   });
 }
@@ -153,6 +158,14 @@ void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
     }
     reload();
   }
+}
+
+// Whatever hangs in the kernel: what is orderly takes a few milliseconds, and what is on disk is whole at any
+// moment. No thread is needed for this, since there may be none to be had.
+void EndSoon() {
+  signal(SIGALRM, [](int) { _exit(0); });
+  const itimerval soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_usec = 900'000}};
+  setitimer(ITIMER_REAL, &soon, nullptr);
 }
 
 }  // namespace
@@ -206,9 +219,10 @@ int RunServe(const Options& options, std::ostream& err) {
     if (enabled.count(std::string(row.name)) != 0) registry.Register(row);
   }
   services.AddMetrics(registry);
-  serve::MetricsHandler metrics(
-      {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics},
-      registry);
+  serve::MetricsHandler metrics({.max_requests = options.max_requests,
+                                 .exporter_metrics = !options.disable_exporter_metrics,
+                                 .look_age = [&sampler] { return sampler.AgeSeconds(); }},
+                                registry);
   http::HttpServer server(
       {.listen = options.listen, .tls = *tls, .guard = [&access](const http::HttpRequest& request) {
          return access.Refuse(request);
@@ -221,12 +235,13 @@ int RunServe(const Options& options, std::ostream& err) {
   if (!slots.ok()) return Fail(slots.status(), err);
 
   spdlog::info("{}", base::VersionLine());
-  LogRunningAgents(*sampler.Latest());
+  if (const auto first = sampler.Latest()) LogRunningAgents(*first);
   spdlog::info("{}", token_log_line);
   services.Start();
   base::GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
+  EndSoon();
   server.Stop();
   slots->reset();
   sampler.Stop();

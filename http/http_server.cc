@@ -20,7 +20,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 #include "http/listen_address.h"
 #include "http/url_decode.h"
 
@@ -134,7 +134,7 @@ struct HttpServer::Impl {
   std::map<std::string, HttpHandler> routes;
   mg_context* context = nullptr;
   std::vector<int> ports;
-  RunnerPool runners;
+  base::RunnerPool runners;
   std::mutex log_mutex;
   std::string start_log;  // what civetweb said while it started
   Clock::time_point last_civetweb_line;
@@ -211,7 +211,7 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
     // Made by one of few threads; the many of civetweb's only carry bytes.
     HttpResponse response;
     std::exception_ptr failure;
-    RunnerPool::Lease(self->runners)->Run([&]() noexcept {
+    base::RunnerPool::Lease(self->runners)->Run([&]() noexcept {
       try {
         response = self->Answer(connection, *info);
       } catch (...) {

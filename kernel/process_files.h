@@ -1,19 +1,24 @@
 // The files of one process that say who it is, each read on demand and seldom: once per identity and again
 // after an exec. Plain procfs whichever ProcessSource runs, since an identity is read once, not once a tick.
 //
+// The kernel may never answer about a process' memory (Cmdline, Exe), so these two are bounded reads.
+//
 // Thread safety: none (a shared buffer).
-// Errors: as RootedReader; InvalidArgument for text that does not have the form of the kernel. NotFound means
-// the process went; Exe and Cwd say it of zombies and kernel threads too, which have none.
+// Errors: as RootedReader, and BoundedReads where those are used; InvalidArgument for text that does not have
+// the form of the kernel. NotFound means the process went; Exe and Cwd say it of zombies and kernel threads
+// too, which have none.
 
 #ifndef AGENT_EXPORTER_KERNEL_PROCESS_FILES_H_
 #define AGENT_EXPORTER_KERNEL_PROCESS_FILES_H_
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/bounded_reads.h"
 #include "kernel/process.h"
 #include "kernel/rooted_reader.h"
 
@@ -22,14 +27,15 @@ namespace agent_exporter::kernel {
 class ProcessFiles {
  public:
   // `proc` must outlive this object.
-  explicit ProcessFiles(const RootedReader& proc) : proc_(proc) {}
+  explicit ProcessFiles(const RootedReader& proc, base::BoundedReads& reads = base::BoundedReads::Shared())
+      : proc_(proc), reads_(reads) {}
 
   // argv as /proc/<pid>/cmdline holds it, split at NUL; empty for kernel threads and zombies. Empty arguments
   // at the end are dropped: programs that rewrite their title pad it with NULs. At most 64 KiB is read: a
   // longer one is cut, which no match rule minds.
-  absl::StatusOr<std::vector<std::string>> Cmdline(pid_t pid);
+  absl::StatusOr<std::vector<std::string>> Cmdline(const ProcessKey& key);
   // Target of /proc/<pid>/exe without a trailing " (deleted)".
-  absl::StatusOr<std::string> Exe(pid_t pid);
+  absl::StatusOr<std::string> Exe(const ProcessKey& key);
   absl::StatusOr<std::string> Cwd(pid_t pid);
   // Real uid, from the Uid line of /proc/<pid>/status.
   absl::StatusOr<uid_t> Uid(pid_t pid);
@@ -38,7 +44,12 @@ class ProcessFiles {
   absl::StatusOr<ProcessLimits> Limits(pid_t pid);
 
  private:
+  // The root, in hands that outlive this: a read that hangs still uses it.
+  std::shared_ptr<const RootedReader> OwnedRoot();
+
   const RootedReader& proc_;
+  base::BoundedReads& reads_;
+  std::shared_ptr<const RootedReader> owned_root_;
   std::string buffer_;
 };
 

@@ -23,7 +23,7 @@ class Unreadable {
   using Counts = std::map<std::pair<std::string, std::string>, uint64_t>;
 
   // Counts one failed read. NotFound of a process' file means it went away and is not counted by callers.
-  // Reasons: permission, missing, malformed, error.
+  // Reasons: permission, missing, malformed, blocked (unanswered), error.
   void Count(std::string_view file, const absl::Status& why);
 
   const Counts& counts() const { return counts_; }

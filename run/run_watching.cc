@@ -92,6 +92,7 @@ class Own final : public RunWatching {
     sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
     const auto observation = sampler_.Fresh(milliseconds(0), kPatience);
     SlotReport report;
+    if (observation == nullptr) return report;
     for (const agents::AgentSample& agent : observation->agents) {
       for (const agents::RootExit& end : agent.ended) {
         if (end.key != task_.key) continue;
@@ -117,7 +118,9 @@ class Own final : public RunWatching {
     for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
       if (options.collectors.count(std::string(row.name)) != 0) registry_->Register(row);
     }
-    metrics_ = std::make_unique<serve::MetricsHandler>(options.metrics, *registry_);
+    serve::MetricsHandler::Options metrics = options.metrics;
+    metrics.look_age = [this] { return sampler_.AgeSeconds(); };
+    metrics_ = std::make_unique<serve::MetricsHandler>(std::move(metrics), *registry_);
     server_ = std::make_unique<http::HttpServer>(http::HttpOptions{.listen = options.listen});
     server_->AddRoute(options.telemetry_path,
                       [this](const http::HttpRequest& request) { return metrics_->Handle(request); });

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -48,33 +49,22 @@ class ClaudeMeta {
 
   // Of the agent's processes that are Claude Code; of its roots where none is. Several: the transcript
   // written last. context_pct is not told where the transcript counts more tokens than the window. NotFound:
-  // no transcript; else as OpenRegularFile and VisitLinesFromEnd.
+  // no transcript; else as BoundedReads, OpenRegularFile and VisitLinesFromEnd.
   absl::StatusOr<AgentMeta> Read(const agents::AgentSample& agent, const MetaOptions& options);
 
  private:
   struct Place;
+  // Reads what lies in homes, which may be on a mount that does not answer. Shared with such a read.
+  class Transcripts;
   bool IsClaude(const agents::ProcessSample& process);
   std::vector<const agents::ProcessSample*> Candidates(const agents::AgentSample& agent);
   absl::StatusOr<Place> PlaceOf(const agents::ProcessSample& process);
-  // Replaces *best by the newest transcript of `place` if that is newer.
-  absl::StatusOr<base::Descriptor> OpenProjects(const Place& place, const std::string& config_dir);
-  absl::Status FindNewest(const Place& place, const std::string& config_dir,
-                          std::optional<base::OpenFile>* best);
-  absl::StatusOr<ClaudeSession> ReadOnce(const base::OpenFile& file);
-
-  struct Remembered {
-    uint64_t size = 0;
-    int64_t mtime_ns = 0;
-    ClaudeSession session;
-  };
-
   kernel::ProcessFiles files_;
   kernel::Unreadable unreadable_;
-  HomeOf home_of_;
+  const std::shared_ptr<Transcripts> transcripts_;
   agents::RuleSet profile_;
   double boot_time_;                                                   // seconds since the epoch
   std::map<std::tuple<kernel::ProcessKey, std::string>, bool> known_;  // with comm: it changes with an exec
-  std::map<std::pair<dev_t, ino_t>, Remembered> sessions_;  // read once as long as they do not change
 };
 
 }  // namespace agent_exporter::sessions

@@ -20,8 +20,10 @@ struct FakeFacts : ProcessFacts {
   std::string cgroup_value;
   std::optional<uid_t> uid_value;
   int exe_reads = 0;
+  bool complete_value = true;
 
   pid_t pid() override { return pid_value; }
+  bool complete() override { return complete_value; }
   const std::string& comm() override { return comm_value; }
   const std::vector<std::string>& argv() override { return argv_value; }
   const std::string& exe() override {

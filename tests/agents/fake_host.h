@@ -93,8 +93,11 @@ class TrackedHost {
       : tracker_(
             options, *RuleSet::Make(std::move(rules)),
             [this](const kernel::ProcessStat& stat) {
-              return std::make_unique<FakeFacts>(
-                  Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
+              const bool hidden = hide_arguments || unanswered;
+              auto facts = std::make_unique<FakeFacts>(
+                  Process(stat.comm, hidden ? std::vector<std::string>{} : std::vector{stat.comm}));
+              facts->complete_value = !unanswered;
+              return facts;
             },
             [this](kernel::ProcessStat* stat) {
               ++confirmed;
@@ -141,6 +144,7 @@ class TrackedHost {
   std::vector<pid_t> gone;
   int confirmed = 0;
   bool hide_arguments = false;
+  bool unanswered = false;  // the kernel does not answer about arguments
 
  private:
   double time_ = 1000;

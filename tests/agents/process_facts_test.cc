@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/base/hanging_file.h"
+
 namespace agent_exporter::agents {
 namespace {
 
@@ -47,7 +49,7 @@ TEST(LazyProcessFactsTest, ReadsThisProcess) {
   const kernel::RootedReader proc("/proc");
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(getpid(), "given", files, unreadable);
+  LazyProcessFacts facts({getpid(), 0}, "given", files, unreadable);
   EXPECT_EQ(facts.pid(), getpid());
   EXPECT_EQ(facts.comm(), "given");
   ASSERT_FALSE(facts.argv().empty());
@@ -75,7 +77,7 @@ TEST_F(FakeProcTest, AProcessThatWentIsEmptyAndNotCounted) {
   const kernel::RootedReader proc(root_);
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(8, "codex", files, unreadable);
+  LazyProcessFacts facts({8, 0}, "codex", files, unreadable);
   EXPECT_TRUE(facts.argv().empty());
   EXPECT_EQ(facts.exe(), "");
   EXPECT_EQ(facts.cwd(), "");
@@ -90,13 +92,27 @@ TEST_F(FakeProcTest, EveryFactIsReadOnceAndItsFailureCountedOnce) {
   const kernel::RootedReader proc(root_);
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(7, "codex", files, unreadable);
+  LazyProcessFacts facts({7, 0}, "codex", files, unreadable);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
   std::ofstream(root_ + "/7/cmdline") << "second";
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
   const kernel::Unreadable::Counts expected = {{{"status", "malformed"}, 1}};
+  EXPECT_EQ(unreadable.counts(), expected);
+}
+
+TEST_F(FakeProcTest, AFactThatIsNotAnsweredIsAskedForAgainNextTime) {
+  const kernel::RootedReader proc(root_);
+  base::BoundedReads reads({.patience = std::chrono::milliseconds(20)});
+  kernel::ProcessFiles files(proc, reads);
+  kernel::Unreadable unreadable;
+  base::HangingFile cmdline(root_ + "/7/cmdline");
+  LazyProcessFacts facts({7, 0}, "codex", files, unreadable);
+  EXPECT_TRUE(facts.complete());
+  EXPECT_TRUE(facts.argv().empty());
+  EXPECT_FALSE(facts.complete());
+  const kernel::Unreadable::Counts expected = {{{"cmdline", "blocked"}, 1}};
   EXPECT_EQ(unreadable.counts(), expected);
 }
 

@@ -1,11 +1,12 @@
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
 namespace {
 
 // Beyond these a thread ends with its job: a burst of clients leaves none behind.
@@ -47,12 +48,25 @@ DeadlineRunner::~DeadlineRunner() {
   if (worker_ != nullptr) worker_->Abandon();
 }
 
-std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
-  if (worker_ == nullptr) {
-    worker_ = std::make_shared<Worker>();
-    // Detached on purpose: see the header. The thread shares ownership of its worker.
-    std::thread([worker = worker_] { worker->Loop(); }).detach();
+bool StartDetached(std::function<void()> body) {
+  try {
+    std::thread(std::move(body)).detach();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
   }
+}
+
+bool DeadlineRunner::HasThread() {
+  if (worker_ != nullptr) return true;
+  auto worker = std::make_shared<Worker>();
+  // Detached on purpose: see the header. The thread shares ownership of its worker.
+  if (!start_([worker] { worker->Loop(); })) return false;
+  worker_ = std::move(worker);
+  return true;
+}
+
+std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
   std::unique_lock lock(worker_->mutex);
   worker_->job = std::move(job);
   worker_->busy = true;
@@ -61,6 +75,10 @@ std::unique_lock<std::mutex> DeadlineRunner::Begin(std::function<void()> job) {
 }
 
 bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time_until) {
+  if (!HasThread()) {
+    job();
+    return true;
+  }
   std::unique_lock lock = Begin(std::move(job));
   while (worker_->busy) {
     const auto until = has_time_until();
@@ -77,13 +95,14 @@ bool DeadlineRunner::Run(std::function<void()> job, const HasTimeUntil& has_time
 }
 
 void DeadlineRunner::Run(std::function<void()> job) {
+  if (!HasThread()) return job();
   std::unique_lock lock = Begin(std::move(job));
   worker_->changed.wait(lock, [this] { return !worker_->busy; });
 }
 
 std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
   const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return std::make_unique<DeadlineRunner>();
+  if (idle_.empty()) return std::make_unique<DeadlineRunner>(start_);
   auto runner = std::move(idle_.back());
   idle_.pop_back();
   return runner;
@@ -94,4 +113,4 @@ void RunnerPool::GiveBack(std::unique_ptr<DeadlineRunner> runner) {
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(runner));
 }
 
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base

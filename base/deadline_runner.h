@@ -4,13 +4,15 @@
 // the next job gets a new thread. What a job touches must therefore live as long as the job: pass it by
 // shared_ptr.
 //
+// Where the system refuses a thread, a job runs on the caller's, without a deadline: late beats never.
+//
 // A RunnerPool lends runners to whoever has a job. Its threads take turns, the last one used first: what a
 // thread frees stays with it (malloc's cache for each thread), so that work is best done by few.
 //
 // Thread safety: DeadlineRunner one caller at a time, RunnerPool any number.
 
-#ifndef AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
-#define AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
+#ifndef AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_
+#define AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_
 
 #include <chrono>
 #include <functional>
@@ -20,11 +22,15 @@
 #include <utility>
 #include <vector>
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
+
+// Starts a thread that belongs to nobody; false: the system refuses it.
+using StartThread = std::function<bool(std::function<void()>)>;
+bool StartDetached(std::function<void()> body);
 
 class DeadlineRunner {
  public:
-  DeadlineRunner() = default;
+  explicit DeadlineRunner(StartThread start = StartDetached) : start_(std::move(start)) {}
   ~DeadlineRunner();
   DeadlineRunner(const DeadlineRunner&) = delete;
   DeadlineRunner& operator=(const DeadlineRunner&) = delete;
@@ -34,6 +40,8 @@ class DeadlineRunner {
 
   // True when `job` returned in time. It must not throw.
   bool Run(std::function<void()> job, const HasTimeUntil& has_time_until);
+  // For jobs that must not run on the caller's thread: whether there is one of its own, started if need be.
+  bool HasThread();
   // However long it takes.
   void Run(std::function<void()> job);
 
@@ -42,11 +50,14 @@ class DeadlineRunner {
 
   std::unique_lock<std::mutex> Begin(std::function<void()> job);
 
-  std::shared_ptr<Worker> worker_;
+  const StartThread start_;
+  std::shared_ptr<Worker> worker_;  // null: no thread
 };
 
 class RunnerPool {
  public:
+  explicit RunnerPool(StartThread start = StartDetached) : start_(std::move(start)) {}
+
   // A runner for as long as this lives.
   class Lease {
    public:
@@ -65,10 +76,11 @@ class RunnerPool {
   std::unique_ptr<DeadlineRunner> Take();
   void GiveBack(std::unique_ptr<DeadlineRunner> runner);
 
+  const StartThread start_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<DeadlineRunner>> idle_;
 };
 
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base
 
-#endif  // AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
+#endif  // AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_

@@ -1,4 +1,4 @@
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
 namespace {
 
 using std::chrono::milliseconds;
@@ -97,6 +97,22 @@ TEST(DeadlineRunner, WithoutALimitItWaitsForTheEnd) {
   EXPECT_TRUE(ended);
 }
 
+TEST(DeadlineRunner, WithoutAThreadTheJobRunsHereAndLaterOnItsOwnAgain) {
+  bool refused = true;
+  DeadlineRunner runner(
+      [&](std::function<void()> body) { return !refused && StartDetached(std::move(body)); });
+  EXPECT_FALSE(runner.HasThread());
+  std::thread::id bounded, unbounded;
+  EXPECT_TRUE(runner.Run([&] { bounded = std::this_thread::get_id(); }, Within(milliseconds(-1))));
+  runner.Run([&] { unbounded = std::this_thread::get_id(); });
+  EXPECT_EQ(bounded, std::this_thread::get_id());
+  EXPECT_EQ(unbounded, std::this_thread::get_id());
+  refused = false;
+  EXPECT_TRUE(runner.HasThread());
+  runner.Run([&] { unbounded = std::this_thread::get_id(); });
+  EXPECT_NE(unbounded, std::this_thread::get_id());
+}
+
 TEST(RunnerPool, OneThreadDoesWhatOneAfterTheOtherWants) {
   RunnerPool pool;
   std::set<std::thread::id> threads;
@@ -129,4 +145,4 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base

@@ -37,7 +37,7 @@ PROGRAM = f"""
 import os, resource, subprocess, sys, time
 if sys.argv[1] == "root":
     resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT}))
-    child = subprocess.Popen([sys.executable, sys.argv[0].replace("agent", "child"), "child"], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, sys.argv[0].replace("leaking_agent", "leaking_child"), "child"], stdin=subprocess.PIPE)
     sys.stdin.read()
     child.kill()
 else:

@@ -119,18 +119,26 @@ void ShutDownSockets(const std::vector<int>& ports) {
   }
 }
 
-// Connections held at once. civetweb turns round and round while accept(2) has no descriptor to give; with
-// its threads and its queue full it does not ask. So they get half of the descriptors this process may have.
+// Connections held at once. When accept(2) finds no free descriptor, civetweb retries in a busy loop. It does
+// not accept while its threads and its queue are full, so they get no more than what is free now, less a
+// reserve for the program's own files.
 struct Connections {
   int handled = 0, queued = 0;
 };
 Connections ConnectionsWithin(int max_threads) {
-  constexpr int kQueue = 20;  // civetweb's own
-  rlimit limit = {};
-  const bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  constexpr int kQueue = 20;  // civetweb's default
+  constexpr int kReserve = 12;
   const int most = max_threads + kQueue;
-  const int all =
-      known ? static_cast<int>(std::min<rlim_t>(limit.rlim_cur / 2, static_cast<rlim_t>(most))) : most;
+  rlimit limit = {};
+  int all = most;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    int free = 0;
+    for (int fd = 0; fd < static_cast<int>(std::min(limit.rlim_cur, kMaxSweptFd)) && free < most + kReserve;
+         ++fd) {
+      if (fcntl(fd, F_GETFD) < 0) ++free;
+    }
+    all = std::min(all, free - kReserve);
+  }
   const int queued = std::clamp(all / 4, 1, kQueue);
   return {std::clamp(all - queued, 1, max_threads), queued};
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks of the source itself: clang-format, includes, shellcheck, clang-tidy. Needs a configured dev preset (compile commands).
+# Checks of the source itself: clang-format, includes, shellcheck, and clang-tidy if asked for (needs a configured
+# dev preset, for its compile commands).
 #
 #   tests/lint.sh [--fix] [--tidy] [--all] [FILE.cc ...]
 #
@@ -67,13 +68,13 @@ if $all; then
   # EnumCastOutOfRange: fires inside abseil's hash tables.
   EXTRA_CHECKS='clang-analyzer-*,-clang-analyzer-optin.core.EnumCastOutOfRange'
 fi
-if [[ ! -e build/dev/compile_commands.json ]]; then
-  echo "lint: run 'cmake --preset dev' first: clang-tidy needs build/dev/compile_commands.json" >&2
-  exit 1
-fi
 if ! $tidy_too && (($# == 0)); then
   ((failures == 0))
   exit
+fi
+if [[ ! -e build/dev/compile_commands.json ]]; then
+  echo "lint: run 'cmake --preset dev' first: clang-tidy needs build/dev/compile_commands.json" >&2
+  exit 1
 fi
 # Without its compile command a file cannot be judged: a build with BPF leaves out what stands in for it.
 mapfile -t known < <(printf '%s\n' "${units[@]}" | while read -r file; do

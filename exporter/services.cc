@@ -27,7 +27,7 @@ void Warn(const std::string& line) { spdlog::warn("{}", line); }
 std::unique_ptr<serve::LeakState> MakeLeakState(agents::Observer& observer) {
   const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
-    spdlog::info("leak evidence does not survive a restart: {}", std::string(directory.status().message()));
+    spdlog::info("a restart will lose the leak evidence: {}", std::string(directory.status().message()));
     return nullptr;
   }
   auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds(),
@@ -36,7 +36,7 @@ std::unique_ptr<serve::LeakState> MakeLeakState(agents::Observer& observer) {
   return state;
 }
 
-// Null, and a log line, where there is no place to keep it: orphans are then nobody's after a restart.
+// Null if there is no state directory: we log it, and after a restart orphans belong to no agent.
 std::unique_ptr<serve::TreeState> MakeTreeState(const Options& options, agents::Observer& observer) {
   const auto directory = base::OwnStateDirectory();
   const kernel::RootedReader proc(options.procfs);
@@ -44,10 +44,11 @@ std::unique_ptr<serve::TreeState> MakeTreeState(const Options& options, agents::
   const auto boot_id = proc.Read("sys/kernel/random/boot_id", &buffer);
   const absl::Status status = directory.ok() ? boot_id.status() : directory.status();
   if (!status.ok()) {
-    spdlog::info("orphans are not kept over restarts: {}", std::string(status.message()));
+    spdlog::info("a restart will lose the process trees: {}", std::string(status.message()));
     return nullptr;
   }
-  auto state = std::make_unique<serve::TreeState>(*directory, observer, std::string(*boot_id));
+  auto state =
+      std::make_unique<serve::TreeState>(*directory, observer, std::string(*boot_id), base::System::Real());
   state->Load();
   return state;
 }

@@ -1,6 +1,5 @@
-// A file of the state directory that a thread of its own writes, so that the sampler only copies: always
-// whole, by temporary file and rename. Not flushed to the disk: it outlives the exporter's end, however that
-// comes, and is about processes that do not outlive the host's.
+// A file of the state directory, replaced whole (base/files.h) by a thread that starts with the first write,
+// so that the sampler never waits for a disk. Where that thread is refused, Flush writes.
 //
 // Thread safety: one thread at a time.
 
@@ -13,13 +12,16 @@
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
+#include "base/system.h"
+
 namespace agent_exporter::serve {
 
 class StateFile {
  public:
-  // `loss`: what a restart loses while it cannot be written, for the log: "orphans".
-  StateFile(std::string path, std::string loss);
-  ~StateFile();  // writes what is waiting
+  // `content` names what the file holds in log lines: "leak evidence".
+  StateFile(std::string path, std::string content, base::System& system);
+  ~StateFile() { Flush(); }
   StateFile(const StateFile&) = delete;
   StateFile& operator=(const StateFile&) = delete;
 
@@ -27,17 +29,21 @@ class StateFile {
 
   // What is in the file; empty: there is none, or it cannot be read, which is logged.
   std::optional<std::string> Read() const;
-  // Out of the way, for whoever wants to see what was wrong with it. The path it has then.
-  std::string SetAside() const;
-  // What the file is to hold next. A write in between may be left out.
+  // Renames the file to PATH.bad, for whoever wants to see what was wrong with it, and logs that.
+  void SetAside(const absl::Status& why);
+  // What the file is to hold next; returns at once. A later call may replace it before it is written.
   void Write(std::string bytes);
+  // Waits until what the last Write left is in the file, or has failed.
+  void Flush();
 
  private:
-  void Run();
+  void Loop();
   void Save(const std::string& bytes);
+  void Report(const absl::Status& status);
 
   const std::string path_;
-  const std::string loss_;
+  const std::string content_;
+  base::System& system_;
   bool failing_ = false;  // so that a full disk is logged once
   std::mutex mutex_;
   std::condition_variable wake_;

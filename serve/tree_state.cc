@@ -1,9 +1,8 @@
 #include "serve/tree_state.h"
 
-#include <spdlog/spdlog.h>
-
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/label_value.h"
@@ -91,7 +90,7 @@ absl::StatusOr<std::vector<agents::Remembered>> DecodeTreeState(std::string_view
   std::vector<agents::Remembered> memory;
   try {
     const nlohmann::json state = nlohmann::json::parse(text);
-    if (state.at("version") != kVersion) return absl::InvalidArgumentError("it is of another version");
+    if (state.at("version") != kVersion) return absl::InvalidArgumentError("of another version");
     if (state.at("boot_id") != boot_id) return memory;
     for (const nlohmann::json& process : state.at("processes")) memory.push_back(ProcessOf(process));
   } catch (const nlohmann::json::exception& error) {
@@ -100,38 +99,37 @@ absl::StatusOr<std::vector<agents::Remembered>> DecodeTreeState(std::string_view
   return memory;
 }
 
-TreeState::TreeState(const std::string& directory, agents::Observer& observer, std::string boot_id)
-    : observer_(observer), boot_id_(std::move(boot_id)) {
-  file_.emplace(directory + "/tree.state", "orphans and who belongs to which agent");
-}
+TreeState::TreeState(const std::string& directory, agents::Observer& observer, std::string boot_id,
+                     base::System& system)
+    : observer_(observer),
+      boot_id_(std::move(boot_id)),
+      file_(directory + "/tree.state", "process trees", system) {}
 
 void TreeState::Load() {
-  const std::optional<std::string> text = file_->Read();
+  const std::optional<std::string> text = file_.Read();
   if (!text) return;
   auto memory = DecodeTreeState(*text, boot_id_);
   if (memory.ok()) {
     observer_.Remember(*std::move(memory));
   } else {
-    const std::string aside = file_->SetAside();
-    spdlog::warn("orphans from before are lost: {}: {}; set aside as {}", file_->path(),
-                 std::string(memory.status().message()), aside);
+    file_.SetAside(memory.status());
   }
 }
 
 void TreeState::OnTick(double now) {
   std::vector<agents::Remembered> memory = observer_.Memory();
-  if (saved_at_ > 0 && memory == saved_) return;  // the first tick replaces what was set aside
+  if (saved_at_ > 0 && memory == saved_) return;  // the first tick replaces a file that was set aside
   // Descendants come and go all the time, and most are found again by their parents.
   if (now - saved_at_ < kDescendantsSeconds && WithoutDescendants(memory) == WithoutDescendants(saved_))
     return;
   saved_at_ = now;
-  file_->Write(EncodeTreeState(memory, boot_id_));
+  file_.Write(EncodeTreeState(memory, boot_id_));
   saved_ = std::move(memory);
 }
 
 void TreeState::Finish() {
   OnTick(saved_at_ + kDescendantsSeconds);
-  file_.reset();
+  file_.Flush();
 }
 
 }  // namespace agent_exporter::serve

@@ -3,7 +3,7 @@
 // second at most; every ten seconds where only other descendants have changed.
 //
 // The file is JSON with a version. One of another boot is ignored, since its processes are gone; one that
-// cannot be understood is set aside as tree.state.bad, with one log line.
+// cannot be understood is renamed to tree.state.bad, with one log line.
 //
 // Ownership: borrows the observer, which belongs to the sampler's thread.
 // Thread safety: Load before that thread starts, OnTick on it, Finish after it has ended.
@@ -11,13 +11,13 @@
 #ifndef AGENT_EXPORTER_SERVE_TREE_STATE_H_
 #define AGENT_EXPORTER_SERVE_TREE_STATE_H_
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agents/observer.h"
+#include "base/system.h"
 #include "serve/state_file.h"
 
 namespace agent_exporter::serve {
@@ -30,7 +30,8 @@ absl::StatusOr<std::vector<agents::Remembered>> DecodeTreeState(std::string_view
 class TreeState {
  public:
   // `directory` exists. `boot_id`: /proc/sys/kernel/random/boot_id.
-  TreeState(const std::string& directory, agents::Observer& observer, std::string boot_id);
+  TreeState(const std::string& directory, agents::Observer& observer, std::string boot_id,
+            base::System& system);
 
   void Load();
   void OnTick(double now);  // monotonic seconds
@@ -40,7 +41,7 @@ class TreeState {
  private:
   agents::Observer& observer_;
   const std::string boot_id_;
-  std::optional<StateFile> file_;
+  StateFile file_;
   std::vector<agents::Remembered> saved_;
   double saved_at_ = -1e9;
 };

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/base/refusing_system.h"
+
 namespace agent_exporter::http {
 namespace {
 
@@ -128,16 +130,9 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
   EXPECT_LE(live(), before + 4);
 }
 
-class NoThreads : public base::System {
- public:
-  absl::StatusOr<std::thread> StartThread(std::function<void()> body) override {
-    return refuse ? absl::ResourceExhaustedError("no more") : base::System::StartThread(std::move(body));
-  }
-  bool refuse = true;
-};
-
 TEST(DeadlineRunner, WithoutAThreadTheJobRunsOnTheCallersAndTheNextAsksAgain) {
-  NoThreads system;
+  base::RefusingSystem system;
+  system.threads = 0;
   DeadlineRunner runner(system);
   std::thread::id ran_on;
   const auto job = [&] { ran_on = std::this_thread::get_id(); };
@@ -146,17 +141,18 @@ TEST(DeadlineRunner, WithoutAThreadTheJobRunsOnTheCallersAndTheNextAsksAgain) {
   ran_on = {};
   runner.Run(job);
   EXPECT_EQ(ran_on, std::this_thread::get_id());
-  system.refuse = false;
+  system.threads = -1;
   EXPECT_TRUE(runner.Run(job, Within(kAmple)));
   EXPECT_NE(ran_on, std::this_thread::get_id());
 }
 
 TEST(RunnerPool, ARefusedThreadBreaksNoRunner) {
-  NoThreads system;
+  base::RefusingSystem system;
+  system.threads = 0;
   RunnerPool pool(system);
   std::set<std::thread::id> threads;
   for (int i = 0; i < 6; ++i) {
-    system.refuse = i < 3;
+    system.threads = i < 3 ? 0 : -1;
     RunnerPool::Lease(pool)->Run([&] { threads.insert(std::this_thread::get_id()); });
   }
   EXPECT_EQ(threads.size(), 2u);

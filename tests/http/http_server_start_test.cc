@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/base/refusing_system.h"
 #include "tests/http/http_server_fixture.h"
 
 namespace agent_exporter::http {
@@ -56,11 +57,8 @@ TEST_F(HttpServerStartTest, StopDoesNotWaitForIdleSlowAndDeafClients) {
 }
 
 TEST_F(HttpServerStartTest, WithoutThreadsOfItsOwnItAnswersAndStops) {
-  class NoThreads : public base::System {
-    absl::StatusOr<std::thread> StartThread(std::function<void()>) override {
-      return absl::ResourceExhaustedError("no more");
-    }
-  } system;
+  base::RefusingSystem system;
+  system.threads = 0;
   HttpOptions options = Options();
   options.system = &system;
   HttpServer server(options);

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "run/slot_client.h"
+#include "tests/base/refusing_system.h"
 #include "tests/kernel/fake_tree.h"
 
 namespace agent_exporter::run {
@@ -153,11 +154,8 @@ TEST_F(SlotServerTest, WithoutDescriptorsItAsksNowAndThenAndGoesOnOnceThereAreSo
 }
 
 TEST_F(SlotServerTest, WithoutAThreadItSaysSoAndLeavesNoSocket) {
-  class NoThreads : public base::System {
-    absl::StatusOr<std::thread> StartThread(std::function<void()>) override {
-      return absl::ResourceExhaustedError("no more threads");
-    }
-  } system;
+  base::RefusingSystem system;
+  system.threads = 0;
   StartServer(system);
   EXPECT_THAT(std::string(server_->Start().message()), HasSubstr("no more threads"));
   EXPECT_TRUE(absl::IsNotFound(SlotClient::HandOver(path_, {{12, 1}, 0, "codex", "", ""}).status()));

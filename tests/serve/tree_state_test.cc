@@ -2,12 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "base/label_value.h"
@@ -15,7 +10,6 @@
 namespace agent_exporter::serve {
 namespace {
 
-namespace fs = std::filesystem;
 using agents::Remembered;
 
 constexpr char kThisBoot[] = "0a1b-boot";
@@ -60,45 +54,6 @@ TEST(TreeStateText, WhatIsNoneIsRefused) {
         R"({"version":1,"boot_id":"0a1b-boot","processes":[{"is":"orphan","key":["x",2]}]})"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(DecodeTreeState(text, kThisBoot).status())) << text;
   }
-}
-
-class StateFileTest : public testing::Test {
- protected:
-  StateFileTest() {
-    std::string pattern = testing::TempDir() + "state_file_XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~StateFileTest() override { fs::remove_all(directory_); }
-  std::string path() const { return directory_ + "/some.state"; }
-  std::string directory_;
-};
-
-TEST_F(StateFileTest, HoldsWhatWasWrittenLast) {
-  {
-    StateFile file(path(), "things");
-    EXPECT_EQ(file.Read(), std::nullopt);
-    for (int i = 0; i < 100; ++i) file.Write("number " + std::to_string(i));
-  }
-  StateFile file(path(), "things");
-  EXPECT_EQ(file.Read(), "number 99");
-  struct stat about = {};
-  ASSERT_EQ(stat(path().c_str(), &about), 0);
-  EXPECT_EQ(about.st_mode & 0777, 0600u);
-  EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 1)
-      << "nothing beside it";
-}
-
-TEST_F(StateFileTest, ADirectoryThatIsGoneIsNoEnd) {
-  StateFile file(directory_ + "/none/some.state", "things");
-  file.Write("x");
-}
-
-TEST_F(StateFileTest, SetAsideItIsOutOfTheWay) {
-  std::ofstream(path()) << "what is this";
-  StateFile file(path(), "things");
-  const std::string aside = file.SetAside();
-  EXPECT_EQ(file.Read(), std::nullopt);
-  EXPECT_TRUE(fs::exists(aside));
 }
 
 }  // namespace

@@ -231,7 +231,6 @@ absl::Status Observer::LookAround(const base::ClockReading& now) {
     if (absl::Status status = WalkAll(now); !status.ok()) return status;
   } else {
     if (absl::Status status = source_.ReadSome(tracker_.KeysToRead(), &rows_); !status.ok()) return status;
-    events_->Sharpen(&rows_);
     tracker_.Update(rows_, Walk::kMembers, now, [this](const TrackedProcess& gone) { Forget(gone); });
   }
   return TellOfNewMembers(now);
@@ -251,7 +250,6 @@ void Observer::NoteExits() {
 
 absl::Status Observer::WalkAll(const base::ClockReading& now) {
   if (absl::Status status = source_.ReadAll(&rows_); !status.ok()) return status;
-  if (events_ != nullptr) events_->Sharpen(&rows_);
   struct stat info{};
   walked_processes_ = rows_.size();
   if (fstat(proc_.dir_fd(), &info) == 0 && info.st_nlink > rows_.size()) {

@@ -67,10 +67,6 @@ class Observer {
   void Register(Registration registration) { tracker_.Register(std::move(registration)); }
   void NoteExit(const NotedExit& exit) { noted_exits_.push_back(exit); }
 
-  // Between two looks: ProcessEvents'.
-  bool wants_follow() const { return events_ != nullptr && events_->wants_follow(); }
-  void Follow() { events_->Follow(); }
-
   const RuleSet& rules() const { return tracker_.rules(); }
   // The processes behind the last observation: explain's raw material.
   const Tracker& tracker() const { return tracker_; }

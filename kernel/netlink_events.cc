@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -16,7 +15,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/descriptor.h"
-#include "kernel/children_cpu.h"
 #include "kernel/parse_process.h"
 #include "kernel/proc_connector.h"
 #include "kernel/taskstats.h"
@@ -33,25 +31,17 @@ bool HasEnded(pid_t pid) {
   return poll(&ended, 1, 0) != 0;
 }
 
-// Also true of another user's.
-bool ProcessExists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
-
 // How far Track looks back, and at how many events at most.
 constexpr uint64_t kLookBackNs = 3'000'000'000;
 constexpr uint64_t kLookBackDrains = 3;
 constexpr size_t kMostPast = 20'000;
 
-// Follows without news after which there is nothing more to follow.
-constexpr int kQuietFollows = 100;
-
 class NetlinkEvents final : public ProcessEvents {
  public:
-  // `ends` may be null. clock_ticks: as MakeNetlinkEvents.
+  // `ends` may be null.
   NetlinkEvents(const RootedReader& proc, std::unique_ptr<ProcConnector> connector,
-                std::unique_ptr<Taskstats> ends, int64_t clock_ticks)
-      : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)), clock_ticks_(clock_ticks) {
-    if (ends_ != nullptr && clock_ticks > 0) children_.emplace(1'000'000'000 / clock_ticks, ProcessExists);
-  }
+                std::unique_ptr<Taskstats> ends)
+      : proc_(proc), connector_(std::move(connector)), ends_(std::move(ends)) {}
 
   std::string_view name() const override { return "netlink"; }
 
@@ -79,30 +69,19 @@ class NetlinkEvents final : public ProcessEvents {
 
   uint64_t lost() override { return connector_->dropped() + (ends_ == nullptr ? 0 : ends_->dropped()); }
 
-  void Sharpen(std::vector<ProcessStat>* rows) override {
-    if (!children_ || !ReceiveEnds().ok()) return;
-    const absl::flat_hash_set<pid_t> unsettled = ParentsOfUntold();
-    for (ProcessStat& row : *rows) {
-      row.children_cpu = children_->Refine(row.key.pid, row.children_cpu, unsettled.contains(row.key.pid));
-    }
-  }
-
-  bool wants_follow() const override { return children_ && quiet_follows_ < kQuietFollows; }
-
-  void Follow() override {
-    ++quiet_follows_;
-    // What cannot be read is told by the next Drain.
-    if (!Read(&pending_, pending_.size()).ok()) return;
-    std::vector<ProcessStat> parents;
-    for (const pid_t pid : children_->Due()) {
-      const auto text = proc_.Read(std::to_string(pid) + "/stat", &text_);
-      ProcessStat& parent = parents.emplace_back();
-      if (!text.ok() || !ParseStat(*text, clock_ticks_, &parent).ok()) parents.pop_back();
-    }
-    if (!parents.empty()) Sharpen(&parents);
-  }
-
  private:
+  // By the connector's clock; 0: not told.
+  struct Life {
+    uint64_t forked_ns = 0;
+    uint64_t exited_ns = 0;  // the main thread
+    CpuTimes children;       // those that ended since, with theirs
+
+    // 0: not known.
+    int64_t nanoseconds() const {
+      return forked_ns != 0 && exited_ns > forked_ns ? static_cast<int64_t>(exited_ns - forked_ns) : 0;
+    }
+  };
+
   // Completes the events from `first` on.
   absl::Status Read(std::vector<ProcessEvent>* events, size_t first) {
     absl::Status status = connector_->Receive([&](const proc_event& event) { Take(event, events); });
@@ -114,7 +93,6 @@ class NetlinkEvents final : public ProcessEvents {
     if (ends_ == nullptr) return status;
     status.Update(ReadEnds());
     AddEnds(first, events);
-    if (children_) children_->BeforeTicks();
     return status;
   }
 
@@ -131,10 +109,6 @@ class NetlinkEvents final : public ProcessEvents {
       }
     }
     early_.clear();
-    return ReceiveEnds();
-  }
-
-  absl::Status ReceiveEnds() {
     return ends_->Receive([&](const TaskEnd& end) {
       if (IsWanted(end.pid)) {
         known_ends_[end.pid] = end;
@@ -142,14 +116,6 @@ class NetlinkEvents final : public ProcessEvents {
         early_.push_back(end);
       }
     });
-  }
-
-  // Of those whose end is on its way: they may be waited for already.
-  absl::flat_hash_set<pid_t> ParentsOfUntold() const {
-    absl::flat_hash_set<pid_t> parents;
-    for (const auto& [pid, end] : known_ends_) parents.insert(end.parent);
-    for (const TaskEnd& end : early_) parents.insert(end.parent);
-    return parents;
   }
 
   // To the exits that were told since `first`: their peak memory, and before each the CPU that will show
@@ -167,36 +133,30 @@ class NetlinkEvents final : public ProcessEvents {
 
   void AddEnd(ProcessEvent& exit, std::vector<ProcessEvent>* events) {
     const auto found = known_ends_.find(exit.key.pid);
-    if (found == known_ends_.end()) {
-      if (children_) children_->TakeAll(exit.key.pid);
-      return;
-    }
+    if (found == known_ends_.end()) return;
     const TaskEnd end = found->second;
     known_ends_.erase(found);
-    quiet_follows_ = 0;
     exit.max_resident_bytes = end.max_resident_bytes;
-    const auto lived = ended_.find(end.pid);
-    const ExitWork::Estimate after = exit_work_.Of(end, lived == ended_.end() ? 0 : lived->second);
+    const Life* const life = Find(end.pid);
+    const CpuTimes own = end.cpu + CpuTimes{0, exit_work_.Of(end, life == nullptr ? 0 : life->nanoseconds())};
+    // Of one that was there before its forks were told, some children's ends may have been missed.
+    const bool knows_children = life != nullptr && life->forked_ns != 0;
     if (!IsWaitedFor(end)) {
       ProcessEvent last;
       last.kind = ProcessEvent::Kind::kFinalCpu;
       last.key = exit.key;
-      last.cpu = LastCpu{end.cpu + CpuTimes{0, after.used_ns},
-                         children_ ? children_->TakeAll(end.pid) : std::nullopt};
+      last.cpu = LastCpu{own, knows_children ? std::optional(life->children) : std::nullopt};
       events->push_back(std::move(last));
-    } else if (children_) {
-      children_->Ended(
-          end.parent, IsToldFromBirth(end.parent),
-          {.pid = end.pid,
-           .used_ns = static_cast<double>(end.cpu.total_ns() + end.unseen_ns / 2 + after.used_ns),
-           .doubt_ns = std::hypot(end.doubt_ns, after.doubt_ns)});
+    } else if (Life* const parent = Find(end.parent)) {
+      parent->children += own;
+      if (knows_children) parent->children += life->children;
     }
   }
 
-  bool IsToldFromBirth(pid_t pid) const {
-    if (const auto live = tracked_.find(pid); live != tracked_.end()) return live->second.forked_ns != 0;
+  Life* Find(pid_t pid) {
+    if (const auto live = tracked_.find(pid); live != tracked_.end()) return &live->second;
     const auto ended = ended_.find(pid);
-    return ended != ended_.end() && ended->second != 0;
+    return ended == ended_.end() ? nullptr : &ended->second;
   }
 
   // Whether a watched parent's cutime shows it. What a parent that ended since did cannot be asked any more.
@@ -274,11 +234,7 @@ class NetlinkEvents final : public ProcessEvents {
 
   void TellExit(pid_t pid, int status, std::vector<ProcessEvent>* events) {
     const auto tracked = tracked_.extract(pid);
-    if (ends_ != nullptr) {
-      const Tracked life = tracked.empty() ? Tracked{} : tracked.mapped();
-      const bool known = life.forked_ns != 0 && life.exited_ns > life.forked_ns;
-      ended_[pid] = known ? static_cast<int64_t>(life.exited_ns - life.forked_ns) : 0;
-    }
+    if (ends_ != nullptr) ended_[pid] = tracked.empty() ? Life{} : tracked.mapped();
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kExit;
     event.key.pid = pid;
@@ -344,17 +300,10 @@ class NetlinkEvents final : public ProcessEvents {
     past_ = std::move(others);
   }
 
-  // By the connector's clock; 0: not told.
-  struct Tracked {
-    uint64_t forked_ns = 0;
-    uint64_t exited_ns = 0;  // the main thread
-  };
-
   const RootedReader& proc_;
   const std::unique_ptr<ProcConnector> connector_;
   const std::unique_ptr<Taskstats> ends_;
-  const int64_t clock_ticks_;
-  absl::flat_hash_map<pid_t, Tracked> tracked_;
+  absl::flat_hash_map<pid_t, Life> tracked_;
   absl::flat_hash_set<pid_t> fresh_;  // while Track reads what was queued before
   // Tracked, main thread gone with this status, other threads perhaps not.
   absl::flat_hash_map<pid_t, int> ending_;
@@ -362,7 +311,7 @@ class NetlinkEvents final : public ProcessEvents {
   std::vector<Past> past_;             // what strangers did of late, in order
 
   // With taskstats.
-  absl::flat_hash_map<pid_t, int64_t> ended_;       // told in this Read; how long it lived, 0: not known
+  absl::flat_hash_map<pid_t, Life> ended_;          // told in this Read
   absl::flat_hash_map<pid_t, TaskEnd> known_ends_;  // of watched processes whose exit was not told yet
   std::vector<TaskEnd> early_;                      // of pids whose fork was not told yet, if it ever will
   absl::flat_hash_map<pid_t, std::pair<TaskEnd, uint64_t>> past_ends_;  // of strangers, with the drain
@@ -370,20 +319,16 @@ class NetlinkEvents final : public ProcessEvents {
   absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked since the last Drain
   std::string text_;
   ExitWork exit_work_;
-  std::optional<ChildrenCpu> children_;  // where the ticks of /proc are to be made finer
-  int quiet_follows_ = kQuietFollows;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(const RootedReader& proc,
-                                                                 int receive_buffer_bytes,
-                                                                 int64_t clock_ticks) {
+                                                                 int receive_buffer_bytes) {
   auto connector = ProcConnector::Open(receive_buffer_bytes);
   if (!connector.ok()) return connector.status();
   auto ends = Taskstats::Open(receive_buffer_bytes);
-  return std::make_unique<NetlinkEvents>(proc, *std::move(connector), ends.ok() ? *std::move(ends) : nullptr,
-                                         clock_ticks);
+  return std::make_unique<NetlinkEvents>(proc, *std::move(connector), ends.ok() ? *std::move(ends) : nullptr);
 }
 
 absl::Status CheckTaskstats() { return Taskstats::Open(kNetlinkReceiveBuffer).status(); }

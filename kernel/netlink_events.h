@@ -7,9 +7,8 @@
 //
 // With CAP_NET_ADMIN it listens to taskstats as well (kernel/taskstats.h) and so tells the peak memory of
 // what ended, and the last CPU of children that no watched parent's cutime will show: those of a parent that
-// ignores SIGCHLD
-// (/proc/<pid>/status says so; SA_NOCLDWAIT shows nowhere) and orphans. And it makes children's CPU of /proc
-// finer than its ticks (kernel/children_cpu.h).
+// ignores SIGCHLD (/proc/<pid>/status says so; SA_NOCLDWAIT shows nowhere) and orphans, with what these had
+// waited for.
 //
 // What it cannot tell, unlike bpf: start times (start_ticks is 0 in every event), OOM victims, names; and
 // whether a parent waited that ended within the same look, which counts as yes; and the program of an exec.
@@ -41,13 +40,11 @@ inline constexpr int kNetlinkReceiveBuffer = 8 << 20;
 
 // Subscribes. Unimplemented: the kernel has no connector; PermissionDenied: CAP_NET_ADMIN is missing;
 // FailedPrecondition: this is not the host's network, user or pid namespace. `proc`, the /proc of these pids,
-// must outlive the result. clock_ticks: in how many ticks a second the rows given to Sharpen tell children's
-// CPU; 0: exactly, so that there is nothing to sharpen nor to follow. Ownership and thread safety: as
-// ProcessEvents. Destroying it unsubscribes. If the process is killed instead, or has dropped CAP_NET_ADMIN
-// on a kernel before 6.6, the kernel goes on preparing events that find no listener; there is nothing else to
-// clean up.
+// must outlive the result. Ownership and thread safety: as ProcessEvents. Destroying it unsubscribes. If the
+// process is killed instead, or has dropped CAP_NET_ADMIN on a kernel before 6.6, the kernel goes on
+// preparing events that find no listener; there is nothing else to clean up.
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeNetlinkEvents(
-    const RootedReader& proc, int receive_buffer_bytes = kNetlinkReceiveBuffer, int64_t clock_ticks = 0);
+    const RootedReader& proc, int receive_buffer_bytes = kNetlinkReceiveBuffer);
 
 // Why the last CPU and peak memory of what ends cannot be told by this process here, or ok: as
 // MakeNetlinkEvents.

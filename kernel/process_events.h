@@ -76,15 +76,6 @@ class ProcessEvents {
   // Appends what happened since the last call, in order.
   virtual absl::Status Drain(std::vector<ProcessEvent>* events) = 0;
 
-  // Makes children_cpu of `rows`, read since the last Drain, finer than their source tells it. The same
-  // process must be given at every look.
-  virtual void Sharpen(std::vector<ProcessStat>* rows) { static_cast<void>(rows); }
-
-  // Between two Drains: whether Follow should be called within 10 ms or so. It reads along, so that Sharpen
-  // knows more.
-  virtual bool wants_follow() const { return false; }
-  virtual void Follow() {}
-
   // Events lost so far, for want of room; the next full snapshot repairs lineage.
   virtual uint64_t lost() = 0;
 };

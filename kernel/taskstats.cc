@@ -26,8 +26,6 @@ constexpr size_t kAnswerBytes = 4096;
 constexpr int kAnswerWithinMilliseconds = 200;
 constexpr uint16_t kFirstVersion = 3;  // with peak memory
 constexpr int64_t kOutOfProportion = 8;
-// Of what is exact but for interrupts, and for time that a hypervisor takes away from what is inferred.
-constexpr int64_t kDoubtNanoseconds = 20'000;
 // To give back a page takes 0.1 us (measured on 6.18); this allows twice that.
 constexpr uint64_t kBytesANanosecond = 20;
 
@@ -123,15 +121,10 @@ int64_t SchedulerTick() {
 // a CPU.
 void SetCpu(const taskstats& task, const std::optional<taskstats>& process, TaskEnd& end) {
   const auto known = static_cast<int64_t>((process ? *process : task).cpu_run_virtual_total);
-  int64_t most = known + SchedulerTick();
-  if (!process) {
-    end.lived_ns = static_cast<int64_t>(task.ac_etime) * 1000;
-    most = std::clamp(end.lived_ns - static_cast<int64_t>(task.cpu_delay_total), known, most);
-  }
+  if (!process) end.lived_ns = static_cast<int64_t>(task.ac_etime) * 1000;
   const bool never_slept = !process && task.nvcsw == 0;
-  end.cpu = Split(never_slept ? most : known, task);
-  end.unseen_ns = never_slept ? 0 : most - known;
-  end.doubt_ns = never_slept ? kDoubtNanoseconds + (most - known) / 10 : most - known;
+  const int64_t ran = end.lived_ns - static_cast<int64_t>(task.cpu_delay_total);
+  end.cpu = Split(never_slept ? std::clamp(ran, known, known + SchedulerTick()) : known, task);
 }
 
 }  // namespace
@@ -157,13 +150,13 @@ std::optional<TaskEnd> ParseTaskEnd(std::string_view attributes) {
   return end;
 }
 
-ExitWork::Estimate ExitWork::Of(const TaskEnd& end, int64_t lived_ns) {
-  if (end.lived_ns == 0 || lived_ns == 0) return {usual_ns_, usual_ns_};
+int64_t ExitWork::Of(const TaskEnd& end, int64_t lived_ns) {
+  if (end.lived_ns == 0 || lived_ns == 0) return usual_ns_;
   const int64_t took = std::max<int64_t>(lived_ns - end.lived_ns, 0);
   const auto memory = static_cast<int64_t>(end.max_resident_bytes / kBytesANanosecond);
-  if (took > kOutOfProportion * usual_ns_ + memory) return {usual_ns_, took};
+  if (took > kOutOfProportion * usual_ns_ + memory) return usual_ns_;
   usual_ns_ += (std::min(took, 4 * usual_ns_) - usual_ns_) / 16;
-  return {took, took / 2};
+  return took;
 }
 
 // Room for two structs of 560 bytes (6.18), and to grow.

@@ -6,8 +6,7 @@
 // host that ends sends a record of half a kilobyte.
 //
 // A record is written early in do_exit: before memory is torn down (20 to 100 us of CPU on 6.18), with a
-// runtime up to the last scheduler tick or context switch. So what it says is never more than the truth by
-// more than what TaskEnd says, and a little less as a rule.
+// runtime up to the last scheduler tick or context switch. So it says a little less than the truth.
 //
 // Ownership: owns its socket. Thread safety: none.
 
@@ -37,8 +36,6 @@ struct TaskEnd {
   // was long less what it waited for a CPU, which fills the gap up to a tick; any other's is as of the last
   // tick or switch.
   CpuTimes cpu;
-  int64_t unseen_ns = 0;            // what it may have used beyond `cpu` until the record was written
-  int64_t doubt_ns = 0;             // standard deviation of `cpu` and half of that
   int64_t lived_ns = 0;             // from its fork to the record; 0: it had other threads, which may live on
   uint64_t max_resident_bytes = 0;  // of its memory, so the process'; 0: not known
 };
@@ -75,12 +72,8 @@ class Taskstats {
 // waited for a CPU as well; a time out of all proportion to what others took and to its memory is no work.
 class ExitWork {
  public:
-  struct Estimate {
-    int64_t used_ns = 0;
-    int64_t doubt_ns = 0;  // standard deviation
-  };
-  // Of one that lived `lived_ns` in all; 0: not known.
-  Estimate Of(const TaskEnd& end, int64_t lived_ns);
+  // In nanoseconds, of one that lived `lived_ns` in all; 0: not known.
+  int64_t Of(const TaskEnd& end, int64_t lived_ns);
 
  private:
   int64_t usual_ns_ = 100'000;

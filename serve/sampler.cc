@@ -2,15 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace agent_exporter::serve {
-namespace {
-
-constexpr std::chrono::milliseconds kFollowInterval{10};
-
-}  // namespace
 
 Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval)
     : watch_(std::move(watch)), interval_(interval) {}
@@ -79,19 +73,12 @@ void Sampler::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto next_tick = last_tick + interval_;
-    const bool follow = watch_->observer().wants_follow();
-    work_.wait_until(lock, follow ? std::min(next_tick, SteadyClock::now() + kFollowInterval) : next_tick,
+    work_.wait_until(lock, next_tick,
                      [&] { return stopping_ || wanted_ || last_tick + interval_ != next_tick; });
     if (stopping_) break;
     const auto now = SteadyClock::now();
     const bool tick = now >= next_tick;
-    if (!tick && !wanted_) {
-      if (!follow) continue;
-      lock.unlock();
-      watch_->observer().Follow();
-      lock.lock();
-      continue;
-    }
+    if (!tick && !wanted_) continue;
     // A late tick is taken once and the next counts from here: ticks never stack up.
     if (tick) last_tick = now;
     wanted_ = false;

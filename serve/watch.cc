@@ -63,10 +63,6 @@ absl::Status Watch::MakeSource(const WatchOptions& options, long clock_ticks) {
 }
 
 absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
-  if (options.make_events) {
-    events_ = options.make_events();
-    return absl::OkStatus();
-  }
   if (options.events == "none" || (options.events == "auto" && !IsOurProc())) return absl::OkStatus();
   std::string why_not;
   if (options.events == "auto" || options.events == "bpf") {
@@ -78,8 +74,7 @@ absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
     if (options.events == "bpf") return Refused("--process.events=bpf", bpf.status());
     why_not = std::string(bpf.status().message());
   }
-  auto netlink = kernel::MakeNetlinkEvents(proc_, kernel::kNetlinkReceiveBuffer,
-                                           source_->name() == "procfs" ? clock_ticks : 0);
+  auto netlink = kernel::MakeNetlinkEvents(proc_);
   if (netlink.ok()) {
     events_ = *std::move(netlink);
   } else if (options.events == "netlink") {

@@ -6,7 +6,6 @@
 #ifndef AGENT_EXPORTER_SERVE_WATCH_H_
 #define AGENT_EXPORTER_SERVE_WATCH_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,8 +32,6 @@ struct WatchOptions {
   double forget_after_seconds = 3600;
   std::vector<std::string> count_names;
   double cross_check_seconds = 60;
-  std::function<std::unique_ptr<kernel::ProcessEvents>()>
-      make_events;  // instead of `events`, where it is set
 };
 
 class Watch {

@@ -43,18 +43,6 @@ class FakeSource : public kernel::ProcessSource {
   std::vector<pid_t> asked, forgotten;
 };
 
-// Events that know 3 ms more of every process' children than the source.
-class SharpeningEvents : public kernel::ProcessEvents {
- public:
-  std::string_view name() const override { return "fake"; }
-  absl::Status Track(absl::Span<const kernel::ProcessKey>) override { return absl::OkStatus(); }
-  absl::Status Drain(std::vector<kernel::ProcessEvent>*) override { return absl::OkStatus(); }
-  uint64_t lost() override { return 0; }
-  void Sharpen(std::vector<kernel::ProcessStat>* rows) override {
-    for (kernel::ProcessStat& row : *rows) row.children_cpu.user_ns += 3'000'000;
-  }
-};
-
 class ObserverTest : public testing::Test {
  protected:
   ObserverTest() {
@@ -124,21 +112,6 @@ TEST_F(ObserverTest, AMainThreadIsKnownByItsProgramFile) {
   ASSERT_EQ(agent.processes.size(), 3u);
   EXPECT_EQ(agent.processes[1].program, "node");
   EXPECT_EQ(agent.processes[2].program, "");
-}
-
-TEST_F(ObserverTest, EventsMakeTheRowsOfEveryLookFiner) {
-  SharpeningEvents events;
-  Observer observer({.clock_ticks = 100,
-                     .cross_check_seconds = 1,
-                     .clock = [this] { return base::ClockReading{1700000000 + now_, now_, now_}; }},
-                    *RuleSet::Make({TrackedHost::CommRule("codex")}), source_, &events, proc_, cgroups_,
-                    unreadable_);
-  for (const double seconds : {0.1, 0.1, 2.0}) {  // a walk, the members, a walk
-    now_ += seconds;
-    const auto observation = observer.Observe(true);
-    ASSERT_TRUE(observation.ok()) << observation.status();
-    EXPECT_EQ((*observation)->agents.at(0).processes.at(0).children_cpu.user_ns, 3'000'000);
-  }
 }
 
 TEST_F(ObserverTest, TheFirstTickIsZero) {

@@ -34,8 +34,8 @@ class NetlinkEventsTest : public testing::Test {
 
   void SetUp() override { Make(kNetlinkReceiveBuffer); }
 
-  void Make(int receive_buffer_bytes, int64_t clock_ticks = 0) {
-    auto events = MakeNetlinkEvents(proc_, receive_buffer_bytes, clock_ticks);
+  void Make(int receive_buffer_bytes) {
+    auto events = MakeNetlinkEvents(proc_, receive_buffer_bytes);
     if (!events.ok()) GTEST_SKIP() << "the proc connector cannot be used here: " << events.status().message();
     events_ = *std::move(events);
   }

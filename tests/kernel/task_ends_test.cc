@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +13,6 @@
 #include <thread>
 #include <vector>
 
-#include "kernel/parse_process.h"
-#include "tests/kernel/fake_tree.h"
 #include "tests/kernel/netlink_fixture.h"
 
 namespace agent_exporter::kernel {
@@ -137,123 +134,6 @@ TEST_F(TaskEndsTest, TheThreadsOfAProcessCountTogether) {
   signal(SIGCHLD, SIG_DFL);
   EXPECT_GE(FinalCpuSeconds(), 0.08);
   EXPECT_LT(FinalCpuSeconds(), 0.12);
-}
-
-// A process that starts children to order and says by getrusage(2) what they used.
-class ChildrenCpuOfProcTest : public TaskEndsTest {
- protected:
-  void SetUp() override {
-    TaskEndsTest::SetUp();
-    if (IsSkipped()) return;
-    Make(kNetlinkReceiveBuffer, sysconf(_SC_CLK_TCK));
-    ASSERT_EQ(pipe(orders_), 0);
-    ASSERT_EQ(pipe(answers_), 0);
-    TrackSelf();
-    parent_ = fork();
-    if (parent_ == 0) Obey();
-    close(orders_[0]);
-    close(answers_[1]);
-  }
-  void TearDown() override {
-    if (parent_ == 0) return;
-    close(orders_[1]);
-    close(answers_[0]);
-    waitpid(parent_, nullptr, 0);
-  }
-
-  [[noreturn]] void Obey() {
-    close(orders_[1]);
-    int children = 0;
-    while (read(orders_[0], &children, sizeof(children)) == sizeof(children)) {
-      for (int i = 0; i < children; ++i) RunChild([] { Burn(std::chrono::milliseconds(2)); });
-      rusage used{};
-      getrusage(RUSAGE_CHILDREN, &used);
-      const int64_t micros = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * int64_t{1'000'000} +
-                             used.ru_utime.tv_usec + used.ru_stime.tv_usec;
-      if (write(answers_[1], &micros, sizeof(micros)) != sizeof(micros)) break;
-    }
-    _exit(0);
-  }
-  // What all children so far used, in seconds.
-  double Run(int children) {
-    EXPECT_EQ(write(orders_[1], &children, sizeof(children)), static_cast<ssize_t>(sizeof(children)));
-    int64_t micros = 0;
-    EXPECT_EQ(read(answers_[0], &micros, sizeof(micros)), static_cast<ssize_t>(sizeof(micros)));
-    return static_cast<double>(micros) * 1e-6;
-  }
-  // As a look does it.
-  double Look() {
-    EXPECT_TRUE(events_->Drain(&seen_).ok());
-    std::string text;
-    const auto stat = proc_.Read(std::to_string(parent_) + "/stat", &text);
-    EXPECT_TRUE(stat.ok());
-    std::vector<ProcessStat> rows(1);
-    EXPECT_TRUE(ParseStat(*stat, sysconf(_SC_CLK_TCK), &rows[0]).ok());
-    ticks_ = static_cast<double>(rows[0].children_cpu.total_ns()) * 1e-9;
-    events_->Sharpen(&rows);
-    return static_cast<double>(rows[0].children_cpu.total_ns()) * 1e-9;
-  }
-
-  pid_t parent_ = 0;
-  int orders_[2] = {-1, -1};
-  int answers_[2] = {-1, -1};
-  double ticks_ = 0;
-};
-
-TEST_F(ChildrenCpuOfProcTest, IsToldBetweenTheTicksToo) {
-  std::vector<double> off;
-  double truth = 0, told = 0;
-  for (int i = 0; i < 41; ++i) {
-    const double truth_now = Run(1), told_now = Look();
-    off.push_back((told_now - told) - (truth_now - truth));
-    truth = truth_now;
-    told = told_now;
-    if (i == 0) {
-      EXPECT_GT(told, truth / 2) << "born under watch, so that its first child counts";
-    }
-  }
-  // Should others want the CPU while a child ends, that one is off by more; and some are where the ticks say
-  // no.
-  std::sort(off.begin(), off.end());
-  EXPECT_NEAR(off[off.size() / 2], 0, 25e-6);
-}
-
-TEST_F(ChildrenCpuOfProcTest, IsFollowedWhileChildrenEnd) {
-  EXPECT_FALSE(events_->wants_follow());
-  double truth = Run(5);
-  Look();
-  for (int i = 0; i < 60; ++i) {
-    ASSERT_TRUE(events_->wants_follow()) << i;
-    truth = Run(5);
-    events_->Follow();
-  }
-  EXPECT_NEAR(Look(), truth, 0.015);
-  EXPECT_GE(Look(), ticks_);
-  EXPECT_LE(Look(), ticks_ + 0.02);
-  for (int i = 0; i < 200; ++i) events_->Follow();
-  EXPECT_FALSE(events_->wants_follow()) << "nothing ends any more";
-}
-
-// From a /proc that says what the real one would not.
-TEST_F(ChildrenCpuOfProcTest, FollowReadsTheTicks) {
-  std::string text;
-  const std::string stat_file = std::to_string(parent_) + "/stat";
-  ASSERT_TRUE(proc_.Read(stat_file, &text).ok());
-  size_t at = text.rfind(')');
-  for (int field = 3; field <= 16; ++field) at = text.find(' ', at + 1);
-  text.replace(at + 1, text.find(' ', at + 1) - at - 1, "500");  // cutime
-  const FakeTree tree;
-  tree.Write(stat_file, text);
-  const RootedReader proc(tree.root());
-  auto events = MakeNetlinkEvents(proc, kNetlinkReceiveBuffer, 100);
-  ASSERT_TRUE(events.ok()) << events.status();
-  ASSERT_TRUE((*events)->Track({{ProcessKey{parent_, 0}}}).ok());
-  Run(1);
-  (*events)->Follow();
-  std::vector<ProcessStat> rows(1);
-  rows[0].key.pid = parent_;
-  (*events)->Sharpen(&rows);
-  EXPECT_GE(rows[0].children_cpu.user_ns, 5'000'000'000);
 }
 
 }  // namespace

@@ -20,28 +20,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kNever = std::chrono::hours(24);
 constexpr milliseconds kAmple{60'000};
 
-// Wants to be followed three times after every drain.
-class ThreeFollows : public kernel::ProcessEvents {
- public:
-  explicit ThreeFollows(std::atomic<int>& follows) : follows_(follows) {}
-  std::string_view name() const override { return "fake"; }
-  absl::Status Track(absl::Span<const kernel::ProcessKey>) override { return absl::OkStatus(); }
-  absl::Status Drain(std::vector<kernel::ProcessEvent>*) override {
-    left_ = 3;
-    return absl::OkStatus();
-  }
-  uint64_t lost() override { return 0; }
-  bool wants_follow() const override { return left_ > 0; }
-  void Follow() override {
-    --left_;
-    ++follows_;
-  }
-
- private:
-  std::atomic<int>& follows_;
-  int left_ = 0;
-};
-
 absl::StatusOr<agents::RuleSet> RulesFor(const std::string& comm) {
   agents::Rule rule;
   rule.name = comm;
@@ -54,7 +32,6 @@ class SamplerTest : public testing::Test {
  protected:
   std::unique_ptr<Sampler> Make(milliseconds interval) {
     WatchOptions options{.procfs = tree_.root(), .sysfs = tree_.root()};
-    if (with_events_) options.make_events = [this] { return std::make_unique<ThreeFollows>(follows_); };
     options.clock = [this] {
       ++looks_;
       if (blocked_) gate_.wait();
@@ -73,8 +50,6 @@ class SamplerTest : public testing::Test {
 
   FakeProcfs tree_;
   std::atomic<int> looks_{0};
-  bool with_events_ = false;
-  std::atomic<int> follows_{0};
   std::atomic<bool> blocked_{false};
   std::promise<void> open_;
   std::shared_future<void> gate_ = open_.get_future().share();
@@ -160,25 +135,6 @@ TEST_F(SamplerTest, WhoLosesPatienceGetsTheLatest) {
 }
 
 TEST_F(SamplerTest, TicksGoOnByThemselves) {
-  const auto sampler = Make(milliseconds(5));
-  ASSERT_TRUE(sampler->Start().ok());
-  AwaitLooks(4);
-}
-
-TEST_F(SamplerTest, EventsAreFollowedBetweenLooksAsLongAsTheyWant) {
-  with_events_ = true;
-  const auto sampler = Make(kNever);
-  ASSERT_TRUE(sampler->Start().ok());
-  while (follows_ < 3) std::this_thread::sleep_for(milliseconds(1));
-  std::this_thread::sleep_for(milliseconds(50));
-  EXPECT_EQ(follows_, 3);
-  EXPECT_EQ(looks_, 1) << "to follow is not to look";
-  sampler->Fresh(milliseconds(0), kAmple);
-  while (follows_ < 6) std::this_thread::sleep_for(milliseconds(1));
-}
-
-TEST_F(SamplerTest, FollowingKeepsNobodyWaiting) {
-  with_events_ = true;
   const auto sampler = Make(milliseconds(5));
   ASSERT_TRUE(sampler->Start().ok());
   AwaitLooks(4);

@@ -86,7 +86,13 @@ class Terminals:
         return int(out.stdout)
 
     def close(self):
+        """Also ends what agents have put into the background: daemons, known by the home they were started with."""
         subprocess.run([*self._tmux, "kill-server"], check=False)
+        mark = b"HOME=" + self._environment["HOME"].encode()
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 class Exporter:

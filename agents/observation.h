@@ -76,7 +76,7 @@ struct ResourceUse {
 };
 
 // Whether what counts against a limit has been growing in a way that ends at the limit;
-// agents/leak_detector.h says how that is judged. One for each ResourceUse of an agent.
+// leaks/leak_detector.h says how that is judged. One for each ResourceUse of an agent.
 struct LeakEvidence {
   ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
   ResourceUse::Resource resource = ResourceUse::Resource::kFds;

@@ -170,20 +170,15 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     NoteCpuRatios(*group, now.monotonic, tick, &agent);
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
-    if (tick) {
-      leaks_.Tick(now.boottime, &agent);
-    } else {
-      leaks_.Show(&agent);
-    }
     NoteAlive(*group, agent);
     for (const ProcessSample& process : agent.processes) {
       if (process.role != Role::kRoot || process.state == 'Z') continue;
       oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), now.boottime);
     }
   }
-  if (tick) leaks_.ForgetUnseen();
   oom_evidence_.EndLook(observation->host.oom_kills, now.boottime);
   observation->unreadable = unreadable_.Take();
+  if (options_.conclude) options_.conclude(now.boottime, tick, *observation);
   return observation;
 }
 

@@ -7,6 +7,7 @@
 #ifndef AGENT_EXPORTER_AGENTS_OBSERVER_H_
 #define AGENT_EXPORTER_AGENTS_OBSERVER_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,7 +16,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "agents/leak_book.h"
 #include "agents/limits.h"
 #include "agents/observation.h"
 #include "agents/oom_evidence.h"
@@ -44,6 +44,9 @@ class Observer {
     std::vector<std::string> count_names;  // whose live processes on the whole host to count
     double cross_check_seconds = 60;       // with events: the longest time between two walks of all processes
     base::Clock clock = base::SystemClock;
+    // Adds to each observation, before it is shared, what can be concluded from it. May be null. `boottime`:
+    // seconds of CLOCK_BOOTTIME.
+    std::function<void(double boottime, bool tick, Observation& observation)> conclude;
   };
 
   // `unreadable` is the one that `source` counts into; `events` may be null. All of them must outlive this.
@@ -73,8 +76,6 @@ class Observer {
   // For keeping over a restart, and for taking up before the first look.
   std::vector<Remembered> Memory() const { return tracker_.Memory(); }
   void Remember(std::vector<Remembered> memory) { tracker_.Remember(std::move(memory)); }
-  // Every tick adds to it. For saving it, and for loading before the first look.
-  LeakBook& leaks() { return leaks_; }
   double boot_time_seconds() const { return static_cast<double>(boot_time_); }
 
  private:
@@ -121,7 +122,6 @@ class Observer {
   kernel::HostReader host_reader_;
   kernel::CgroupReader cgroup_reader_;
   LimitBook limits_;
-  LeakBook leaks_;
   SessionNames session_names_;
   OomEvidence oom_evidence_;
   Tracker tracker_;

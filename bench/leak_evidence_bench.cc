@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agents/leak_book.h"
+#include "leaks/leak_book.h"
 
 namespace agent_exporter::bench {
 namespace {
@@ -35,7 +35,7 @@ std::vector<agents::AgentSample> Agents() {
 
 // Every figure rises, so that every width is judged to the end; nothing is taken for granted.
 void OneTick(benchmark::State& state) {
-  agents::LeakBook book;
+  leaks::LeakBook book;
   std::vector<agents::AgentSample> agents = Agents();
   double now = 0;
   const auto tick = [&] {

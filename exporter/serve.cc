@@ -209,9 +209,9 @@ int Serve(const Options& options, const base::Clock& clock) {
   if (!watch.ok()) return Refused(watch.status());
   DropUnneededPrivileges(options);  // before the first thread starts
   const bool events = (*watch)->has_events();
-  agents::Observer& observer = (*watch)->observer();
+  serve::Watch& kept = **watch;
   serve::Sampler sampler(*std::move(watch), SampleInterval(configured_interval, events));
-  services.Follow(sampler, observer);
+  services.Follow(sampler, kept);
   serve::Registry registry([&sampler] { return sampler.Fresh(kShareWithin, kObservationTimeout); },
                            collector_timeout);
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {

@@ -24,14 +24,14 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 // Null if there is no state directory: we log it, and a restart loses the evidence.
-std::unique_ptr<serve::LeakState> MakeLeakState(agents::Observer& observer) {
+std::unique_ptr<serve::LeakState> MakeLeakState(serve::Watch& watch) {
   const auto directory = base::OwnStateDirectory();
   if (!directory.ok()) {
     spdlog::info("a restart will lose the leak evidence: {}", std::string(directory.status().message()));
     return nullptr;
   }
-  auto state = std::make_unique<serve::LeakState>(*directory, observer.leaks(), observer.boot_time_seconds(),
-                                                  base::System::Real());
+  auto state = std::make_unique<serve::LeakState>(*directory, watch.leaks(),
+                                                  watch.observer().boot_time_seconds(), base::System::Real());
   state->Load();
   return state;
 }
@@ -63,7 +63,7 @@ Services::Services(const Options& options, const Config& config)
           options.ledger_path, LedgerOf(options, config), config.rules.rules(),
           [this](const std::string& agent) { return HeapOf(agent); }, [this] { return AgentErrors(); })) {}
 
-void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
+void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
 
   meta_ = std::make_shared<sessions::MetaKeeper>(
@@ -73,11 +73,11 @@ void Services::Follow(serve::Sampler& sampler, agents::Observer& observer) {
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
   snapshots_->Follow(sampler);
 
-  leak_state_ = MakeLeakState(observer);
+  leak_state_ = MakeLeakState(watch);
   if (leak_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { leak_state_->OnTick(tick->monotonic_seconds); });
   }
-  tree_state_ = MakeTreeState(options_, observer);
+  tree_state_ = MakeTreeState(options_, watch.observer());
   if (tree_state_ != nullptr) {
     sampler.AddListener([this](const Tick& tick) { tree_state_->OnTick(tick->monotonic_seconds); });
   }

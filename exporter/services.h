@@ -13,7 +13,6 @@
 #include <optional>
 #include <vector>
 
-#include "agents/observer.h"
 #include "exporter/config.h"
 #include "exporter/options.h"
 #include "http/bearer_token.h"
@@ -24,6 +23,7 @@
 #include "serve/registry.h"
 #include "serve/sampler.h"
 #include "serve/tree_state.h"
+#include "serve/watch.h"
 #include "sessions/meta_keeper.h"
 #include "snapshot/snapshot_service.h"
 
@@ -35,7 +35,7 @@ class Services {
   Services(const Options& options, const Config& config);
 
   // Call these three before the sampler and the server start. Follow starts threads.
-  void Follow(serve::Sampler& sampler, agents::Observer& observer);
+  void Follow(serve::Sampler& sampler, serve::Watch& watch);
   void AddMetrics(serve::Registry& registry);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
 

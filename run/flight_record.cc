@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
-#include "agents/theil_sen.h"
+#include "leaks/theil_sen.h"
 
 namespace agent_exporter::run {
 namespace {
@@ -39,12 +39,12 @@ std::string Cell(std::optional<double> value) { return value ? absl::StrFormat("
 
 std::optional<Growth> GrowthOf(const std::vector<FlightPoint>& points,
                                std::optional<double> (*figure)(const FlightPoint&)) {
-  std::vector<agents::Point> known;
+  std::vector<leaks::Point> known;
   for (const size_t i : Spread(points.size(), kSlopePoints)) {
     if (const auto value = figure(points[i])) known.push_back({-points[i].seconds, *value});
   }
   if (known.size() < 3) return std::nullopt;
-  const std::optional<double> slope = agents::TheilSenSlope(known);
+  const std::optional<double> slope = leaks::TheilSenSlope(known);
   if (!slope) return std::nullopt;
   return Growth{*slope * 60, known.back().x - known.front().x};
 }

@@ -36,7 +36,7 @@ struct FlightRecord {
   std::vector<std::string> left_behind;  // "comm (pid)" of what lives on below the root that ended
 };
 
-// The robust slope (agents/theil_sen.h) of one figure; empty with fewer than three points.
+// The robust slope (leaks/theil_sen.h) of one figure; empty with fewer than three points.
 struct Growth {
   double per_minute = 0;
   double span_seconds = 0;

@@ -6,7 +6,7 @@
 
 namespace agent_exporter::serve {
 
-LeakState::LeakState(const std::string& directory, agents::LeakBook& book, double boot_time,
+LeakState::LeakState(const std::string& directory, leaks::LeakBook& book, double boot_time,
                      base::System& system)
     : book_(book), boot_time_(boot_time), file_(directory + "/leak.state", "leak evidence", system) {}
 

@@ -9,8 +9,8 @@
 
 #include <string>
 
-#include "agents/leak_book.h"
 #include "base/system.h"
+#include "leaks/leak_book.h"
 #include "serve/state_file.h"
 
 namespace agent_exporter::serve {
@@ -20,7 +20,7 @@ class LeakState {
   static constexpr double kSaveSeconds = 300;
 
   // `directory` exists. `boot_time`: seconds since the epoch.
-  LeakState(const std::string& directory, agents::LeakBook& book, double boot_time, base::System& system);
+  LeakState(const std::string& directory, leaks::LeakBook& book, double boot_time, base::System& system);
 
   // Restores what was saved. Another version's state is ignored and replaced at the next save; a file that is
   // no such state is renamed to leak.state.bad. Either is one log line.
@@ -31,7 +31,7 @@ class LeakState {
   void Finish();
 
  private:
-  agents::LeakBook& book_;
+  leaks::LeakBook& book_;
   const double boot_time_;
   double saved_at_ = -1;
   StateFile file_;

@@ -101,14 +101,18 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
   const long clock_ticks = sysconf(_SC_CLK_TCK) > 0 ? sysconf(_SC_CLK_TCK) : 100;
   if (absl::Status status = watch->MakeSource(options, clock_ticks); !status.ok()) return status;
   if (absl::Status status = watch->MakeEvents(options, clock_ticks); !status.ok()) return status;
-  agents::Observer::Options observer{.self_pid = options.self_pid,
-                                     .clock_ticks = clock_ticks,
-                                     .max_agents = options.max_agents,
-                                     .forget_after_seconds = options.forget_after_seconds,
-                                     .fields = options.fields,
-                                     .count_names = options.count_names,
-                                     .cross_check_seconds = options.cross_check_seconds,
-                                     .clock = options.clock};
+  agents::Observer::Options observer{
+      .self_pid = options.self_pid,
+      .clock_ticks = clock_ticks,
+      .max_agents = options.max_agents,
+      .forget_after_seconds = options.forget_after_seconds,
+      .fields = options.fields,
+      .count_names = options.count_names,
+      .cross_check_seconds = options.cross_check_seconds,
+      .clock = options.clock,
+      .conclude = [&leaks = watch->leaks_](double boottime, bool tick, agents::Observation& observation) {
+        leaks.Look(boottime, tick, observation);
+      }};
   watch->observer_ = std::make_unique<agents::Observer>(std::move(observer), std::move(rules),
                                                         *watch->source_, watch->events_.get(), watch->proc_,
                                                         watch->cgroup_root_, watch->unreadable_);

@@ -17,6 +17,7 @@
 #include "kernel/process_source.h"
 #include "kernel/rooted_reader.h"
 #include "kernel/unreadable.h"
+#include "leaks/leak_book.h"
 
 namespace agent_exporter::serve {
 
@@ -43,6 +44,8 @@ class Watch {
 
   bool has_events() const { return events_ != nullptr; }
   agents::Observer& observer() { return *observer_; }
+  // Every tick of the observer adds to it. For saving it, and for loading before the first look.
+  leaks::LeakBook& leaks() { return leaks_; }
   kernel::ProcessFiles& files() { return files_; }
   kernel::Unreadable& unreadable() { return unreadable_; }
   kernel::ProcessSource& source() { return *source_; }
@@ -59,6 +62,7 @@ class Watch {
   kernel::Unreadable unreadable_;
   std::unique_ptr<kernel::ProcessSource> source_;
   std::unique_ptr<kernel::ProcessEvents> events_;  // may be null
+  leaks::LeakBook leaks_;
   std::unique_ptr<agents::Observer> observer_;
 };
 

@@ -21,8 +21,8 @@
 #include <string>
 #include <vector>
 
-#include "agents/leak_book.h"
 #include "collectors/family.h"
+#include "leaks/leak_book.h"
 
 namespace agent_exporter::bench {
 namespace {
@@ -53,7 +53,7 @@ agents::ResourceUse::Resource ResourceOf(const std::string& name) {
 }
 
 void Replay(Trace* trace) {
-  agents::LeakBook book;
+  leaks::LeakBook book;
   trace->evidence.resize(trace->minutes);
   for (size_t minute = 0; minute < trace->minutes; ++minute) {
     if (std::isnan(trace->used[minute])) continue;

@@ -102,7 +102,7 @@ class LeakTest : public testing::Test {
                                     std::move(config->rules));
     ASSERT_TRUE(watch.ok()) << watch.status();
     watch_ = *std::move(watch);
-    state_ = std::make_unique<serve::LeakState>(directory_, watch_->observer().leaks(),
+    state_ = std::make_unique<serve::LeakState>(directory_, watch_->leaks(),
                                                 watch_->observer().boot_time_seconds(), base::System::Real());
     state_->Load();
   }

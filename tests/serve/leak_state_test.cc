@@ -30,10 +30,10 @@ class LeakStateTest : public testing::Test {
   ~LeakStateTest() override { fs::remove_all(directory_); }
 
   // Some life of one agent, so that there is something to keep.
-  static void Fill(agents::LeakBook& book) {
+  static void Fill(leaks::LeakBook& book) {
     for (int minute = 0; minute < 160; ++minute) Look(book, minute);
   }
-  static agents::AgentSample Look(agents::LeakBook& book, int minute) {
+  static agents::AgentSample Look(leaks::LeakBook& book, int minute) {
     agents::AgentSample agent;
     agent.name = "codex";
     agents::ProcessSample& root = agent.processes.emplace_back();
@@ -55,10 +55,10 @@ class LeakStateTest : public testing::Test {
 };
 
 TEST_F(LeakStateTest, WhatOneSavesTheNextTakesUp) {
-  agents::LeakBook book;
+  leaks::LeakBook book;
   Fill(book);
   LeakState(directory_, book, kBoot, base::System::Real()).Finish();
-  agents::LeakBook next;
+  leaks::LeakBook next;
   LeakState state(directory_, next, kBoot, base::System::Real());
   state.Load();
   EXPECT_TRUE(std::isfinite(Look(next, 160).leaks.at(0).seconds_to_limit));
@@ -67,7 +67,7 @@ TEST_F(LeakStateTest, WhatOneSavesTheNextTakesUp) {
 }
 
 TEST_F(LeakStateTest, TicksSaveNowAndThen) {
-  agents::LeakBook book;
+  leaks::LeakBook book;
   Fill(book);
   LeakState state(directory_, book, kBoot, base::System::Real());
   state.OnTick(1000);
@@ -82,14 +82,14 @@ TEST_F(LeakStateTest, TicksSaveNowAndThen) {
 }
 
 TEST_F(LeakStateTest, WithoutAFileItStartsAnew) {
-  agents::LeakBook book;
+  leaks::LeakBook book;
   LeakState(directory_, book, kBoot, base::System::Real()).Load();
   EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(LeakStateTest, AnAlienFileIsSetAside) {
   std::ofstream(File()) << "{\"somebody\": \"else\"}";
-  agents::LeakBook book;
+  leaks::LeakBook book;
   LeakState state(directory_, book, kBoot, base::System::Real());
   state.Load();
   EXPECT_FALSE(fs::exists(File()));
@@ -101,7 +101,7 @@ TEST_F(LeakStateTest, AnAlienFileIsSetAside) {
 TEST_F(LeakStateTest, AnotherVersionsStateIsPassedOverWithOneLine) {
   const std::string old = "agent_exporter leak state 2\nbytes of a struct";
   std::ofstream(File()) << old;
-  agents::LeakBook book;
+  leaks::LeakBook book;
   const base::Logged log;
   LeakState state(directory_, book, kBoot, base::System::Real());
   state.Load();

@@ -10,8 +10,8 @@
 //
 // Thread safety: none. About 1.8 KB.
 
-#ifndef AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_
-#define AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_
+#ifndef AGENT_EXPORTER_LEAKS_MINIMA_LADDER_H_
+#define AGENT_EXPORTER_LEAKS_MINIMA_LADDER_H_
 
 #include <array>
 #include <cmath>
@@ -20,7 +20,7 @@
 
 #include "base/bytes.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 
 class MinimaLadder {
  public:
@@ -66,6 +66,6 @@ class MinimaLadder {
   double last_ = -1;
 };
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks
 
-#endif  // AGENT_EXPORTER_AGENTS_MINIMA_LADDER_H_
+#endif  // AGENT_EXPORTER_LEAKS_MINIMA_LADDER_H_

@@ -1,4 +1,4 @@
-#include "agents/leak_book.h"
+#include "leaks/leak_book.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 // The first line of a saved book, and its version. Another version is not read: bump it with any change of
@@ -17,7 +17,7 @@ constexpr std::string_view kVersion = "3\n";
 constexpr double kSameBootSeconds = 600;
 constexpr uint32_t kMostDetectors = 6;
 
-std::string KeyOf(const AgentSample& agent) {
+std::string KeyOf(const agents::AgentSample& agent) {
   std::string key = agent.name;
   for (const std::string* part : {&agent.kind, &agent.slot}) {
     key += '\0';
@@ -36,10 +36,10 @@ absl::string_view Word(std::string_view line) { return {line.data(), line.size()
 
 // The root whose life the evidence is about, null: none lives. In a wrapper it is the program: it may be
 // started again, and may outlive the wrapper.
-const ProcessSample* LifeOf(const AgentSample& agent) {
-  const ProcessSample* life = nullptr;
-  for (const ProcessSample& process : agent.processes) {
-    if (process.role != Role::kRoot || process.state == 'Z') continue;
+const agents::ProcessSample* LifeOf(const agents::AgentSample& agent) {
+  const agents::ProcessSample* life = nullptr;
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (process.role != agents::Role::kRoot || process.state == 'Z') continue;
     if (life == nullptr || (process.inner && process.ppid == life->key.pid)) life = &process;
   }
   return life;
@@ -49,8 +49,8 @@ absl::Status Alien() { return absl::InvalidArgumentError("no leak state, or a da
 
 }  // namespace
 
-void LeakBook::Tick(double now, AgentSample* agent) {
-  const ProcessSample* const root = LifeOf(*agent);
+void LeakBook::Tick(double now, agents::AgentSample* agent) {
+  const agents::ProcessSample* const root = LifeOf(*agent);
   const kernel::ProcessKey key = root == nullptr ? kernel::ProcessKey() : root->key;
   Entry& entry = entries_[KeyOf(*agent)];
   entry.seen = true;
@@ -59,7 +59,7 @@ void LeakBook::Tick(double now, AgentSample* agent) {
     for (LeakDetector& detector : entry.detectors) detector = detector.NextLife();
   }
   if (root == nullptr) return;
-  for (const ResourceUse& use : agent->resources) {
+  for (const agents::ResourceUse& use : agent->resources) {
     auto found =
         std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {
           return detector.scope() == use.scope && detector.resource() == use.resource;
@@ -72,11 +72,22 @@ void LeakBook::Tick(double now, AgentSample* agent) {
   Show(agent);
 }
 
-void LeakBook::Show(AgentSample* agent) const {
+void LeakBook::Look(double now, bool tick, agents::Observation& observation) {
+  for (agents::AgentSample& agent : observation.agents) {
+    if (tick) {
+      Tick(now, &agent);
+    } else {
+      Show(&agent);
+    }
+  }
+  if (tick) ForgetUnseen();
+}
+
+void LeakBook::Show(agents::AgentSample* agent) const {
   agent->leaks.clear();
   const auto found = entries_.find(KeyOf(*agent));
   if (found == entries_.end()) return;
-  for (const ResourceUse& use : agent->resources) {
+  for (const agents::ResourceUse& use : agent->resources) {
     for (const LeakDetector& detector : found->second.detectors) {
       if (detector.scope() == use.scope && detector.resource() == use.resource) {
         agent->leaks.push_back(detector.Evidence());
@@ -143,4 +154,4 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
   return absl::OkStatus();
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

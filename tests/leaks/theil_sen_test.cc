@@ -1,10 +1,10 @@
-#include "agents/theil_sen.h"
+#include "leaks/theil_sen.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 TEST(TheilSen, ALineIsItsSlope) { EXPECT_DOUBLE_EQ(*TheilSenSlope({{0, 5}, {1, 7}, {3, 11}, {10, 25}}), 2); }
@@ -29,4 +29,4 @@ TEST(TheilSen, NoTwoTimesNoSlope) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

@@ -1,9 +1,9 @@
-#include "agents/theil_sen.h"
+#include "leaks/theil_sen.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 
 std::optional<double> TheilSenSlope(absl::Span<const Point> points) {
   std::vector<double> slopes;
@@ -22,4 +22,4 @@ std::optional<double> TheilSenSlope(absl::Span<const Point> points) {
   return (*middle + *std::max_element(slopes.begin(), middle)) / 2;
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

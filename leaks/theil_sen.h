@@ -3,14 +3,14 @@
 //
 // Thread safety: a free function.
 
-#ifndef AGENT_EXPORTER_AGENTS_THEIL_SEN_H_
-#define AGENT_EXPORTER_AGENTS_THEIL_SEN_H_
+#ifndef AGENT_EXPORTER_LEAKS_THEIL_SEN_H_
+#define AGENT_EXPORTER_LEAKS_THEIL_SEN_H_
 
 #include <optional>
 
 #include "absl/types/span.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 
 struct Point {
   double x = 0;
@@ -20,6 +20,6 @@ struct Point {
 // Units of y for one of x. Points with the same x make no pair; empty when no two differ in x.
 std::optional<double> TheilSenSlope(absl::Span<const Point> points);
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks
 
-#endif  // AGENT_EXPORTER_AGENTS_THEIL_SEN_H_
+#endif  // AGENT_EXPORTER_LEAKS_THEIL_SEN_H_

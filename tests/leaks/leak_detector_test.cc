@@ -1,4 +1,4 @@
-#include "agents/leak_detector.h"
+#include "leaks/leak_detector.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,12 +7,12 @@
 #include <functional>
 #include <numbers>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
-using Resource = ResourceUse::Resource;
-using UseScope = ResourceUse::Scope;
-using Source = ResourceUse::Source;
+using Resource = agents::ResourceUse::Resource;
+using UseScope = agents::ResourceUse::Scope;
+using Source = agents::ResourceUse::Source;
 
 constexpr uint64_t kLimit = 10000;
 constexpr int kDay = 24 * 60;
@@ -52,7 +52,7 @@ TEST_F(LeakDetectorTest, AFastLeakIsSeenByHalfTimeAndItsEndIsTold) {
   const int first = Run(60, [](int minute) { return 1000 + 50 * Noise(minute) + 150.0 * minute; });
   ASSERT_GE(first, 0);
   EXPECT_LE(first, 36);
-  const LeakEvidence evidence = detector_.Evidence();
+  const agents::LeakEvidence evidence = detector_.Evidence();
   EXPECT_NEAR(evidence.growth_per_second, 2.5, 0.2);
   EXPECT_LT(evidence.seconds_to_limit, 300) << "the hour is over";
   EXPECT_NEAR(evidence.evidence_span_seconds, 3600, 1800);
@@ -228,4 +228,4 @@ TEST_F(LeakDetectorTest, AGapIsNoZero) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

@@ -7,8 +7,8 @@
 //
 // Thread safety: none; the sampler's thread owns it.
 
-#ifndef AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_
-#define AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_
+#ifndef AGENT_EXPORTER_LEAKS_LEAK_BOOK_H_
+#define AGENT_EXPORTER_LEAKS_LEAK_BOOK_H_
 
 #include <map>
 #include <string>
@@ -16,23 +16,27 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "agents/leak_detector.h"
 #include "agents/observation.h"
 #include "kernel/process.h"
+#include "leaks/leak_detector.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 
 class LeakBook {
  public:
-  // Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its leaks. `now`:
-  // seconds of CLOCK_BOOTTIME.
-  void Tick(double now, AgentSample* agent);
+  // Takes in a look at all agents, or, between two ticks, only shows what the last tick found. Agents that
+  // are gone are forgotten. `now`: seconds of CLOCK_BOOTTIME.
+  void Look(double now, bool tick, agents::Observation& observation);
+
+  // The parts of Look. Takes in what `agent` uses of its limits (roots first, oldest first) and fills in its
+  // leaks. `now`: seconds of CLOCK_BOOTTIME.
+  void Tick(double now, agents::AgentSample* agent);
   // Fills in the leaks as of the last tick.
-  void Show(AgentSample* agent) const;
+  void Show(agents::AgentSample* agent) const;
   // Lets go of agents that no tick named since the last call.
   void ForgetUnseen();
 
-  // The whole book in a format of its own, with its version (agents/leak_book.cc).
+  // The whole book in a format of its own, with its version (leaks/leak_book.cc).
   std::string Save(double boot_time) const;
   // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is
   // dropped, which is no error. FailedPrecondition for another version's, InvalidArgument for what is not the
@@ -49,6 +53,6 @@ class LeakBook {
   std::map<std::string, Entry> entries_;  // by name, kind and slot
 };
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks
 
-#endif  // AGENT_EXPORTER_AGENTS_LEAK_BOOK_H_
+#endif  // AGENT_EXPORTER_LEAKS_LEAK_BOOK_H_

@@ -1,4 +1,4 @@
-#include "agents/leak_detector.h"
+#include "leaks/leak_detector.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,9 +8,9 @@
 
 #include "absl/types/span.h"
 #include "agents/resource_names.h"
-#include "agents/theil_sen.h"
+#include "leaks/theil_sen.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 // Found on the development seeds of bench/detection; docs/detection.md says what they give on others.
@@ -67,7 +67,7 @@ Shape ShapeOf(absl::Span<const Point> minima) {
 
 }  // namespace
 
-bool LeakDetector::LimitChanged(double now, const ResourceUse& use) {
+bool LeakDetector::LimitChanged(double now, const agents::ResourceUse& use) {
   if (limit_ == 0 || (use.limit == limit_ && use.source == source_)) {
     limit_ = use.limit;
     source_ = use.source;
@@ -82,7 +82,7 @@ bool LeakDetector::LimitChanged(double now, const ResourceUse& use) {
   return false;
 }
 
-void LeakDetector::Add(double now, const ResourceUse& use) {
+void LeakDetector::Add(double now, const agents::ResourceUse& use) {
   if (LimitChanged(now, use)) return;
   const int completed = ladder_.Add(now, static_cast<double>(use.used));
   for (int level = 0; level < completed; ++level) verdicts_[static_cast<size_t>(level)] = Judge(level, now);
@@ -92,8 +92,8 @@ void LeakDetector::Add(double now, const ResourceUse& use) {
   }
 }
 
-LeakEvidence LeakDetector::Evidence() const {
-  LeakEvidence evidence{.scope = scope_, .resource = resource_};
+agents::LeakEvidence LeakDetector::Evidence() const {
+  agents::LeakEvidence evidence{.scope = scope_, .resource = resource_};
   for (const Verdict& verdict : verdicts_) {
     if (verdict.slope <= 0) continue;
     const double left = std::max(0.0, verdict.hits_at - ladder_.last_seconds());
@@ -124,9 +124,9 @@ std::optional<LeakDetector> LeakDetector::Load(base::ByteReader& in) {
     const auto found = std::find_if(all.begin(), all.end(), [&](auto value) { return text == Name(value); });
     return found == all.end() ? std::nullopt : std::optional(*found);
   };
-  const auto scope = named(kScopes);
-  const auto resource = named(kResources);
-  const auto source = named(kSources);
+  const auto scope = named(agents::kScopes);
+  const auto resource = named(agents::kResources);
+  const auto source = named(agents::kSources);
   if (!scope || !resource || !source) return std::nullopt;
   LeakDetector detector(*scope, *resource);
   detector.source_ = *source;
@@ -183,7 +183,7 @@ LeakDetector::Range LeakDetector::RangeBefore(int level, int buckets) const {
 
 // Less than this is no rise, whatever its shape.
 double LeakDetector::LeastRise() const {
-  const double units = resource_ == ResourceUse::Resource::kMemory ? 8.0 * 1024 * 1024 : 8;
+  const double units = resource_ == agents::ResourceUse::Resource::kMemory ? 8.0 * 1024 * 1024 : 8;
   return std::max(units, kMinRiseOfLimit * static_cast<double>(limit_));
 }
 
@@ -239,4 +239,4 @@ LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double n
           .rise = rise};
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

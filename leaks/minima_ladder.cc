@@ -1,8 +1,8 @@
-#include "agents/minima_ladder.h"
+#include "leaks/minima_ladder.h"
 
 #include <algorithm>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 // How many levels below its own a bucket's `high` takes its minima from.
@@ -97,4 +97,4 @@ int MinimaLadder::Add(double now, double value) {
   return completed;
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

@@ -1,31 +1,32 @@
-#include "agents/leak_book.h"
+#include "leaks/leak_book.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 constexpr double kBoot = 1.7e9;
 
-AgentSample Agent(const std::string& name, uint64_t started, double used) {
-  AgentSample agent;
+agents::AgentSample Agent(const std::string& name, uint64_t started, double used) {
+  agents::AgentSample agent;
   agent.name = name;
   if (started != 0) {
-    ProcessSample& root = agent.processes.emplace_back();
+    agents::ProcessSample& root = agent.processes.emplace_back();
     root.key = {10, started};
-    root.role = Role::kRoot;
+    root.role = agents::Role::kRoot;
   }
-  agent.resources = {{ResourceUse::Scope::kTree, ResourceUse::Resource::kFds, ResourceUse::Source::kRlimit,
-                      static_cast<uint64_t>(used), 10000}};
+  agent.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
+                      agents::ResourceUse::Source::kRlimit, static_cast<uint64_t>(used), 10000}};
   return agent;
 }
 
 // A leak of an hour and a half, seen for `minutes` from its 100 healthy minutes on.
-AgentSample Leak(LeakBook& book, int from, int to, const std::string& name = "codex", uint64_t started = 7) {
-  AgentSample agent;
+agents::AgentSample Leak(LeakBook& book, int from, int to, const std::string& name = "codex",
+                         uint64_t started = 7) {
+  agents::AgentSample agent;
   for (int minute = from; minute < to; ++minute) {
     agent = Agent(name, started, 1000 + 100.0 * std::max(0, minute - 100));
     book.Tick(minute * 60.0, &agent);
@@ -33,17 +34,17 @@ AgentSample Leak(LeakBook& book, int from, int to, const std::string& name = "co
   return agent;
 }
 
-bool HasEvidence(const AgentSample& agent) {
+bool HasEvidence(const agents::AgentSample& agent) {
   return agent.leaks.size() == 1 && std::isfinite(agent.leaks[0].seconds_to_limit);
 }
 
 TEST(LeakBook, FillsInWhatIsKnownOfEachResource) {
   LeakBook book;
-  const AgentSample agent = Leak(book, 0, 160);
+  const agents::AgentSample agent = Leak(book, 0, 160);
   ASSERT_TRUE(HasEvidence(agent));
-  EXPECT_EQ(agent.leaks[0].scope, ResourceUse::Scope::kTree);
-  EXPECT_EQ(agent.leaks[0].resource, ResourceUse::Resource::kFds);
-  AgentSample again = Agent("codex", 7, 1);
+  EXPECT_EQ(agent.leaks[0].scope, agents::ResourceUse::Scope::kTree);
+  EXPECT_EQ(agent.leaks[0].resource, agents::ResourceUse::Resource::kFds);
+  agents::AgentSample again = Agent("codex", 7, 1);
   book.Show(&again);
   EXPECT_TRUE(HasEvidence(again)) << "looks between ticks show the last tick's";
 }
@@ -63,7 +64,7 @@ TEST(LeakBook, AgentsAreKeptApart) {
 TEST(LeakBook, WithoutARootThereIsNothing) {
   LeakBook book;
   Leak(book, 0, 160);
-  AgentSample down = Agent("codex", 0, 5000);
+  agents::AgentSample down = Agent("codex", 0, 5000);
   book.Tick(160 * 60.0, &down);
   EXPECT_THAT(down.leaks, testing::IsEmpty());
   EXPECT_FALSE(HasEvidence(Leak(book, 161, 162))) << "forgotten";
@@ -72,7 +73,7 @@ TEST(LeakBook, WithoutARootThereIsNothing) {
 // Minutes of the next life until there is evidence.
 int MinutesToEvidence(LeakBook& book, int from, uint64_t started) {
   for (int minute = 0; minute < 160; ++minute) {
-    AgentSample agent = Agent("codex", started, 1000 + 60.0 * minute);
+    agents::AgentSample agent = Agent("codex", started, 1000 + 60.0 * minute);
     book.Tick((from + minute) * 60.0, &agent);
     if (HasEvidence(agent)) return minute;
   }
@@ -86,7 +87,7 @@ TEST(LeakBook, KnowsOverARestartOfBothThatTheAgentLeaked) {
 
   LeakBook before;
   ASSERT_TRUE(HasEvidence(Leak(before, 0, 160)));
-  AgentSample down = Agent("codex", 0, 0);
+  agents::AgentSample down = Agent("codex", 0, 0);
   before.Tick(160 * 60.0, &down);
   before.Tick(161 * 60.0, &down);
   before.ForgetUnseen();
@@ -101,7 +102,7 @@ TEST(LeakBook, ForgetsWhoWasNotNamed) {
   LeakBook book;
   Leak(book, 0, 160);
   book.ForgetUnseen();
-  AgentSample agent = Agent("codex", 7, 1);
+  agents::AgentSample agent = Agent("codex", 7, 1);
   book.Show(&agent);
   EXPECT_TRUE(HasEvidence(agent));
   book.ForgetUnseen();
@@ -178,4 +179,4 @@ TEST(LeakBook, DamagedBytesChangeNothing) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

@@ -1,8 +1,8 @@
-#include "agents/minima_ladder.h"
+#include "leaks/minima_ladder.h"
 
 #include <gtest/gtest.h>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 namespace {
 
 // 2-minute buckets: bucket i holds minutes 2i and 2i + 1.
@@ -73,4 +73,4 @@ TEST(MinimaLadder, TimeThatFallsIsTheNewestSeen) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks

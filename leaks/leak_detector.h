@@ -1,7 +1,7 @@
 // Judges whether one figure is on its way to its limit.
 //
 // Evidence is a rise of the floor that, going on, ends at the limit before long in comparison with how long
-// it has been watched. The same test runs at every width of the ladder (agents/minima_ladder.h), so that a
+// it has been watched. The same test runs at every width of the ladder (leaks/minima_ladder.h), so that a
 // leak of half an hour and one of a week are the same thing at another scale. All must hold, for the minima
 // of the last 6, 8, 12 or 16 buckets:
 //
@@ -24,32 +24,32 @@
 //
 // Thread safety: none.
 
-#ifndef AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
-#define AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
+#ifndef AGENT_EXPORTER_LEAKS_LEAK_DETECTOR_H_
+#define AGENT_EXPORTER_LEAKS_LEAK_DETECTOR_H_
 
 #include <array>
 #include <cstdint>
 #include <optional>
 
-#include "agents/minima_ladder.h"
 #include "agents/observation.h"
+#include "leaks/minima_ladder.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::leaks {
 
 class LeakDetector {
  public:
   static constexpr double kLimitSettlesSeconds = 180;
 
-  LeakDetector(ResourceUse::Scope scope, ResourceUse::Resource resource)
+  LeakDetector(agents::ResourceUse::Scope scope, agents::ResourceUse::Resource resource)
       : scope_(scope), resource_(resource) {}
-  ResourceUse::Scope scope() const { return scope_; }
-  ResourceUse::Resource resource() const { return resource_; }
+  agents::ResourceUse::Scope scope() const { return scope_; }
+  agents::ResourceUse::Resource resource() const { return resource_; }
 
   // `use`: of this scope and resource. `now`: seconds of CLOCK_BOOTTIME.
-  void Add(double now, const ResourceUse& use);
+  void Add(double now, const agents::ResourceUse& use);
 
   // As of the last Add.
-  LeakEvidence Evidence() const;
+  agents::LeakEvidence Evidence() const;
 
   // All of it, and back; empty for what is no such detector.
   void Save(base::ByteWriter& out) const;
@@ -69,7 +69,7 @@ class LeakDetector {
     double rise = 0;
   };
 
-  bool LimitChanged(double now, const ResourceUse& use);
+  bool LimitChanged(double now, const agents::ResourceUse& use);
   Verdict Judge(int level, double now) const;
   Verdict JudgeWindow(int level, int buckets, double now) const;
   struct Range {
@@ -79,16 +79,16 @@ class LeakDetector {
 
   double LeastRise() const;
 
-  ResourceUse::Scope scope_;
-  ResourceUse::Resource resource_;
+  agents::ResourceUse::Scope scope_;
+  agents::ResourceUse::Resource resource_;
   MinimaLadder ladder_;
   std::array<Verdict, MinimaLadder::kLevels> verdicts_;
   uint64_t limit_ = 0;
-  ResourceUse::Source source_ = ResourceUse::Source::kHost;
+  agents::ResourceUse::Source source_ = agents::ResourceUse::Source::kHost;
   double other_limit_since_ = -1;
   bool leaked_before_ = false;
 };
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::leaks
 
-#endif  // AGENT_EXPORTER_AGENTS_LEAK_DETECTOR_H_
+#endif  // AGENT_EXPORTER_LEAKS_LEAK_DETECTOR_H_

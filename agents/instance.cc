@@ -38,11 +38,12 @@ void AddProgramsEnd(const RootExit& program, RootExit* end) {
 
 }  // namespace
 
-// A copy of the wrapper has its stack; where that cannot be read, nothing tells the two apart.
+// Children of a unit's or a user's process all match as it does, without running its program. A copy of the
+// wrapper has its stack; where that cannot be read, nothing tells the two apart.
 bool Tracker::IsProgramOf(const TrackedProcess& process, const TrackedProcess* wrapper) {
   if (wrapper == nullptr || !IsRoot(*wrapper) || wrapper->part || wrapper->scope != Scope::kTree)
     return false;
-  if (process.registered || process.match == nullptr) return false;
+  if (process.registered || process.match == nullptr || !process.match->by_program) return false;
   const AgentGroup& group = *wrapper->group;
   const bool same =
       process.own_group == wrapper->group || (group.whole_tree && process.match->agent == group.name);

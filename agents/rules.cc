@@ -63,6 +63,11 @@ std::string AskAll(const CompiledRule& rule, MatchContext& context,
   });
 }
 
+bool SaysProgram(const MatchConditions& rule) {
+  return !(rule.comm.empty() && rule.argv0.empty() && rule.exe.empty() && rule.script.empty() &&
+           rule.package.empty() && rule.args.empty() && rule.cmdline.empty());
+}
+
 }  // namespace
 
 struct RuleSet::Impl {
@@ -148,6 +153,7 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
         .scope = impl_->rules[i].scope,
         .rule = i,
         .own_rule = !impl_->rules[i].built_in,
+        .by_program = SaysProgram(impl_->rules[i]),
         .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
                                                             .rule = impl_->rules[i].name,
                                                             .what = AskAll(rule, context, &Condition::Why)})};

@@ -80,8 +80,10 @@ struct Match {
   std::string kind;
   std::string slot;
   Scope scope = Scope::kTree;
-  size_t rule = 0;                            // index into RuleSet::rules()
-  bool own_rule = false;                      // by a rule of the configuration, not by a built-in profile
+  size_t rule = 0;        // index into RuleSet::rules()
+  bool own_rule = false;  // by a rule of the configuration, not by a built-in profile
+  bool by_program =
+      true;  // the rule says what the process runs, not only whose it is (its user, its unit, ...)
   std::shared_ptr<const MatchReason> reason;  // never null when RuleSet made it
 };
 

@@ -93,10 +93,11 @@ class TrackedHost {
       : tracker_(
             options, *RuleSet::Make(std::move(rules)),
             [this](const kernel::ProcessStat& stat, const std::shared_ptr<const kernel::Program>& program) {
-              if (program)
-                return std::make_unique<FakeFacts>(Process(stat.comm, program->argv, program->path));
-              return std::make_unique<FakeFacts>(
-                  Process(stat.comm, hide_arguments ? std::vector<std::string>{} : std::vector{stat.comm}));
+              FakeFacts facts = program ? Process(stat.comm, program->argv, program->path)
+                                        : Process(stat.comm, hide_arguments ? std::vector<std::string>{}
+                                                                            : std::vector{stat.comm});
+              facts.uid_value = uid;
+              return std::make_unique<FakeFacts>(std::move(facts));
             },
             [this](kernel::ProcessStat* stat) {
               ++confirmed;
@@ -142,6 +143,7 @@ class TrackedHost {
   FakeHost host;
   std::vector<pid_t> gone;
   int confirmed = 0;
+  std::optional<uid_t> uid;  // of every process
   bool hide_arguments = false;
 
  private:

@@ -70,6 +70,23 @@ TEST_F(InstanceTest, AWrapperHasOneProgramAtATime) {
   EXPECT_FALSE(t_.IsRoot(20)) << "pupils that pile up are descendants";
 }
 
+TEST(InstanceOfAUserTest, ChildrenOfOneUserAreNoPrograms) {
+  Rule rule;
+  rule.name = "bot";
+  rule.user = {"4711"};
+  rule.except.comm = {"init"};
+  rule.origin = "test";
+  TrackedHost t({rule});
+  t.uid = 4711;
+  t.host.Add(10, 1, "python3");
+  t.host.Add(11, 10, "sleep");
+  t.host.Add(12, 10, "sleep");
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+  EXPECT_TRUE(t.Member(11)->direct_child);
+  EXPECT_TRUE(t.Member(12)->direct_child);
+}
+
 TEST_F(InstanceTest, TheSignalOfTheProgramIsNotHiddenByTheWrappersCode) {
   const kernel::ProcessKey wrapper = t_.host.at(10).key, program = t_.host.at(11).key;
   Exit(11, SIGABRT);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what processes cost that no rule takes, beside an older build: CPU of one look from the start (`status`), and of
-`serve` for each tick afterwards. Built-in profiles only; procfs without events, so that every tick walks all processes.
+"""Measures CPU beside an older build: of one look from the start (`status`), of `serve` for each tick, and for each scrape.
 
-    bench/matching.py --base OLD/build/release [--build build/release] [--processes 5000] [--rounds 5]
+    bench/older_build.py --base OLD/build/release [--build build/release] [--processes 5000] [--rounds 5]
 
-Both builds take turns on the same crowd. Exit status 1: one of ours is dearer by more than --slack.
+Both builds take turns on the same crowd, of which no rule takes any process, and for the scrapes on an agent with
+descendants beside it. On procfs without events, so that every look walks all processes. Exit status 1: one of our
+figures is more than --slack times the other.
 """
 
 import argparse
@@ -16,10 +17,14 @@ import sys
 import tempfile
 import time
 
+import harness
 from harness import Exporter, end, live_processes, start
 
 FDS = 10
 TICKS = 6
+SCRAPES = 50
+WATCHED = 500
+AGENT = "load"
 # Half of the crowd are programs; the others look like what takes the most looking at: scripts of node and Python, whose
 # links are followed.
 SHARES = {"bystander": 0.5, "node": 0.25, "/usr/bin/python3": 0.15, "worker: processes jobs": 0.1}
@@ -39,10 +44,25 @@ def cpu_of_ticks(program, directory):
     """Seconds of CPU that one tick takes."""
     config = pathlib.Path(directory) / "ticks.yml"
     config.write_text("sample_interval: 1s\n")
-    argv = [program, "serve", "--web.listen-address={address}", f"--config.file={config}", "--process.source=procfs",
-            "--process.events=none", "--no-ledger", "--socket=none"]
-    with Exporter("agent_exporter", argv) as exporter:
+    with Exporter("agent_exporter", serve(program, config)) as exporter:
         return exporter.idle_cpu_seconds(TICKS)
+
+
+def cpu_of_scrapes(program, directory):
+    """Seconds of CPU that one scrape takes, with what goes on in the background."""
+    config = pathlib.Path(directory) / "scrapes.yml"
+    config.write_text(f"agents:\n  - name: {AGENT}\n    match: {{comm: {AGENT}}}\n")
+    with Exporter("agent_exporter", serve(program, config)) as exporter:
+        seen = exporter.value(f'agent_descendants{{.*agent="{AGENT}"')
+        if seen != WATCHED - 1:
+            raise RuntimeError(f"{program} watches {seen} descendants, not {WATCHED - 1}")
+        exporter.cpu_seconds(SCRAPES // 5)  # warms up
+        return exporter.cpu_seconds(SCRAPES)
+
+
+def serve(program, config):
+    return [program, "serve", "--web.listen-address={address}", f"--config.file={config}", "--process.source=procfs",
+            "--process.events=none", "--no-ledger", "--socket=none"]
 
 
 @contextlib.contextmanager
@@ -68,10 +88,12 @@ def main():
     programs = {"ours": options.build.resolve() / "bin/agent_exporter", "base": options.base.resolve() / "bin/agent_exporter"}
     spawn = options.build.resolve() / "bin/spawn_processes"
     missed = False
-    with tempfile.TemporaryDirectory() as directory, crowd(spawn, options.processes):
+    with (tempfile.TemporaryDirectory() as directory, crowd(spawn, options.processes),
+          harness.crowd(spawn, AGENT, WATCHED, FDS, directory)):
         print(f"{live_processes()} processes, load {os.getloadavg()[0]:.1f}\n")
         print("| CPU | ours | base | ours / base |\n|---|---|---|---|")
-        for what, measure in (("one look from the start", cpu_of_status), ("a tick", cpu_of_ticks)):
+        for what, measure in (("one look from the start", cpu_of_status), ("a tick", cpu_of_ticks),
+                              (f"a scrape, agent of {WATCHED}", cpu_of_scrapes)):
             figures = {name: [] for name in programs}
             for _ in range(options.rounds):
                 for name, program in programs.items():

@@ -7,7 +7,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-constexpr double kRereadSeconds = 60;
+constexpr double kKillRereadSeconds = 60;
 constexpr double kForgetSeconds = 300;
 constexpr size_t kReadings = 16;
 
@@ -21,7 +21,7 @@ void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const
   root.host_kills = readings_.empty() ? std::nullopt : readings_.back().host_kills;
   if (membership == nullptr) return;
   const bool moved = root.membership == nullptr || *root.membership != *membership;
-  if (!inserted && !moved && now - root.read_at < kRereadSeconds) return;
+  if (!inserted && !moved && now - root.read_at < kKillRereadSeconds) return;
   root.membership = std::move(membership);
   root.kills = cgroups_.OomKills(*root.membership);
   root.read_at = now;

@@ -1,9 +1,8 @@
 #include "agents/process_facts.h"
 
-#include <algorithm>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kernel/parse_process.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -16,24 +15,17 @@ T ValueOrCount(absl::StatusOr<T> read, std::string_view file, kernel::Unreadable
   return T();
 }
 
-// Cuts what stands before the next `separator` off the front of *text, and the separator with it; all of it
-// where there is none.
-std::string_view Cut(std::string_view* text, char separator) {
-  const std::string_view head = text->substr(0, text->find(separator));
-  text->remove_prefix(std::min(head.size() + 1, text->size()));
-  return head;
-}
-
 // The innermost part of a cgroup path that is a service or a scope. Slices only group units.
 std::string_view InnermostUnit(std::string_view path) {
   constexpr std::string_view kDeleted = " (deleted)";  // the kernel's mark of a removed group
   if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
-  std::string_view unit;
   while (!path.empty()) {
-    const std::string_view part = Cut(&path, '/');
-    if (part.ends_with(".service") || part.ends_with(".scope")) unit = part;
+    const size_t start = path.rfind('/') + 1;  // 0 if there is none
+    const std::string_view part = path.substr(start);
+    if (part.ends_with(".service") || part.ends_with(".scope")) return part;
+    path = path.substr(0, start == 0 ? 0 : start - 1);
   }
-  return unit;
+  return {};
 }
 
 }  // namespace
@@ -86,26 +78,14 @@ std::string LazyProcessFacts::FollowLinks(const std::string& path) {
   return ValueOrCount(files_.FollowLinks(pid_, path), "root", unreadable_);
 }
 
-std::vector<CgroupLine> CgroupLines(std::string_view text) {
-  std::vector<CgroupLine> lines;
-  while (!text.empty()) {
-    std::string_view line = Cut(&text, '\n');
-    if (std::count(line.begin(), line.end(), ':') < 2) continue;
-    const std::string_view id = Cut(&line, ':');
-    const std::string_view controllers = Cut(&line, ':');
-    lines.push_back({.id = id, .controllers = controllers, .path = line});
-  }
-  return lines;
-}
-
 std::string SystemdUnit(std::string_view cgroup_text) {
   std::string_view v1_unit;
-  for (const CgroupLine& line : CgroupLines(cgroup_text)) {
-    if (line.id == "0" && line.controllers.empty()) {
-      const std::string_view unit = InnermostUnit(line.path);
+  for (const kernel::CgroupMembership& group : kernel::ParseCgroup(cgroup_text)) {
+    if (group.v2) {
+      const std::string_view unit = InnermostUnit(group.path);
       if (!unit.empty()) return std::string(unit);
-    } else if (line.controllers == "name=systemd") {
-      v1_unit = InnermostUnit(line.path);
+    } else if (group.controllers == "name=systemd") {
+      v1_unit = InnermostUnit(group.path);
     }
   }
   return std::string(v1_unit);

@@ -73,16 +73,6 @@ class LazyProcessFacts : public ProcessFacts {
   std::optional<std::vector<std::string>> environment_;
 };
 
-// One line of /proc/<pid>/cgroup, "id:controllers:path" (cgroups(7)); there is one for every hierarchy. A
-// path may hold colons.
-struct CgroupLine {
-  std::string_view id;
-  std::string_view controllers;
-  std::string_view path;
-};
-// The well-formed lines of `text`, which must outlive them.
-std::vector<CgroupLine> CgroupLines(std::string_view text);
-
 // The systemd unit (.service or .scope) in the text of /proc/<pid>/cgroup, innermost, or "". systemd keeps
 // its tree in the v2 hierarchy (line "0::") and, where v1 is mounted, in "name=systemd"; the first of the two
 // that names a unit.

@@ -16,6 +16,7 @@
 #include "agents/program_conditions.h"
 #include "agents/rules.h"
 #include "base/label_value.h"
+#include "kernel/parse_process.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -72,9 +73,9 @@ class CgroupCondition : public WordsCondition {
  public:
   using WordsCondition::WordsCondition;
   bool Holds(MatchContext& context) const override {
-    for (const CgroupLine& line : CgroupLines(context.facts().cgroup())) {
-      const auto inside = [&line](const std::string& group) {
-        return line.path == group || (line.path.starts_with(group) && line.path[group.size()] == '/');
+    for (const kernel::CgroupMembership& own : kernel::ParseCgroup(context.facts().cgroup())) {
+      const auto inside = [&own](const std::string& group) {
+        return own.path == group || (own.path.starts_with(group) && own.path[group.size()] == '/');
       };
       if (Any(inside)) return true;
     }
@@ -82,7 +83,9 @@ class CgroupCondition : public WordsCondition {
   }
   std::string Saw(MatchContext& context) const override {
     std::vector<std::string> paths;
-    for (const CgroupLine& line : CgroupLines(context.facts().cgroup())) paths.emplace_back(line.path);
+    for (const kernel::CgroupMembership& own : kernel::ParseCgroup(context.facts().cgroup())) {
+      paths.emplace_back(own.path);
+    }
     return SawText("cgroup", absl::StrJoin(paths, " "), "cgroup could not be read");
   }
 };

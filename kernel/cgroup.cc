@@ -83,9 +83,7 @@ std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
     }
   };
 
-  const absl::StatusOr<std::vector<CgroupMembership>> groups = ParseCgroup(membership);
-  if (!groups.ok()) return limits;
-  for (const CgroupMembership& group : *groups) {
+  for (const CgroupMembership& group : ParseCgroup(membership)) {
     if (group.v2) {
       const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
       for (const ResourceFiles& files : kV2) walk(mount, group.path, files);
@@ -104,8 +102,7 @@ std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
 }
 
 std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership) {
-  const absl::StatusOr<std::vector<CgroupMembership>> groups = ParseCgroup(membership);
-  if (!groups.ok()) return std::nullopt;
+  const std::vector<CgroupMembership> groups = ParseCgroup(membership);
   const auto read = [&](const std::string& mount, std::string_view path,
                         std::string_view file) -> std::optional<CgroupOomKills> {
     if (LeavesRoot(path)) return std::nullopt;
@@ -117,12 +114,12 @@ std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership
     return CgroupOomKills{std::string(path), *count};
   };
   // Where both hierarchies are mounted, v1 has the memory controller if it is listed there.
-  for (const CgroupMembership& group : *groups) {
+  for (const CgroupMembership& group : groups) {
     if (group.v2 || !group.HasController("memory")) continue;
     const std::string mount = Exists(root_, "memory") ? "memory" : std::string(group.controllers);
     if (auto kills = read(mount, group.path, "memory.oom_control")) return kills;
   }
-  for (const CgroupMembership& group : *groups) {
+  for (const CgroupMembership& group : groups) {
     if (!group.v2) continue;
     const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
     for (const char* file : {"memory.events.local", "memory.events"}) {

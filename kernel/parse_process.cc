@@ -255,7 +255,7 @@ bool CgroupMembership::HasController(std::string_view controller) const {
   return false;
 }
 
-absl::StatusOr<std::vector<CgroupMembership>> ParseCgroup(std::string_view text) {
+std::vector<CgroupMembership> ParseCgroup(std::string_view text) {
   std::vector<CgroupMembership> memberships;
   TextScanner scan(text);
   while (const std::optional<std::string_view> line = scan.Line()) {
@@ -264,12 +264,9 @@ absl::StatusOr<std::vector<CgroupMembership>> ParseCgroup(std::string_view text)
     head.Expect(':');
     const std::string_view rest = head.rest();
     const size_t colon = rest.find(":/");  // no controller's name holds a ':', a path may
-    if (!head.ok() || colon == std::string_view::npos) {
-      return absl::InvalidArgumentError("cgroup: a line is not id:controllers:path");
-    }
+    if (!head.ok() || colon == std::string_view::npos) continue;
     memberships.push_back({rest.substr(0, colon), rest.substr(colon + 1), id == 0});
   }
-  if (!scan.ok()) return absl::InvalidArgumentError("cgroup: the last line is cut");
   return memberships;
 }
 

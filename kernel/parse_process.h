@@ -76,7 +76,8 @@ struct CgroupMembership {
 
   bool HasController(std::string_view controller) const;
 };
-absl::StatusOr<std::vector<CgroupMembership>> ParseCgroup(std::string_view text);
+// Lines of another form, and a last one that is cut, are left out.
+std::vector<CgroupMembership> ParseCgroup(std::string_view text);
 
 }  // namespace agent_exporter::kernel
 

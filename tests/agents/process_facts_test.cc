@@ -33,16 +33,6 @@ TEST(SystemdUnitTest, IsEmptyWithoutAUnit) {
   EXPECT_EQ(SystemdUnit("malformed\n0:/a.service\n"), "");
 }
 
-TEST(CgroupLinesTest, PathsMayHoldColons) {
-  const std::vector<CgroupLine> lines = CgroupLines("12:cpu,cpuacct:/a:b\nbroken\n0::/");
-  ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0].id, "12");
-  EXPECT_EQ(lines[0].controllers, "cpu,cpuacct");
-  EXPECT_EQ(lines[0].path, "/a:b");
-  EXPECT_EQ(lines[1].controllers, "");
-  EXPECT_EQ(lines[1].path, "/");
-}
-
 TEST(LazyProcessFactsTest, ReadsThisProcess) {
   const kernel::RootedReader proc("/proc");
   kernel::ProcessFiles files(proc);

@@ -29,52 +29,17 @@ const std::vector<std::string_view>& ConditionKeys() {
   return *kKeys;
 }
 
-absl::Status Error(const YAML::Node& node, std::string_view file, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(base::YamlPosition(node, file), ": ", what));
-}
-
-const char* Shape(const YAML::Node& node) {
-  if (node.IsMap()) return "a map";
-  if (node.IsSequence()) return "a list";
-  return node.IsScalar() ? "a word" : "empty";
-}
-
-absl::StatusOr<std::string> ReadWord(const YAML::Node& node, std::string_view file, const std::string& key) {
-  if (!node.IsScalar()) {
-    return Error(node, file, absl::StrCat(key, " is ", Shape(node), "; give it one word or a quoted text"));
-  }
-  if (node.Scalar().empty())
-    return Error(node, file, absl::StrCat(key, " is an empty word; fill it in or remove it"));
-  return node.Scalar();
-}
-
-absl::StatusOr<std::vector<std::string>> ReadWords(const YAML::Node& node, std::string_view file,
-                                                   const std::string& key) {
-  std::vector<std::string> words;
-  if (!node.IsSequence()) {
-    absl::StatusOr<std::string> word = ReadWord(node, file, key);
-    if (!word.ok()) return word.status();
-    words.push_back(*std::move(word));
-    return words;
-  }
-  for (const YAML::Node& item : node) {
-    absl::StatusOr<std::string> word = ReadWord(item, file, absl::StrCat("an entry of ", key));
-    if (!word.ok()) return word.status();
-    words.push_back(*std::move(word));
-  }
-  if (words.empty()) {
-    return Error(node, file, absl::StrCat(key, " is an empty list; name what to match or remove it"));
-  }
-  return words;
-}
+using base::YamlError;
+using base::YamlShape;
+using base::YamlText;
 
 // `key` is match or not; `known` what may stand in it.
 absl::Status ReadConditions(const YAML::Node& node, std::string_view file, const char* key,
                             const std::vector<std::string_view>& known, MatchConditions* conditions) {
   if (!node.IsMap() || node.size() == 0) {
-    return Error(node, file,
-                 absl::StrCat(key, " is ", node.IsMap() ? "empty" : Shape(node),
-                              "; write conditions into it, for instance {comm: codex}"));
+    return YamlError(node, file,
+                     absl::StrCat(key, " is ", node.IsMap() ? "empty" : YamlShape(node),
+                                  "; write conditions into it, for instance {comm: codex}"));
   }
   base::ErrorList errors;
   errors.Add(base::CheckYamlKeys(node, file, known));
@@ -84,13 +49,11 @@ absl::Status ReadConditions(const YAML::Node& node, std::string_view file, const
       {"pidfile", &conditions->pidfile}, {"user", &conditions->user},       {"cgroup", &conditions->cgroup},
       {"unit", &conditions->unit}};
   for (const auto& [name, target] : lists) {
-    if (!node[name].IsDefined()) continue;
-    *target = errors.Take(ReadWords(node[name], file, name)).value_or(std::vector<std::string>());
+    errors.Add(base::ReadYamlTexts(node[name], file, name, target));
   }
   for (const auto& [name, target] :
        {std::pair<const char*, std::string*>{"args", &conditions->args}, {"cmdline", &conditions->cmdline}}) {
-    if (!node[name].IsDefined()) continue;
-    *target = errors.Take(ReadWord(node[name], file, name)).value_or("");
+    errors.Add(base::ReadYamlText(node[name], file, name, target));
   }
   return errors.status();
 }
@@ -114,41 +77,42 @@ std::string DefaultName(const Rule& rule) {
 }
 
 absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
-  absl::StatusOr<std::string> word = ReadWord(node, file, "scope");
+  absl::StatusOr<std::string> word = YamlText(node, file, "scope");
   if (!word.ok()) return word.status();
   if (*word == "tree") return Scope::kTree;
   if (*word == "process") return Scope::kProcess;
-  return Error(node, file,
-               absl::StrCat("scope is ", base::Quoted(*word),
-                            "; write tree (the process and all below it) or process"));
+  return YamlError(node, file,
+                   absl::StrCat("scope is ", base::Quoted(*word),
+                                "; write tree (the process and all below it) or process"));
 }
 
 absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule* rule) {
   const YAML::Node log = node["rate_limit_log"], patterns = node["rate_limit_patterns"];
   if (log.IsDefined()) {
-    absl::StatusOr<std::string> path = ReadWord(log, file, "rate_limit_log");
+    absl::StatusOr<std::string> path = YamlText(log, file, "rate_limit_log");
     if (!path.ok()) return path.status();
-    if (path->front() != '/') return Error(log, file, "rate_limit_log must be an absolute path");
+    if (path->front() != '/') return YamlError(log, file, "rate_limit_log must be an absolute path");
     if (rule->name.find('{') != std::string::npos) {
-      return Error(log, file, "rate_limit_log belongs to one agent; give this rule a name without {}");
+      return YamlError(log, file, "rate_limit_log belongs to one agent; give this rule a name without {}");
     }
     rule->rate_limit_log = *std::move(path);
   }
   if (!patterns.IsDefined()) return absl::OkStatus();
-  if (!log.IsDefined()) return Error(patterns, file, "rate_limit_patterns needs rate_limit_log beside it");
+  if (!log.IsDefined())
+    return YamlError(patterns, file, "rate_limit_patterns needs rate_limit_log beside it");
   if (!patterns.IsMap()) {
-    return Error(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
+    return YamlError(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
   }
   base::ErrorList errors;
   errors.Add(base::CheckYamlKeys(patterns, file, {"529", "throttle", "quota", "429", "overloaded"}));
   for (const auto& entry : patterns) {
     const std::string& kind = entry.first.Scalar();
-    const std::optional<std::string> pattern = errors.Take(ReadWord(entry.second, file, kind));
+    const std::optional<std::string> pattern = errors.Take(YamlText(entry.second, file, kind));
     if (!pattern) continue;
     if (const RE2 compiled(*pattern, RE2::Quiet); !compiled.ok()) {
-      errors.Add(Error(entry.second, file,
-                       absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
-                                    "; write it as RE2 knows it")));
+      errors.Add(YamlError(entry.second, file,
+                           absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
+                                        "; write it as RE2 knows it")));
     }
     rule->rate_limit_patterns[kind] = *pattern;
   }
@@ -157,8 +121,8 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
 
 absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   if (!node.IsMap()) {
-    return Error(node, file,
-                 absl::StrCat("an agent is ", Shape(node), "; write name: and match: below a dash"));
+    return YamlError(node, file,
+                     absl::StrCat("an agent is ", YamlShape(node), "; write name: and match: below a dash"));
   }
   base::ErrorList errors;
   errors.Add(base::CheckYamlKeys(node, file, RuleKeys()));
@@ -167,22 +131,22 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   if (node["match"].IsDefined()) {
     errors.Add(ReadMatch(node["match"], file, &rule));
   } else if (errors.empty()) {  // else it may be there, misspelt
-    errors.Add(Error(node, file,
-                     "an agent has no match; say which processes it is, for instance match: {comm: codex}"));
+    errors.Add(YamlError(
+        node, file, "an agent has no match; say which processes it is, for instance match: {comm: codex}"));
   }
 
   const std::pair<const char*, std::string*> words[] = {
       {"name", &rule.name}, {"kind", &rule.kind}, {"slot", &rule.slot}};
   for (const auto& [key, target] : words) {
-    if (node[key].IsDefined()) *target = errors.Take(ReadWord(node[key], file, key)).value_or("");
+    errors.Add(base::ReadYamlText(node[key], file, key, target));
   }
   if (node["scope"].IsDefined())
     rule.scope = errors.Take(ReadScope(node["scope"], file)).value_or(Scope::kTree);
   if (rule.name.empty()) rule.name = DefaultName(rule);
   if (rule.name.empty() && errors.empty()) {
-    errors.Add(
-        Error(node, file,
-              "an agent has no name; add name: (only a match with exactly one comm or script names itself)"));
+    errors.Add(YamlError(
+        node, file,
+        "an agent has no name; add name: (only a match with exactly one comm or script names itself)"));
   }
   errors.Add(ReadRateLimits(node, file, &rule));
   if (!errors.empty()) return errors.status();
@@ -196,9 +160,9 @@ std::vector<Rule> RulesFromYaml(const YAML::Node& agents, std::string_view file,
   try {
     if (!agents.IsDefined() || agents.IsNull()) return rules;
     if (!agents.IsSequence()) {
-      errors->Add(
-          Error(agents, file,
-                absl::StrCat("agents is ", Shape(agents), "; write a list, each agent below a dash")));
+      errors->Add(YamlError(
+          agents, file,
+          absl::StrCat("agents is ", YamlShape(agents), "; write a list, each agent below a dash")));
       return rules;
     }
     for (const YAML::Node& node : agents) {

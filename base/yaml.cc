@@ -28,10 +28,11 @@ absl::StatusOr<milliseconds> AnyDuration(const YAML::Node& node, std::string_vie
   return YamlError(node, file, fmt::format("{}: {}", key, std::string(parsed.status().message())));
 }
 
-const char* Shape(const YAML::Node& node) {
-  if (node.IsMap()) return "a map";
-  if (node.IsSequence()) return "a list";
-  return node.IsScalar() ? "a word" : "empty";
+template <typename Value>
+absl::Status Store(absl::StatusOr<Value> read, Value* value) {
+  if (!read.ok()) return read.status();
+  *value = *std::move(read);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -69,8 +70,8 @@ absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
   std::map<std::string, std::string> seen;  // key, where
   for (const auto& entry : node) {
     if (!entry.first.IsScalar()) {
-      errors.Add(
-          YamlError(entry.first, file, absl::StrCat("a key is ", Shape(entry.first), "; use a plain word")));
+      errors.Add(YamlError(entry.first, file,
+                           absl::StrCat("a key is ", YamlShape(entry.first), "; use a plain word")));
       continue;
     }
     const std::string& key = entry.first.Scalar();
@@ -99,14 +100,24 @@ absl::Status YamlError(const YAML::Node& node, std::string_view file, std::strin
   return absl::InvalidArgumentError(fmt::format("{}: {}", YamlPosition(node, file), what));
 }
 
+const char* YamlShape(const YAML::Node& node) {
+  if (!node.IsDefined() || node.IsNull()) return "empty";
+  if (node.IsMap()) return "a map";
+  return node.IsSequence() ? "a list" : "a word";
+}
+
 absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error) {
   return absl::InvalidArgumentError(fmt::format("{}:{}: not valid YAML: {}; check indentation and quotes",
                                                 file, error.mark.line + 1, error.msg));
 }
 
 absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view file, std::string_view key) {
-  if (!node.IsDefined() || !node.IsScalar() || node.Scalar().empty()) {
-    return YamlError(node, file, fmt::format("{} must be a non-empty string", key));
+  if (!node.IsDefined() || !node.IsScalar()) {
+    return YamlError(node, file,
+                     fmt::format("{} is {}; give it one word or a quoted text", key, YamlShape(node)));
+  }
+  if (node.Scalar().empty()) {
+    return YamlError(node, file, fmt::format("{} is an empty word; fill it in or remove it", key));
   }
   if (node.Scalar().find('\0') != std::string::npos) {
     return YamlError(node, file, fmt::format("{} contains a NUL byte; remove it", key));
@@ -131,6 +142,16 @@ absl::StatusOr<std::vector<std::string>> YamlTexts(const YAML::Node& node, std::
   if (texts.empty())
     return YamlError(node, file, fmt::format("{} is an empty list; fill it or remove it", key));
   return texts;
+}
+
+absl::Status ReadYamlText(const YAML::Node& node, std::string_view file, std::string_view key,
+                          std::string* value) {
+  return node.IsDefined() ? Store(YamlText(node, file, key), value) : absl::OkStatus();
+}
+
+absl::Status ReadYamlTexts(const YAML::Node& node, std::string_view file, std::string_view key,
+                           std::vector<std::string>* value) {
+  return node.IsDefined() ? Store(YamlTexts(node, file, key), value) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std::string_view file,

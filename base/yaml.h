@@ -34,6 +34,9 @@ absl::Status CheckYamlKeys(const YAML::Node& node, std::string_view file,
 
 absl::Status YamlError(const YAML::Node& node, std::string_view file, std::string_view what);
 
+// "a map", "a list", "a word" or "empty", for messages.
+const char* YamlShape(const YAML::Node& node);
+
 // The error for a file that is not valid YAML.
 absl::Status YamlSyntaxError(std::string_view file, const YAML::Exception& error);
 
@@ -43,6 +46,12 @@ absl::StatusOr<std::string> YamlText(const YAML::Node& node, std::string_view fi
 // A string or a list of strings: at least one, none of them empty.
 absl::StatusOr<std::vector<std::string>> YamlTexts(const YAML::Node& node, std::string_view file,
                                                    std::string_view key);
+
+// The same two for an optional key: if it is missing, *value is unchanged.
+absl::Status ReadYamlText(const YAML::Node& node, std::string_view file, std::string_view key,
+                          std::string* value);
+absl::Status ReadYamlTexts(const YAML::Node& node, std::string_view file, std::string_view key,
+                           std::vector<std::string>* value);
 
 // A program and its arguments, as a non-empty list.
 absl::StatusOr<std::vector<std::string>> YamlCommand(const YAML::Node& node, std::string_view file,

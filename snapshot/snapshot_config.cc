@@ -19,28 +19,14 @@
 namespace agent_exporter::snapshot {
 namespace {
 
-absl::Status ReadWord(const YAML::Node& node, std::string_view file, std::string_view key,
-                      std::string* word) {
-  if (!node.IsDefined()) return absl::OkStatus();
-  if (!node.IsScalar() || node.Scalar().empty())
-    return base::YamlError(node, file, fmt::format("{} must be one word; quote it if it holds blanks", key));
-  *word = node.Scalar();
-  return absl::OkStatus();
-}
-
-absl::Status ReadWords(const YAML::Node& node, std::string_view file, std::string_view key,
-                       std::vector<std::string>* words) {
-  if (!node.IsDefined()) return absl::OkStatus();
-  if (!node.IsSequence())
-    return base::YamlError(node, file, fmt::format("{} must be a list, such as [a, b]", key));
-  words->clear();
-  for (const YAML::Node& item : node) {
-    std::string word;
-    if (absl::Status status = ReadWord(item, file, fmt::format("an entry of {}", key), &word); !status.ok())
-      return status;
-    words->push_back(std::move(word));
+// As base::ReadYamlTexts, but the list may be empty: none instead of the default.
+absl::Status ReadNames(const YAML::Node& node, std::string_view file, std::string_view key,
+                       std::vector<std::string>* names) {
+  if (node.IsDefined() && node.IsSequence() && node.size() == 0) {
+    names->clear();
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  return base::ReadYamlTexts(node, file, key, names);
 }
 
 absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_view file) {
@@ -56,7 +42,7 @@ absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_v
       {"name", &sidecar.name},   {"pid", &pid},           {"pidfile", &sidecar.pidfile},
       {"agent", &sidecar.agent}, {"comm", &sidecar.comm}, {"thread", &sidecar.thread}};
   for (const auto& [key, word] : words) {
-    if (status = ReadWord(node[key], file, key, word); !status.ok()) return status;
+    if (status = base::ReadYamlText(node[key], file, key, word); !status.ok()) return status;
   }
   if (sidecar.name.empty()) return base::YamlError(node, file, "a sidecar has no name; add name:");
   if (!pid.empty()) {
@@ -81,13 +67,13 @@ absl::StatusOr<SidecarOptions> ReadSidecar(const YAML::Node& node, std::string_v
 absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view file) {
   SnapshotAgent agent;
   if (!node.IsMap()) {
-    absl::Status status = ReadWord(node, file, "an entry of agents", &agent.name);
+    absl::Status status = base::ReadYamlText(node, file, "an entry of agents", &agent.name);
     if (!status.ok()) return status;
     return agent;
   }
   absl::Status status = base::CheckYamlKeys(node, file, {"name", "session", "sidecars"});
-  if (status.ok()) status = ReadWord(node["name"], file, "name", &agent.name);
-  if (status.ok()) status = ReadWord(node["session"], file, "session", &agent.session);
+  if (status.ok()) status = base::ReadYamlText(node["name"], file, "name", &agent.name);
+  if (status.ok()) status = base::ReadYamlText(node["session"], file, "session", &agent.session);
   if (!status.ok()) return status;
   if (agent.name.empty()) return base::YamlError(node, file, "an agent has no name; add name:");
   const YAML::Node sidecars = node["sidecars"];
@@ -155,12 +141,12 @@ absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::str
   base::ErrorList errors;
   errors.Add(base::CheckYamlKeys(node, file,
                                  {"dir", "interval", "agents", "names", "ignore", "min_change", "hooks"}));
-  errors.Add(ReadWord(node["dir"], file, "dir", &options.dir));
+  errors.Add(base::ReadYamlText(node["dir"], file, "dir", &options.dir));
   errors.Add(
       base::ReadYamlDuration(node["interval"], file, "interval", std::chrono::seconds(1), &options.interval));
   errors.Add(ReadAgents(node["agents"], file, &options.agents));
-  errors.Add(ReadWords(node["names"], file, "names", &options.names));
-  errors.Add(ReadWords(node["ignore"], file, "ignore", &options.diff.ignore));
+  errors.Add(ReadNames(node["names"], file, "names", &options.names));
+  errors.Add(ReadNames(node["ignore"], file, "ignore", &options.diff.ignore));
   errors.Add(ReadMinimumChange(node["min_change"], file, &options.diff.minimum));
   if (auto hooks = errors.Take(HooksFromYaml(node["hooks"], file))) config.hooks = *std::move(hooks);
   if (!errors.empty()) return errors.status();

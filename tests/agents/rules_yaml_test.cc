@@ -138,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"agents:\n- name: a\n  match:\n    comm: [b, [c]]",
                   "agents.yaml:4: an entry of comm is a list; give it one word or a quoted text"},
         ErrorCase{"agents:\n- name: a\n  match:\n    comm: []",
-                  "agents.yaml:4: comm is an empty list; name what to match or remove it"},
+                  "agents.yaml:4: comm is an empty list; fill it or remove it"},
         ErrorCase{"agents:\n- name: a\n  match:\n    comm: ''",
                   "agents.yaml:4: comm is an empty word; fill it in or remove it"},
         ErrorCase{"agents:\n- name: a\n  match:\n    cmdline: [x, y]",

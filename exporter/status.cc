@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -14,9 +12,8 @@
 #include "absl/strings/str_format.h"
 #include "agents/resource_names.h"
 #include "base/json_path.h"
-#include "base/label_value.h"
-#include "collectors/family.h"
 #include "exporter/commands.h"
+#include "serve/agent_json.h"
 #include "sessions/meta_reader.h"
 
 namespace agent_exporter::exporter {
@@ -25,12 +22,39 @@ namespace {
 constexpr std::chrono::milliseconds kRatioSpan{400};
 constexpr char kAbsent[] = "-";
 
-using Figure = std::optional<uint64_t>;
+using Json = nlohmann::ordered_json;
+// The flat keys of `status --json`, and where serve/agent_json.h has their values.
+struct FlatKey {
+  const char* key;
+  const char* path;
+};
+constexpr FlatKey kFlatKeys[] = {{"processes", "tree.processes"},
+                                 {"cpu_usage_ratio", "tree.cpu_usage_ratio"},
+                                 {"self_resident_memory_bytes", "self.resident_memory_bytes"},
+                                 {"tree_resident_memory_bytes", "tree.resident_memory_bytes"},
+                                 {"self_open_fds", "self.open_fds"},
+                                 {"self_max_fds", "self.max_fds"},
+                                 {"tree_open_fds", "tree.open_fds"},
+                                 {"orphans", "orphans.processes"}};
 
-std::string Bytes(Figure bytes) {
-  if (!bytes) return kAbsent;
+// One agent with the flat keys. `processes`, `orphans` and `tree` are counts and the processes here, an
+// array, sums and objects in /agents.
+Json StatusOf(const agents::AgentSample& agent, const agents::Observation& observation,
+              const sessions::MetaSource& meta) {
+  const Json shared = serve::AgentJson(agent, observation, meta);
+  Json entry = shared;
+  entry["tree"] = shared["processes"];
+  entry["processes"] = 0;  // what an agent that is down has
+  entry["cpu_usage_ratio"] = 0;
+  for (const FlatKey& flat : kFlatKeys) {
+    if (const Json* value = base::AtPath(shared, flat.path)) entry[flat.key] = *value;
+  }
+  return entry;
+}
+
+std::string Bytes(uint64_t bytes) {
   static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(*bytes);
+  double value = static_cast<double>(bytes);
   size_t unit = 0;
   for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
   return absl::StrFormat("%.*f %s", value < 10 && unit > 0 ? 1 : 0, value, kUnits[unit]);
@@ -42,42 +66,6 @@ std::string Duration(double seconds) {
   if (s < 3600) return absl::StrCat(s / 60, "m ", s % 60, "s");
   if (s < 86400) return absl::StrCat(s / 3600, "h ", s / 60 % 60, "m");
   return absl::StrCat(s / 86400, "d ", s / 3600 % 24, "h");
-}
-
-std::string Count(Figure count) { return count ? absl::StrCat(*count) : kAbsent; }
-
-struct Summary {
-  uint64_t instances = 0, processes = 0, children = 0, orphans = 0, zombies = 0;
-  double cpu_ratio = 0, uptime = 0;
-  Figure self_resident, tree_resident, self_fds, self_max_fds, tree_fds;
-};
-
-Summary Summarise(const agents::AgentSample& agent) {
-  Summary s;
-  const auto any = [](const agents::ProcessSample&) { return true; };
-  const auto rss = [](const agents::ProcessSample& p) { return p.usage.resident_bytes; };
-  const auto fds = [](const agents::ProcessSample& p) { return p.usage.open_fds; };
-  s.instances = collectors::Instances(agent);
-  s.processes = agent.processes.size();
-  s.cpu_ratio = agent.tree_cpu_ratio;
-  for (const agents::ProcessSample& process : agent.processes) {
-    const bool zombie = process.state == 'Z';
-    s.zombies += zombie ? 1 : 0;
-    s.children += process.direct_child && !zombie ? 1 : 0;
-    s.orphans += process.orphan && !zombie ? 1 : 0;
-    if (collectors::IsLiveRoot(process)) s.uptime = std::max(s.uptime, process.age_seconds);
-  }
-  if (!agent.processes.empty()) {
-    s.tree_resident = collectors::SumOver(agent, any, rss);
-    s.tree_fds = collectors::SumOver(agent, any, fds);
-  }
-  if (s.instances > 0) {
-    s.self_resident = collectors::SumOver(agent, collectors::IsRoot, rss);
-    s.self_fds = collectors::SumOver(agent, collectors::IsRoot, fds);
-    s.self_max_fds = collectors::SumOver(agent, collectors::IsRoot,
-                                         [](const agents::ProcessSample& p) { return p.limits.open_files; });
-  }
-  return s;
 }
 
 std::string NearestLimit(const agents::AgentSample& agent) {
@@ -93,20 +81,30 @@ std::string FullName(const agents::AgentSample& agent) {
   return name;
 }
 
-std::vector<std::string> Row(const agents::AgentSample& agent) {
-  const Summary s = Summarise(agent);
+std::vector<std::string> Row(const agents::AgentSample& agent, const agents::Observation& observation) {
+  const Json status = StatusOf(agent, observation, {});
+  const auto cell = [&status](const char* key, const auto& text) -> std::string {
+    const auto value = status.find(key);
+    return value == status.end() ? kAbsent : text(*value);
+  };
+  const auto count = [&cell](const char* key) {
+    return cell(key, [](const Json& value) { return value.dump(); });
+  };
+  const auto bytes = [&cell](const char* key) {
+    return cell(key, [](const Json& value) { return Bytes(value.get<uint64_t>()); });
+  };
   return {FullName(agent),
-          s.instances > 0 ? "up" : "down",
-          absl::StrCat(s.processes),
-          absl::StrFormat("%.0f%%", s.cpu_ratio * 100),
-          Bytes(s.self_resident),
-          Bytes(s.tree_resident),
-          absl::StrCat(Count(s.self_fds), "/", Count(s.self_max_fds)),
-          Count(s.tree_fds),
-          absl::StrCat(s.children),
-          absl::StrCat(s.orphans),
-          absl::StrCat(s.zombies),
-          s.instances > 0 ? Duration(s.uptime) : kAbsent,
+          status["up"] ? "up" : "down",
+          count("processes"),
+          absl::StrFormat("%.0f%%", status["cpu_usage_ratio"].get<double>() * 100),
+          bytes("self_resident_memory_bytes"),
+          bytes("tree_resident_memory_bytes"),
+          absl::StrCat(count("self_open_fds"), "/", count("self_max_fds")),
+          count("tree_open_fds"),
+          count("children"),
+          count("orphans"),
+          count("zombies"),
+          cell("uptime_seconds", [](const Json& value) { return Duration(value.get<double>()); }),
           NearestLimit(agent)};
 }
 
@@ -124,7 +122,7 @@ std::string Printable(std::string text) {
   return text;
 }
 
-nlohmann::ordered_json TerseStatus(const nlohmann::ordered_json& agent) {
+Json TerseStatus(const Json& agent) {
   return base::Terse(agent, {"agent",
                              "kind",
                              "slot",
@@ -155,7 +153,7 @@ std::string StatusTable(const agents::Observation& observation) {
   std::vector<std::vector<std::string>> rows = {{"AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE",
                                                  "FDS/MAX", "TREE FDS", "CHILDREN", "ORPHANS", "ZOMBIES",
                                                  "UPTIME", "NEAREST LIMIT"}};
-  for (const agents::AgentSample& agent : observation.agents) rows.push_back(Row(agent));
+  for (const agents::AgentSample& agent : observation.agents) rows.push_back(Row(agent, observation));
   if (rows.size() == 1) {
     return "No agent runs now. Well-known agents are found by themselves; your own need a rule in "
            "--config.file.\n";
@@ -178,47 +176,12 @@ std::string StatusTable(const agents::Observation& observation) {
 }
 
 std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta, bool terse) {
-  nlohmann::ordered_json agents = nlohmann::ordered_json::array();
+  Json agents = Json::array();
   for (const agents::AgentSample& agent : observation.agents) {
-    const Summary s = Summarise(agent);
-    nlohmann::ordered_json entry = {
-        {"agent", agent.name}, {"up", s.instances > 0}, {"instances", s.instances}};
-    if (!agent.kind.empty()) entry["kind"] = agent.kind;
-    if (!agent.slot.empty()) entry["slot"] = agent.slot;
-    const auto put = [&entry](const char* key, Figure value) {
-      if (value) entry[key] = *value;
-    };
-    entry["configured"] = agent.configured;
-    entry["processes"] = s.processes;
-    entry["cpu_usage_ratio"] = s.cpu_ratio;
-    put("self_resident_memory_bytes", s.self_resident);
-    put("tree_resident_memory_bytes", s.tree_resident);
-    put("self_open_fds", s.self_fds);
-    put("self_max_fds", s.self_max_fds);
-    put("tree_open_fds", s.tree_fds);
-    entry["children"] = s.children;
-    entry["orphans"] = s.orphans;
-    entry["zombies"] = s.zombies;
-    if (s.instances > 0) entry["uptime_seconds"] = std::floor(s.uptime);
-    for (const agents::ProcessSample& process : agent.processes) {
-      nlohmann::ordered_json row = {{"pid", process.key.pid},
-                                    {"ppid", process.ppid},
-                                    {"comm", base::LabelValue(process.comm)},
-                                    {"role", collectors::IsRoot(process) ? "root"
-                                             : process.orphan            ? "orphan"
-                                                                         : "descendant"},
-                                    {"state", std::string(1, process.state)}};
-      if (process.usage.resident_bytes) row["resident_memory_bytes"] = *process.usage.resident_bytes;
-      if (process.usage.open_fds) row["open_fds"] = *process.usage.open_fds;
-      entry["tree"].push_back(std::move(row));
-    }
-    const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
-    entry["agent_meta"] = told ? sessions::MetaJson(*told) : nlohmann::ordered_json(nullptr);
+    Json entry = StatusOf(agent, observation, meta);
     agents.push_back(terse ? TerseStatus(entry) : std::move(entry));
   }
-  return nlohmann::ordered_json{{"agents", std::move(agents)}}.dump(
-             2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-         "\n";
+  return Json{{"agents", std::move(agents)}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {

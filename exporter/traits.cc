@@ -1,18 +1,19 @@
 // `agent_exporter traits`: one agent's own footprint, the fields of spec.md V under their dotted paths.
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/label_value.h"
+#include "base/json_path.h"
 #include "base/user_file.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
 #include "exporter/fill_template.h"
+#include "serve/agent_json.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -50,33 +51,25 @@ absl::StatusOr<const agents::AgentSample*> Pick(const agents::Observation& obser
 
 }  // namespace
 
-nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent) {
-  nlohmann::ordered_json self;
-  const auto put = [&self](const char* key, std::optional<uint64_t> value) {
-    if (value) self[key] = *value;
-  };
-  const auto child = [](const agents::ProcessSample& p) { return p.direct_child; };
-  put("rss_bytes", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
-        return p.usage.resident_bytes;
-      }));
-  put("vsz_bytes", collectors::SumOver(agent, collectors::IsRoot,
-                                       [](const agents::ProcessSample& p) { return p.usage.virtual_bytes; }));
-  put("threads", collectors::SumOver(agent, collectors::IsRoot, [](const agents::ProcessSample& p) {
-        return std::optional<uint64_t>(p.threads);
-      }));
-  put("open_fds", collectors::SumOver(agent, collectors::IsRoot,
-                                      [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
-  put("descendants", collectors::SumOver(agent, child, [](const agents::ProcessSample&) {
-        return std::optional<uint64_t>(1);
-      }));
-  put("descendant_open_fds",
-      collectors::SumOver(agent, child, [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
-  const auto oldest = std::find_if(agent.processes.begin(), agent.processes.end(), collectors::IsLiveRoot);
-  if (oldest != agent.processes.end()) self["uptime_secs"] = static_cast<uint64_t>(oldest->age_seconds);
-  nlohmann::ordered_json traits = {{"agent", base::LabelValue(agent.name)}};
-  if (!agent.kind.empty()) traits["kind"] = base::LabelValue(agent.kind);
-  if (!agent.slot.empty()) traits["slot"] = base::LabelValue(agent.slot);
-  traits["agent_self"] = std::move(self);
+nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent, const agents::Observation& observation) {
+  const nlohmann::ordered_json shared = serve::AgentJson(agent, observation);
+  nlohmann::ordered_json traits;
+  for (const char* key : {"agent", "kind", "slot"}) {
+    if (shared.contains(key)) traits[key] = shared[key];
+  }
+  constexpr std::pair<const char*, const char*> kSelf[] = {{"rss_bytes", "self.resident_memory_bytes"},
+                                                           {"vsz_bytes", "self.virtual_memory_bytes"},
+                                                           {"threads", "self.threads"},
+                                                           {"open_fds", "self.open_fds"},
+                                                           {"descendants", "children"},
+                                                           {"descendant_open_fds", "children_open_fds"}};
+  nlohmann::ordered_json& self = traits["agent_self"] = nlohmann::ordered_json::object();
+  for (const auto& [key, path] : kSelf) {
+    if (const nlohmann::ordered_json* value = base::AtPath(shared, path)) self[key] = *value;
+  }
+  if (shared.contains("uptime_seconds")) {
+    self["uptime_secs"] = static_cast<uint64_t>(shared["uptime_seconds"].get<double>());
+  }
   return traits;
 }
 
@@ -87,7 +80,7 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   if (!observation.ok()) return Fail(observation.status(), err);
   const auto agent = Pick(**observation, options);
   if (!agent.ok()) return Fail(agent.status(), err);
-  const nlohmann::ordered_json traits = TraitsOf(**agent);
+  const nlohmann::ordered_json traits = TraitsOf(**agent, **observation);
   if (options.template_file.empty()) {
     out << traits.dump(2) << "\n";
     return 0;

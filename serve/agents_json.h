@@ -6,15 +6,13 @@
 //                       unreadable: [{file, reason, count}]}
 //   host               {memory_total_bytes, memory_used_bytes, memory_available_bytes, load: [1, 5, 15 min],
 //                       processes, threads, pid_max, threads_max, open_fds, max_fds}
-//   agents             sorted by name, kind, slot: whether it runs; sums over self (its roots) and tree
-//                      (everything); resources with their tightest limit; leaks; orphans; exits; agent_meta,
-//                      null if nothing is known; processes, roots first
+//   agents             sorted by name, kind, slot: what serve/agent_json.h has, and since the exporter
+//   started:
+//                      restarts, oom_kills, descendants_started, exits by reason, self_cpu_seconds,
+//                      descendants_cpu_seconds; leaks: [{scope, resource, growth_per_second,
+//                      seconds_to_limit, evidence_span_seconds}]
 //
-// Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
-// core). A value that could not be read has no key, and neither has a sum of which a part could not be read.
-// A zombie has no memory and no descriptors. The session of a process is the pid of its session leader
-// (setsid(2)). seconds_to_limit is null if there is no evidence that the limit will be reached. Names are
-// converted to valid UTF-8. Command lines and environments are never shown.
+// seconds_to_limit is null if there is no evidence that the limit will be reached.
 //
 // Thread safety: free functions. The handler's sampler must outlive it.
 

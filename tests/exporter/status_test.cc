@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_split.h"
 #include "exporter/commands.h"
+#include "serve/agents_json.h"
 #include "tests/collectors/observation_builder.h"
 #include "tests/serve/fake_procfs.h"
 
@@ -102,6 +103,13 @@ TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
   EXPECT_THAT(widths, ElementsAre(widths[0], widths[0], widths[0], widths[0]));
 }
 
+sessions::AgentMeta Told(const agents::AgentSample& agent) {
+  sessions::AgentMeta meta;
+  meta.model = "model of " + agent.name;
+  meta.recent_actions = std::vector<sessions::AgentAction>{{"now", "Bash"}};
+  return meta;
+}
+
 TEST(StatusJson, HasTheFiguresAndTheTree) {
   agents::AgentSample agent = Busy();
   agent.kind = "coder";
@@ -129,6 +137,20 @@ TEST(StatusJson, HasTheFiguresAndTheTree) {
   EXPECT_FALSE(entry.at("tree").at(2).contains("resident_memory_bytes"));
 }
 
+TEST(StatusJson, HasTheShapeOfAgents) {
+  const agents::Observation observation = collectors::MakeObservation({Busy()});
+  const auto status = nlohmann::json::parse(StatusJson(observation, &Told))["agents"][0];
+  const auto agent = nlohmann::json::parse(serve::AgentsJson(observation, {}, &Told))["agents"][0];
+  for (const char* key : {"agent", "up", "instances", "uptime_seconds", "self", "children",
+                          "children_open_fds", "zombies", "resources", "agent_meta"}) {
+    EXPECT_EQ(status.at(key), agent.at(key)) << key;
+  }
+  EXPECT_EQ(status.at("tree"), agent.at("processes"));
+  for (const char* key : {"restarts", "self_cpu_seconds", "leaks"}) {
+    EXPECT_FALSE(status.contains(key)) << key << " needs a past";
+  }
+}
+
 TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
   const auto json = nlohmann::json::parse(StatusJson(collectors::MakeObservation(
       {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot)}),
@@ -140,13 +162,6 @@ TEST(StatusJson, WhatCouldNotBeReadIsLeftOut) {
     }
   }
   EXPECT_FALSE(json.at("agents").at(1).contains("uptime_seconds"));
-}
-
-sessions::AgentMeta Told(const agents::AgentSample& agent) {
-  sessions::AgentMeta meta;
-  meta.model = "model of " + agent.name;
-  meta.recent_actions = std::vector<sessions::AgentAction>{{"now", "Bash"}};
-  return meta;
 }
 
 TEST(StatusJson, CarriesWhatTheAgentTellsOfItself) {

@@ -15,6 +15,11 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
+nlohmann::ordered_json Of(agents::AgentSample agent) {
+  const agents::Observation observation = collectors::MakeObservation({std::move(agent)});
+  return TraitsOf(observation.agents.at(0), observation);
+}
+
 TEST(TraitsOf, TheFieldsUnderTheirPaths) {
   agents::AgentSample agent =
       collectors::MakeAgent("codex", {collectors::MakeReadable(7, agents::Role::kRoot),
@@ -23,19 +28,19 @@ TEST(TraitsOf, TheFieldsUnderTheirPaths) {
                                       collectors::MakeProcess(80, agents::Role::kDescendant, 'Z')});
   agent.processes[0].threads = 3;
   agent.processes[2].direct_child = false;
-  EXPECT_EQ(json(TraitsOf(agent)), json({{"agent", "codex"},
-                                         {"agent_self",
-                                          {{"rss_bytes", 7000},
-                                           {"vsz_bytes", 70000},
-                                           {"threads", 3},
-                                           {"open_fds", 7},
-                                           {"descendants", 1},
-                                           {"descendant_open_fds", 20},
-                                           {"uptime_secs", 70}}}}));
+  EXPECT_EQ(json(Of(agent)), json({{"agent", "codex"},
+                                   {"agent_self",
+                                    {{"rss_bytes", 7000},
+                                     {"vsz_bytes", 70000},
+                                     {"threads", 3},
+                                     {"open_fds", 7},
+                                     {"descendants", 1},
+                                     {"descendant_open_fds", 20},
+                                     {"uptime_secs", 70}}}}));
 }
 
 TEST(TraitsOf, WhatCouldNotBeReadIsLeftOut) {
-  const json self = TraitsOf(
+  const json self = Of(
       collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot),
                                       collectors::MakeProcess(8, agents::Role::kDescendant)}))["agent_self"];
   EXPECT_FALSE(self.contains("rss_bytes"));
@@ -46,9 +51,9 @@ TEST(TraitsOf, WhatCouldNotBeReadIsLeftOut) {
 }
 
 TEST(TraitsOf, HostileNamesStayValid) {
-  EXPECT_EQ(TraitsOf(collectors::MakeAgent("\xff\"", {collectors::MakeProcess(7, agents::Role::kRoot)}))
-                .at("agent"),
-            "\xEF\xBF\xBD\"");
+  EXPECT_EQ(
+      Of(collectors::MakeAgent("\xff\"", {collectors::MakeProcess(7, agents::Role::kRoot)})).at("agent"),
+      "\xEF\xBF\xBD\"");
 }
 
 class RunTraitsTest : public testing::Test {

@@ -1,0 +1,133 @@
+#include "serve/agent_json.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "base/label_value.h"
+#include "collectors/family.h"
+
+namespace agent_exporter::serve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename Value>
+void Put(Json& object, const char* key, const std::optional<Value>& value) {
+  if (value) object[key] = *value;
+}
+
+bool Anyone(const agents::ProcessSample&) { return true; }
+
+const char* RoleName(const agents::ProcessSample& process) {
+  if (collectors::IsRoot(process)) return "root";
+  if (process.orphan) return "orphan";
+  return process.direct_child ? "child" : "descendant";
+}
+
+// The sums over one scope.
+template <typename Pick>
+Json Sums(const agents::AgentSample& agent, Pick pick) {
+  Json sums = {{"processes", std::count_if(agent.processes.begin(), agent.processes.end(), pick)}};
+  double cpu = 0;
+  uint64_t threads = 0;
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (!pick(process)) continue;
+    cpu += process.cpu_ratio;
+    threads += process.state == 'Z' ? 0 : process.threads;
+  }
+  sums["cpu_usage_ratio"] = cpu;
+  sums["threads"] = threads;
+  Put(sums, "resident_memory_bytes", collectors::SumOver(agent, pick, [](const agents::ProcessSample& p) {
+        return p.usage.resident_bytes;
+      }));
+  Put(sums, "virtual_memory_bytes",
+      collectors::SumOver(agent, pick, [](const agents::ProcessSample& p) { return p.usage.virtual_bytes; }));
+  Put(sums, "open_fds",
+      collectors::SumOver(agent, pick, [](const agents::ProcessSample& p) { return p.usage.open_fds; }));
+  return sums;
+}
+
+Json Process(const agents::ProcessSample& process, const agents::Observation& observation) {
+  Json row = {{"pid", process.key.pid},
+              {"ppid", process.ppid},
+              {"session", process.session},
+              {"comm", base::LabelValue(process.comm)},
+              {"role", RoleName(process)},
+              {"state", std::string(1, process.state)},
+              {"threads", process.threads},
+              {"cpu_usage_ratio", process.cpu_ratio},
+              {"age_seconds", process.age_seconds},
+              {"start_time_seconds", observation.StartTimeSeconds(process.key)}};
+  Put(row, "resident_memory_bytes", process.usage.resident_bytes);
+  Put(row, "open_fds", process.usage.open_fds);
+  Put(row, "max_fds", process.limits.open_files);
+  if (!process.session_name.empty()) row["session_name"] = process.session_name;
+  if (process.reason != nullptr) {
+    row["matched"] = {{"origin", base::LabelValue(process.reason->origin)},
+                      {"rule", base::LabelValue(process.reason->rule)},
+                      {"what", process.reason->what}};
+  }
+  return row;
+}
+
+Json Resources(const agents::AgentSample& agent) {
+  Json resources = Json::array();
+  for (const agents::ResourceUse& use : agent.resources) {
+    resources.push_back({{"scope", Name(use.scope)},
+                         {"resource", Name(use.resource)},
+                         {"source", Name(use.source)},
+                         {"used", use.used},
+                         {"limit", use.limit},
+                         {"used_ratio", use.ratio()}});
+  }
+  return resources;
+}
+
+}  // namespace
+
+Json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
+               const sessions::MetaSource& meta) {
+  const uint64_t instances = collectors::Instances(agent);
+  Json entry = {{"agent", base::LabelValue(agent.name)}};
+  if (!agent.kind.empty()) entry["kind"] = base::LabelValue(agent.kind);
+  if (!agent.slot.empty()) entry["slot"] = base::LabelValue(agent.slot);
+  entry["configured"] = agent.configured;
+  entry["up"] = instances > 0;
+  entry["instances"] = instances;
+  double uptime = 0;
+  uint64_t zombies = 0;
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (collectors::IsLiveRoot(process)) uptime = std::max(uptime, process.age_seconds);
+    zombies += process.state == 'Z' ? 1 : 0;
+  }
+  if (instances > 0) {
+    entry["uptime_seconds"] = uptime;
+    entry["self"] = Sums(agent, collectors::IsRoot);
+    entry["self"]["cpu_usage_ratio"] = agent.self_cpu_ratio;
+    Put(entry["self"], "max_fds",
+        collectors::SumOver(agent, collectors::IsRoot,
+                            [](const agents::ProcessSample& p) { return p.limits.open_files; }));
+  }
+  if (!agent.processes.empty()) {
+    entry["tree"] = Sums(agent, Anyone);
+    entry["tree"]["cpu_usage_ratio"] = agent.tree_cpu_ratio;
+  }
+  const auto live_child = [](const agents::ProcessSample& p) { return p.direct_child && p.state != 'Z'; };
+  entry["children"] = std::count_if(agent.processes.begin(), agent.processes.end(), live_child);
+  Put(entry, "children_open_fds", collectors::SumOver(agent, live_child, [](const agents::ProcessSample& p) {
+        return p.usage.open_fds;
+      }));
+  entry["zombies"] = zombies;
+  entry["orphans"] = Sums(agent, [](const agents::ProcessSample& p) { return p.orphan && p.state != 'Z'; });
+  entry["resources"] = Resources(agent);
+  const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
+  entry["agent_meta"] = told ? sessions::MetaJson(*told) : Json(nullptr);
+  Json& processes = entry["processes"] = Json::array();
+  for (const agents::ProcessSample& process : agent.processes) {
+    processes.push_back(Process(process, observation));
+  }
+  return entry;
+}
+
+}  // namespace agent_exporter::serve

@@ -1,0 +1,38 @@
+// One agent as JSON, the shape that /agents, `status --json` and `traits` share.
+//
+//   agent, kind, slot            kind and slot only if the rule sets them
+//   configured, up, instances    instances: how many live roots
+//   uptime_seconds               of the oldest root
+//   self, tree                   sums over the roots, and over everything: {processes, cpu_usage_ratio,
+//                                threads, resident_memory_bytes, virtual_memory_bytes, open_fds};
+//                                self also has max_fds
+//   children, children_open_fds  processes that a root started itself, without zombies
+//   zombies, orphans             orphans: sums like tree's
+//   resources                    [{scope, resource, source, used, limit, used_ratio}]
+//   agent_meta                   null if nothing is known
+//   processes                    roots first; with the reason why a root is watched
+//
+// Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
+// core). A value that could not be read has no key, and neither has a sum of which a part could not be read.
+// A zombie has no memory and no descriptors. The session of a process is the pid of its session leader
+// (setsid(2)). Names are converted to valid UTF-8. Command lines and environments are never shown.
+//
+// Thread safety: a free function.
+
+#ifndef AGENT_EXPORTER_SERVE_AGENT_JSON_H_
+#define AGENT_EXPORTER_SERVE_AGENT_JSON_H_
+
+#include <nlohmann/json.hpp>
+
+#include "agents/observation.h"
+#include "sessions/agent_meta.h"
+
+namespace agent_exporter::serve {
+
+// `meta` knows the agent's agent_meta; unset: nothing is known.
+nlohmann::ordered_json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
+                                 const sessions::MetaSource& meta = {});
+
+}  // namespace agent_exporter::serve
+
+#endif  // AGENT_EXPORTER_SERVE_AGENT_JSON_H_

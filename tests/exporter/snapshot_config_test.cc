@@ -86,7 +86,8 @@ TEST(SnapshotConfig, MistakesAreToldWithTheirPlace) {
   EXPECT_THAT(ErrorOf("snapshot:\n  interval: soon\n"),
               StartsWith("agents.yaml:2: interval: \"soon\" is not a"));
   EXPECT_THAT(ErrorOf("snapshot:\n  interval: 10ms\n"), HasSubstr("at least 1s"));
-  EXPECT_THAT(ErrorOf("snapshot:\n  dir: [a]\n"), StartsWith("agents.yaml:2: dir is a list; give it one word"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  dir: [a]\n"),
+              StartsWith("agents.yaml:2: dir is a list; give it one word"));
   EXPECT_THAT(ErrorOf("snapshot:\n  names: ['']\n"), HasSubstr("an entry of names is an empty word"));
   EXPECT_THAT(ErrorOf("snapshot:\n  agents: codex\n"), HasSubstr("agents must be a list"));
   EXPECT_THAT(ErrorOf("snapshot:\n  agents: [a, a]\n"), HasSubstr("agent a is here twice"));

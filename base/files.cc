@@ -6,32 +6,65 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "base/descriptor.h"
 
 namespace agent_exporter::base {
 namespace {
 
-absl::Status WriteAll(System& system, int fd, std::string_view contents) {
+// These return 0 or errno.
+int WriteAll(System& system, int fd, std::string_view contents) {
   while (!contents.empty()) {
     const ssize_t wrote = system.Write(fd, contents.data(), contents.size());
     if (wrote > 0) contents.remove_prefix(static_cast<size_t>(wrote));
-    if (wrote < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "");
+    if (wrote < 0 && errno != EINTR) return errno;
   }
-  if (fsync(fd) != 0) return absl::ErrnoToStatus(errno, "");
-  return absl::OkStatus();
+  return 0;
+}
+
+int WriteAndClose(System& system, int fd, std::string_view contents, const FileOptions& options) {
+  if (options.owner) (void)!fchown(fd, options.owner->first, options.owner->second);
+  int error = WriteAll(system, fd, contents);
+  if (error == 0 && options.flush && fsync(fd) != 0) error = errno;
+  // Some file systems report a full disk only here.
+  if (close(fd) != 0 && error == 0) error = errno;
+  return error;
 }
 
 }  // namespace
 
-absl::Status ReplaceFile(System& system, const std::string& path, std::string_view contents) {
-  const std::string temporary = path + ".new";
-  const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.ok()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", temporary));
-  absl::Status status = WriteAll(system, file.get(), contents);
-  if (status.ok() && system.Rename(temporary, path) != 0) status = absl::ErrnoToStatus(errno, "");
-  if (status.ok()) return status;
-  unlink(temporary.c_str());
-  return absl::Status(status.code(), absl::StrCat("cannot write ", path, status.message()));
+PendingFile::~PendingFile() {
+  if (pending_) unlink(temporary_.c_str());
+}
+
+absl::Status PendingFile::Error(int error) const {
+  return absl::ErrnoToStatus(error, absl::StrCat("cannot write ", path_));
+}
+
+absl::Status PendingFile::Write(std::string_view contents, const FileOptions& options) {
+  unlink(temporary_.c_str());  // a killed writer's
+  const int fd = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, options.mode);
+  if (fd < 0) return Error(errno);
+  pending_ = true;
+  const int error = WriteAndClose(system_, fd, contents, options);
+  return error == 0 ? absl::OkStatus() : Error(error);
+}
+
+bool PendingFile::Link(const std::string& existing) {
+  unlink(temporary_.c_str());
+  pending_ = link(existing.c_str(), temporary_.c_str()) == 0;
+  return pending_;
+}
+
+absl::Status PendingFile::Commit() {
+  if (system_.Rename(temporary_, path_) != 0) return Error(errno);
+  pending_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status ReplaceFile(System& system, const std::string& path, std::string_view contents,
+                         const FileOptions& options) {
+  PendingFile file(system, path);
+  if (absl::Status status = file.Write(contents, options); !status.ok()) return status;
+  return file.Commit();
 }
 
 }  // namespace agent_exporter::base

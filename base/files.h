@@ -1,22 +1,54 @@
-// Files that are replaced whole.
+// Files that are replaced whole: a reader sees the old file or the new one, never half of it.
 //
-// Thread safety: free functions; one writer for each path at a time.
+// Errors name the path. Thread safety: free functions and values; one writer for each path at a time.
 
 #ifndef AGENT_EXPORTER_BASE_FILES_H_
 #define AGENT_EXPORTER_BASE_FILES_H_
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "base/system.h"
 
 namespace agent_exporter::base {
 
-// Puts `contents` at `path`, readable by its owner alone: a reader sees the old file or the new one, never
-// half of it, also after a power cut. Written beside it as PATH.new, where no link is followed; a failure
-// leaves the old file and no other. Errors name the path and say what to do about it where that is known.
-absl::Status ReplaceFile(System& system, const std::string& path, std::string_view contents);
+struct FileOptions {
+  mode_t mode = 0600;                            // less the umask
+  std::optional<std::pair<uid_t, gid_t>> owner;  // best effort
+  bool flush = true;                             // to the disk, so that it also survives a power cut
+};
+
+// A file that is written beside `path`, as PATH.new, and gets its name when it is whole. No link is followed.
+// The destructor removes what was not committed.
+class PendingFile {
+ public:
+  PendingFile(System& system, std::string path)
+      : system_(system), path_(std::move(path)), temporary_(path_ + ".new") {}
+  ~PendingFile();
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  absl::Status Write(std::string_view contents, const FileOptions& options = {});
+  // Instead of Write: a second name for the file `existing`. False if the file system has no such thing.
+  bool Link(const std::string& existing);
+  absl::Status Commit();
+
+ private:
+  absl::Status Error(int error) const;
+
+  System& system_;
+  const std::string path_, temporary_;
+  bool pending_ = false;
+};
+
+// Both in one: a failure leaves the old file and no other.
+absl::Status ReplaceFile(System& system, const std::string& path, std::string_view contents,
+                         const FileOptions& options = {});
 
 }  // namespace agent_exporter::base
 

@@ -6,14 +6,13 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/files.h"
 #include "base/label_value.h"
+#include "base/system.h"
 #include "base/yaml.h"
 #include "exporter/commands.h"
 #include "exporter/logging.h"
@@ -55,16 +54,12 @@ std::string CommandName(const RunOptions& options) {
   return command.substr(command.rfind('/') + 1);
 }
 
-// Writes a temporary file and renames it, so that readers never see a partial file.
 absl::Status WriteDiagnosis(const run::Diagnosis& diagnosis, const std::string& path) {
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
-  std::ofstream file(temporary);
-  file << run::DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-       << "\n";
-  file.close();
-  if (!file.fail() && std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
-  std::remove(temporary.c_str());
-  return absl::PermissionDeniedError(absl::StrCat("cannot write --diagnosis-file ", path));
+  const std::string json =
+      run::DiagnosisToJson(diagnosis).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const absl::Status status = base::ReplaceFile(base::System::Real(), path, json, {.mode = 0666});
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("--diagnosis-file: ", status.message()));
 }
 
 run::RunWatchingOptions WatchingOptions(const Options& options) {

@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/descriptor.h"
+#include "base/files.h"
+#include "base/system.h"
 #include "snapshot/diff.h"
 
 namespace agent_exporter::snapshot {
@@ -31,22 +31,7 @@ constexpr size_t kMaxName = 180;  // with suffixes below the 255 of most file sy
 constexpr milliseconds kLockPause{5};
 
 absl::Status FileError(int error, absl::string_view what, const std::string& path) {
-  const std::string text = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
-  switch (error) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(absl::StrCat(text, "; choose another directory for snapshots"));
-    case ENOSPC:
-    case EDQUOT:
-    case EMFILE:
-    case ENFILE:
-      return absl::ResourceExhaustedError(text);
-    case ENOENT:
-      return absl::NotFoundError(text);
-    default:
-      return absl::InternalError(text);
-  }
+  return absl::ErrnoToStatus(error, absl::StrCat("cannot ", what, " ", path));
 }
 
 absl::Status MakeDirectories(const std::string& dir) {
@@ -60,61 +45,14 @@ absl::Status MakeDirectories(const std::string& dir) {
   return absl::OkStatus();
 }
 
-// Readable by the directory's owner: a snapshot that root takes into the daemon's directory must not shut the
-// daemon out.
-void HandToOwnerOf(const std::string& dir, int fd) {
+using Owner = std::optional<std::pair<uid_t, gid_t>>;
+
+// Root's snapshots in the daemon's directory belong to the daemon, which must be able to read them.
+Owner OwnerFor(const std::string& dir) {
   struct stat info{};
-  if (::geteuid() == 0 && ::stat(dir.c_str(), &info) == 0 && info.st_uid != 0) {
-    (void)!::fchown(fd, info.st_uid, info.st_gid);
-  }
+  if (::geteuid() != 0 || ::stat(dir.c_str(), &info) != 0 || info.st_uid == 0) return std::nullopt;
+  return std::pair(info.st_uid, info.st_gid);
 }
-
-// A file under its final name only when it is whole: written beside it, then renamed. Nothing is left behind
-// unless Commit was called.
-class PendingFile {
- public:
-  explicit PendingFile(std::string path) : path_(std::move(path)), temporary_(absl::StrCat(path_, ".tmp")) {}
-  ~PendingFile() {
-    if (pending_) ::unlink(temporary_.c_str());
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-
-  absl::Status Write(const std::string& dir, std::string_view text) {
-    ::unlink(temporary_.c_str());  // of a writer that was killed; the lock says that it is nobody's now
-    const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return FileError(errno, "write", temporary_);
-    pending_ = true;
-    HandToOwnerOf(dir, fd);
-    int error = 0;
-    while (!text.empty() && error == 0) {
-      const ssize_t wrote = ::write(fd, text.data(), text.size());
-      if (wrote > 0) text.remove_prefix(static_cast<size_t>(wrote));
-      if (wrote < 0 && errno != EINTR) error = errno;
-    }
-    // Some file systems tell only here that there was no room.
-    if (::close(fd) != 0 && error == 0) error = errno;
-    return error == 0 ? absl::OkStatus() : FileError(error, "write", temporary_);
-  }
-
-  // A second name for the file `existing`; false where the file system has no such thing.
-  bool Link(const std::string& existing) {
-    ::unlink(temporary_.c_str());
-    pending_ = ::link(existing.c_str(), temporary_.c_str()) == 0;
-    return pending_;
-  }
-
-  absl::Status Commit() {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(errno, "write", path_);
-    pending_ = false;
-    return absl::OkStatus();
-  }
-
- private:
-  std::string path_;
-  std::string temporary_;
-  bool pending_ = false;
-};
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   // O_NONBLOCK: a FIFO in its place must not hold us up.
@@ -149,7 +87,7 @@ std::optional<Json> ParseSnapshot(const std::string& text) {
 absl::StatusOr<base::Descriptor> Lock(const SnapshotStore::Options& options, const std::string& path) {
   base::Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.ok()) return FileError(errno, "open", path);
-  HandToOwnerOf(options.dir, fd.get());
+  if (const Owner owner = OwnerFor(options.dir)) (void)!::fchown(fd.get(), owner->first, owner->second);
   const SteadyClock::time_point deadline = SteadyClock::now() + options.patience;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return FileError(errno, "lock", path);
@@ -165,10 +103,10 @@ absl::StatusOr<base::Descriptor> Lock(const SnapshotStore::Options& options, con
 }
 
 // latest under the name prev as well.
-absl::Status Roll(const SnapshotStore::Options& options, const std::string& base, const std::string& text) {
-  PendingFile prev(base + ".prev.json");
-  if (!prev.Link(base + ".latest.json")) {
-    if (absl::Status status = prev.Write(options.dir, text); !status.ok()) return status;
+absl::Status Roll(const base::FileOptions& options, const std::string& stem, const std::string& text) {
+  base::PendingFile prev(base::System::Real(), stem + ".prev.json");
+  if (!prev.Link(stem + ".latest.json")) {
+    if (absl::Status status = prev.Write(text, options); !status.ok()) return status;
   }
   return prev.Commit();
 }
@@ -204,33 +142,36 @@ std::string SnapshotText(const Json& json) {
 absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Json snapshot,
                                                     const std::optional<DiffOptions>& diff) const {
   if (absl::Status status = MakeDirectories(options_.dir); !status.ok()) return status;
-  const std::string base = absl::StrCat(options_.dir, "/", SafeFileName(agent));
-  const auto lock = Lock(options_, base + ".lock");
+  const std::string stem = absl::StrCat(options_.dir, "/", SafeFileName(agent));
+  const auto lock = Lock(options_, stem + ".lock");
   if (!lock.ok()) return lock.status();
 
   // As it will be read again: bad UTF-8 replaced, numbers as JSON writes them.
   std::optional<Json> clean = ParseSnapshot(SnapshotText(snapshot));
   if (!clean) return absl::InvalidArgumentError("a snapshot must be an object of moderate depth");
   snapshot = *std::move(clean);
-  const auto text_before = ReadFile(base + ".latest.json");
+  const auto text_before = ReadFile(stem + ".latest.json");
   const std::optional<Json> before = text_before.ok() ? ParseSnapshot(*text_before) : std::nullopt;
   std::vector<std::string> fields;
   if (before && diff) fields = DiffFields(*before, snapshot, *diff);
 
-  StoredSnapshot stored{.path = base + ".latest.json"};
+  StoredSnapshot stored{.path = stem + ".latest.json"};
   snapshot["has_diff"] = !fields.empty();
   snapshot["diff_fields"] = fields;
-  PendingFile latest(stored.path), diff_file(base + ".diff.json");
-  if (absl::Status status = latest.Write(options_.dir, SnapshotText(snapshot)); !status.ok()) return status;
+  // No flush: a power cut ends what a snapshot is about.
+  const base::FileOptions file_options{.owner = OwnerFor(options_.dir), .flush = false};
+  base::PendingFile latest(base::System::Real(), stored.path);
+  base::PendingFile diff_file(base::System::Real(), stem + ".diff.json");
+  if (absl::Status status = latest.Write(SnapshotText(snapshot), file_options); !status.ok()) return status;
   if (!fields.empty()) {
     stored.diff = {
         {"agent", snapshot["agent"]}, {"timestamp", snapshot["timestamp"]}, {"diff_fields", fields}};
-    absl::Status status = diff_file.Write(options_.dir, SnapshotText(*stored.diff));
+    absl::Status status = diff_file.Write(SnapshotText(*stored.diff), file_options);
     if (!status.ok()) return status;
   }
   // All that needs room is written: from here on names change.
   if (before) {
-    if (absl::Status status = Roll(options_, base, *text_before); !status.ok()) return status;
+    if (absl::Status status = Roll(file_options, stem, *text_before); !status.ok()) return status;
   }
   if (stored.diff) {
     if (absl::Status status = diff_file.Commit(); !status.ok()) return status;

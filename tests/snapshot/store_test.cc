@@ -159,7 +159,7 @@ TEST_F(StoreTest, BytesThatAreNoTextDoNotSpoilTheFile) {
 
 TEST_F(StoreTest, LeftoversOfAKilledWriterDoNoHarm) {
   ASSERT_TRUE(Write(Snapshot(1)).ok());
-  for (const char* kind : {"latest", "prev", "diff"}) std::ofstream(Path(kind) + ".tmp") << "half";
+  for (const char* kind : {"latest", "prev", "diff"}) std::ofstream(Path(kind) + ".new") << "half";
   ASSERT_TRUE(Write(Snapshot(2)).ok());
   EXPECT_THAT(Files(),
               ElementsAre("claude.diff.json", "claude.latest.json", "claude.lock", "claude.prev.json"));

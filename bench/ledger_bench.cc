@@ -136,7 +136,6 @@ void Queries(const std::string& path) {
 void ScrapesDuringPrune(const std::string& path) {
   auto recorder = ledger::LedgerRecorder::Make({.path = path, .retention = std::chrono::hours(5 * 24)});
   Check(recorder.status(), "recorder");
-  (*recorder)->Start();
   double longest = 0;
   int64_t scrapes = 0;
   for (int tick = 1; tick <= 15; ++tick) {

@@ -236,7 +236,7 @@ int Serve(const Options& options, const base::Clock& clock) {
   spdlog::info("{}", base::VersionLine());
   LogRunningAgents(*sampler.Latest());
   spdlog::info("{}", token_log_line);
-  services.Start();
+  services.LogLedger();
   base::GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });

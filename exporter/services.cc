@@ -67,7 +67,7 @@ void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
 
   meta_ = std::make_shared<sessions::MetaKeeper>(
-      std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn));
+      std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn), &Warn);
   sampler.AddListener([meta = meta_](const Tick& tick) { meta->Enqueue(tick); });
 
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
@@ -116,10 +116,7 @@ void Services::AddRoutes(http::HttpServer& server, const http::BearerToken& toke
   snapshots_->AddRoute(server, token);
 }
 
-void Services::Start() {
-  spdlog::info("{}", ledger_->log_line());
-  ledger_->Start();
-}
+void Services::LogLedger() const { spdlog::info("{}", ledger_->log_line()); }
 
 void Services::Stop() {
   ledger_->Stop();

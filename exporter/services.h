@@ -34,13 +34,13 @@ class Services {
   // Opens the files that services write. Starts no thread, so that privileges can still be dropped.
   Services(const Options& options, const Config& config);
 
-  // Call these three before the sampler and the server start. Follow starts threads.
+  // Call these three before the sampler and the server start.
   void Follow(serve::Sampler& sampler, serve::Watch& watch);
   void AddMetrics(serve::Registry& registry);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
 
-  // Call it when everything else runs.
-  void Start();
+  // Logs where the ledger is, or why there is none.
+  void LogLedger() const;
   // Call it after the sampler has stopped.
   void Stop();
 

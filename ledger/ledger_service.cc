@@ -106,10 +106,6 @@ void LedgerService::AddRoutes(http::HttpServer& server, const http::BearerToken&
   AddLedgerRoutes(server, token, view);
 }
 
-void LedgerService::Start() {
-  if (on()) recorder_->Start();
-}
-
 void LedgerService::Stop() {
   if (on()) recorder_->Stop();
 }

@@ -28,9 +28,9 @@ absl::StatusOr<std::string> LedgerPath(const std::string& flag, const LedgerConf
 
 class LedgerService {
  public:
-  // What an agent tells of its runtime's heap, by its name; called from Start on.
+  // What an agent tells of its runtime's heap, by its name; called once the sampler runs.
   using HeapOf = std::function<std::optional<int64_t>(const std::string& agent)>;
-  // The last errors of the agents' services; called from Start on.
+  // The last errors of the agents' services; called once the sampler runs.
   using AgentErrors = std::function<std::vector<AgentError>()>;
 
   // Never fails. If the ledger is disabled or cannot be written, the service has none, and log_line() says
@@ -47,7 +47,6 @@ class LedgerService {
   void Follow(serve::Sampler& sampler);
   void AddMetrics(serve::Registry& registry, bool exporter_metrics);
   void AddRoutes(http::HttpServer& server, const http::BearerToken& token);
-  void Start();
   void Stop();
 
  private:

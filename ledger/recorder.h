@@ -4,19 +4,22 @@
 // Submit returns at once. While the thread is busy, a new observation replaces the one that is waiting, so
 // observations never queue up.
 //
-// Thread safety: any thread may call any method. Call Start and Stop once each.
+// Thread safety: any thread may call any method. Submit and Stop not at the same time.
 
 #ifndef AGENT_EXPORTER_LEDGER_RECORDER_H_
 #define AGENT_EXPORTER_LEDGER_RECORDER_H_
 
-#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
+#include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
 #include "base/clock.h"
+#include "base/newest_worker.h"
+#include "base/system.h"
 #include "ledger/keeper.h"
 
 namespace agent_exporter::ledger {
@@ -25,28 +28,30 @@ class LedgerRecorder {
  public:
   // The same errors as LedgerKeeper::Make.
   static absl::StatusOr<std::unique_ptr<LedgerRecorder>> Make(LedgerOptions options,
-                                                              base::Clock clock = base::SystemClock);
-  ~LedgerRecorder();  // stops
+                                                              base::Clock clock = base::SystemClock,
+                                                              base::System& system = base::System::Real());
 
-  void Start();
+  // Starts the thread if it does not run. If the system refuses it, that is logged.
+  void Submit(std::shared_ptr<const agents::Observation> observation) {
+    worker_.Submit(std::move(observation));
+  }
   // Waits for a running write.
-  void Stop();
-  void Submit(std::shared_ptr<const agents::Observation> observation);
+  void Stop() { worker_.Stop(); }
   LedgerStats stats() const;
 
  private:
-  LedgerRecorder(std::unique_ptr<LedgerKeeper> keeper, base::Clock clock)
-      : keeper_(std::move(keeper)), clock_(std::move(clock)) {}
-  void Loop();
+  using Tick = std::shared_ptr<const agents::Observation>;
+
+  LedgerRecorder(std::unique_ptr<LedgerKeeper> keeper,
+                 std::function<void(bool is_error, const std::string& line)> log, base::Clock clock,
+                 base::System& system);
+  void Record(const Tick& tick);  // null: only look for what others wrote
 
   std::unique_ptr<LedgerKeeper> keeper_;  // used only by the thread
   base::Clock clock_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::shared_ptr<const agents::Observation> pending_;
   LedgerStats stats_;
-  bool stopping_ = false;
-  std::thread thread_;
+  base::NewestWorker<Tick> worker_;
 };
 
 }  // namespace agent_exporter::ledger

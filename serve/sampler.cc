@@ -11,10 +11,11 @@ Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interva
 
 Sampler::~Sampler() { Stop(); }
 
-absl::Status Sampler::Start() {
+absl::Status Sampler::Start(base::System& system) {
   if (absl::Status status = Look(true); !status.ok()) return status;
-  thread_ = std::thread([this] { Loop(); });
-  return absl::OkStatus();
+  auto thread = system.StartThread([this] { Loop(); });
+  if (thread.ok()) thread_ = *std::move(thread);
+  return thread.status();
 }
 
 void Sampler::Stop() {

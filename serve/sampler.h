@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "agents/observation.h"
+#include "base/system.h"
 #include "serve/watch.h"
 
 namespace agent_exporter::serve {
@@ -35,7 +36,7 @@ class Sampler {
 
   // Makes the first observation before it returns, so that there is always one. Its error is the reason not
   // to start.
-  absl::Status Start();
+  absl::Status Start(base::System& system = base::System::Real());
   void Stop();
 
   std::shared_ptr<const agents::Observation> Latest() const;

@@ -19,7 +19,12 @@ constexpr size_t kMaxStateBytes = size_t{256} << 20;
 }  // namespace
 
 StateFile::StateFile(std::string path, std::string content, base::System& system)
-    : path_(std::move(path)), content_(std::move(content)), system_(system) {}
+    : path_(std::move(path)),
+      content_(std::move(content)),
+      system_(system),
+      worker_(
+          system, [this](const std::string& bytes) { Save(bytes); },
+          [this](const absl::Status& refused) { Report(refused); }) {}
 
 std::optional<std::string> StateFile::Read() const {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path_.c_str(), "rbe"), &std::fclose);
@@ -45,41 +50,8 @@ void StateFile::SetAside(const absl::Status& why) {
                std::string(why.message()), aside);
 }
 
-void StateFile::Write(std::string bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    next_ = std::move(bytes);
-  }
-  if (writer_.joinable()) return wake_.notify_all();
-  auto writer = system_.StartThread([this] { Loop(); });
-  if (writer.ok()) {
-    writer_ = *std::move(writer);
-  } else {
-    Report(writer.status());
-  }
-}
-
 void StateFile::Flush() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (writer_.joinable()) writer_.join();
-  stopping_ = false;
-  if (next_) Save(*std::exchange(next_, std::nullopt));
-}
-
-void StateFile::Loop() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || next_; });
-    if (!next_) return;
-    const std::string bytes = *std::exchange(next_, std::nullopt);
-    lock.unlock();
-    Save(bytes);
-    lock.lock();
-  }
+  if (const std::optional<std::string> bytes = worker_.Stop()) Save(*bytes);
 }
 
 void StateFile::Save(const std::string& bytes) { Report(base::ReplaceFile(system_, path_, bytes)); }

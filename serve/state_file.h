@@ -6,13 +6,12 @@
 #ifndef AGENT_EXPORTER_SERVE_STATE_FILE_H_
 #define AGENT_EXPORTER_SERVE_STATE_FILE_H_
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "base/newest_worker.h"
 #include "base/system.h"
 
 namespace agent_exporter::serve {
@@ -32,12 +31,11 @@ class StateFile {
   // Renames the file to PATH.bad, for whoever wants to see what was wrong with it, and logs that.
   void SetAside(const absl::Status& why);
   // What the file is to hold next; returns at once. A later call may replace it before it is written.
-  void Write(std::string bytes);
+  void Write(std::string bytes) { worker_.Submit(std::move(bytes)); }
   // Waits until what the last Write left is in the file, or has failed.
   void Flush();
 
  private:
-  void Loop();
   void Save(const std::string& bytes);
   void Report(const absl::Status& status);
 
@@ -45,11 +43,7 @@ class StateFile {
   const std::string content_;
   base::System& system_;
   bool failing_ = false;  // so that a full disk is logged once
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::optional<std::string> next_;
-  bool stopping_ = false;
-  std::thread writer_;
+  base::NewestWorker<std::string> worker_;
 };
 
 }  // namespace agent_exporter::serve

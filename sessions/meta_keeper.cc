@@ -1,29 +1,21 @@
 #include "sessions/meta_keeper.h"
 
 #include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace agent_exporter::sessions {
 
-MetaKeeper::MetaKeeper(std::unique_ptr<MetaReader> reader)
-    : reader_(std::move(reader)), thread_([this] { Loop(); }) {}
+MetaKeeper::MetaKeeper(std::unique_ptr<MetaReader> reader, MetaReader::Log log, base::System& system)
+    : reader_(std::move(reader)),
+      worker_(
+          system, [this](const Tick& observation) { ReadAll(*observation); },
+          [log = std::move(log)](const absl::Status& refused) {
+            if (log) log(absl::StrCat("agent_meta is not read for now: ", refused.message()));
+          }) {}
 
-MetaKeeper::~MetaKeeper() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_one();
-  reader_->Cancel();
-  thread_.join();
-}
-
-void MetaKeeper::Enqueue(std::shared_ptr<const agents::Observation> observation) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    waiting_ = std::move(observation);
-  }
-  changed_.notify_one();
-}
+MetaKeeper::~MetaKeeper() { reader_->Cancel(); }
 
 std::optional<AgentMeta> MetaKeeper::Latest(const agents::AgentSample& agent) const {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -41,26 +33,12 @@ std::vector<MetaKeeper::Entry> MetaKeeper::All() const {
   return entries;
 }
 
-void MetaKeeper::Loop() {
-  while (true) {
-    std::shared_ptr<const agents::Observation> observation;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || waiting_ != nullptr; });
-      if (stopping_) return;
-      observation = std::move(waiting_);
-    }
-    ReadAll(*observation);
-  }
-}
-
 void MetaKeeper::ReadAll(const agents::Observation& observation) {
   std::set<Key> present;
   for (const agents::AgentSample& agent : observation.agents) {
     const Key key(agent.name, agent.kind, agent.slot);
     std::optional<AgentMeta> meta = reader_->Read(agent);
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return;
     if (meta) {
       present.insert(key);
       metas_[key] = *std::move(meta);

@@ -6,18 +6,18 @@
 #ifndef AGENT_EXPORTER_SESSIONS_META_KEEPER_H_
 #define AGENT_EXPORTER_SESSIONS_META_KEEPER_H_
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "agents/observation.h"
+#include "base/newest_worker.h"
+#include "base/system.h"
 #include "sessions/agent_meta.h"
 #include "sessions/meta_reader.h"
 
@@ -25,14 +25,18 @@ namespace agent_exporter::sessions {
 
 class MetaKeeper {
  public:
-  explicit MetaKeeper(std::unique_ptr<MetaReader> reader);
+  // `log` is told if there is no thread to read on; each observation tries again.
+  explicit MetaKeeper(std::unique_ptr<MetaReader> reader, MetaReader::Log log = nullptr,
+                      base::System& system = base::System::Real());
   ~MetaKeeper();  // stops the thread and a running command
   MetaKeeper(const MetaKeeper&) = delete;
   MetaKeeper& operator=(const MetaKeeper&) = delete;
 
   // For Sampler::AddListener. Returns at once. While the thread is busy, only the newest observation is
   // queued.
-  void Enqueue(std::shared_ptr<const agents::Observation> observation);
+  void Enqueue(std::shared_ptr<const agents::Observation> observation) {
+    worker_.Submit(std::move(observation));
+  }
 
   // The latest agent_meta of this agent (by name, kind and slot).
   std::optional<AgentMeta> Latest(const agents::AgentSample& agent) const;
@@ -46,18 +50,15 @@ class MetaKeeper {
   const MetaReader& reader() const { return *reader_; }
 
  private:
+  using Tick = std::shared_ptr<const agents::Observation>;
   using Key = std::tuple<std::string, std::string, std::string>;
 
-  void Loop();
   void ReadAll(const agents::Observation& observation);
 
   std::unique_ptr<MetaReader> reader_;  // only the thread calls Read
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::shared_ptr<const agents::Observation> waiting_;
-  bool stopping_ = false;
   std::map<Key, AgentMeta> metas_;
-  std::thread thread_;  // last, because it uses all of the above
+  base::NewestWorker<Tick> worker_;
 };
 
 }  // namespace agent_exporter::sessions

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/agent_names.h"
@@ -76,17 +77,31 @@ const char* ResultName(const absl::Status& status) {
 
 }  // namespace
 
-HookPool::HookPool(std::vector<HookOptions> hooks, Log log, Limits limits)
+HookPool::HookPool(std::vector<HookOptions> hooks, Log log, Limits limits, base::System& system)
     : hooks_(std::move(hooks)),
       log_(std::move(log)),
       limits_(limits),
+      system_(system),
       cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       failing_(hooks_.size()) {
   for (const HookOptions& hook : hooks_) {
     for (const char* result : {"ok", "failed", "timeout", "dropped"}) counts_[{hook.name, result}] = 0;
   }
-  const size_t threads = hooks_.empty() ? 0 : limits_.threads;
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+}
+
+void HookPool::StartThreads() {
+  while (threads_.size() < limits_.threads) {
+    auto thread = system_.StartThread([this] { Loop(); });
+    if (!thread.ok()) {
+      if (log_ && !std::exchange(refused_, true)) {
+        log_(absl::StrCat("hooks run on ", threads_.size(), " of ", limits_.threads,
+                          " threads: ", thread.status().message()));
+      }
+      return;
+    }
+    threads_.push_back(*std::move(thread));
+  }
+  refused_ = false;
 }
 
 HookPool::~HookPool() {
@@ -100,6 +115,7 @@ HookPool::~HookPool() {
 }
 
 void HookPool::Notify(const std::string& agent, const json& diff, const json& snapshot) {
+  if (!hooks_.empty()) StartThreads();
   Job job{.agent = agent, .timestamp = TextOf(diff, "timestamp"), .fields = FieldsText(diff)};
   for (size_t i = 0; i < hooks_.size(); ++i) {
     const std::vector<std::string>& agents = hooks_[i].agents;
@@ -123,7 +139,7 @@ void HookPool::Notify(const std::string& agent, const json& diff, const json& sn
 
 void HookPool::WaitUntilIdle() const {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return stopping_ || jobs_.empty(); });
+  changed_.wait(lock, [this] { return stopping_ || jobs_.empty() || threads_.empty(); });
 }
 
 std::map<std::pair<std::string, std::string>, uint64_t> HookPool::Counts() const {

@@ -30,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "base/descriptor.h"
+#include "base/system.h"
 
 namespace agent_exporter::snapshot {
 
@@ -58,19 +59,20 @@ class HookPool {
   // Told, in one line, of a hook that starts to fail.
   using Log = std::function<void(const std::string&)>;
 
-  // Starts its threads, if there are hooks.
   HookPool(std::vector<HookOptions> hooks, Log log) : HookPool(std::move(hooks), std::move(log), Limits()) {}
-  HookPool(std::vector<HookOptions> hooks, Log log, Limits limits);
+  HookPool(std::vector<HookOptions> hooks, Log log, Limits limits,
+           base::System& system = base::System::Real());
   // Ends the hooks that run, within a second or so, and drops those that wait.
   ~HookPool();
   HookPool(const HookPool&) = delete;
   HookPool& operator=(const HookPool&) = delete;
 
-  // A DiffListener. Queues and
-  // returns at once.
+  // A DiffListener. Queues and returns at once. Starts the threads that do not run yet; if the system refuses
+  // them, that is logged once, and each later call tries again.
   void Notify(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot);
 
-  // Until every change that was told so far was dealt with: a command that ends may not leave them behind.
+  // Waits until every queued change was handled, for a command that is about to end; returns at once if there
+  // is no thread to handle them.
   void WaitUntilIdle() const;
 
   // Runs by (hook, result): ok, failed, timeout, dropped; every pair there can be, from 0.
@@ -83,6 +85,7 @@ class HookPool {
     bool running = false;
   };
 
+  void StartThreads();
   void Loop();
   std::list<Job>::iterator NextJob();  // end() when none may start now
   absl::Status Run(const Job& job) const;
@@ -91,6 +94,7 @@ class HookPool {
   const std::vector<HookOptions> hooks_;
   const Log log_;
   const Limits limits_;
+  base::System& system_;
   const base::Descriptor cancel_;  // an eventfd, readable once this ends
 
   mutable std::mutex mutex_;
@@ -98,8 +102,9 @@ class HookPool {
   bool stopping_ = false;
   std::list<Job> jobs_;  // running and waiting, oldest first
   std::map<std::pair<std::string, std::string>, uint64_t> counts_;
-  std::vector<bool> failing_;  // by hook, so that a failure is logged once
-  std::vector<std::thread> threads_;
+  std::vector<bool> failing_;         // by hook, so that a failure is logged once
+  std::vector<std::thread> threads_;  // only Notify and the destructor touch them
+  bool refused_ = false;              // so that a refusal is logged once
 };
 
 }  // namespace agent_exporter::snapshot

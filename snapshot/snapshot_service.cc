@@ -28,7 +28,6 @@ SnapshotService::SnapshotService(const std::optional<SnapshotConfig>& config, co
     hooks->Notify(agent, diff, snapshot);
   });
   ticker_ = std::make_shared<SnapshotTicker>(std::move(options));
-  ticker_->Start();
 }
 
 void SnapshotService::Follow(serve::Sampler& sampler) {

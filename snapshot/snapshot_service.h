@@ -23,7 +23,7 @@ namespace agent_exporter::snapshot {
 class SnapshotService {
  public:
   // Without a `config` no snapshots are taken; those that the command took are still shown. `dir` is the
-  // flag's. Starts threads.
+  // flag's.
   SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir, std::string procfs,
                   sessions::MetaSource meta);
 

@@ -24,15 +24,16 @@ SnapshotTicker::SnapshotTicker(Options options)
     : options_(std::move(options)),
       proc_(options_.procfs),
       cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      store_({.dir = options_.snapshot.dir, .cancel_fd = cancel_.get()}) {
+      store_({.dir = options_.snapshot.dir, .cancel_fd = cancel_.get()}),
+      worker_(
+          *options_.system, [this](const Tick& tick) { Work(*tick); },
+          [this](const absl::Status& refused) {
+            if (options_.log) options_.log(absl::StrCat("no snapshots for now: ", refused.message()));
+          }) {
   options_.probes.cancel_fd = cancel_.get();
 }
 
 SnapshotTicker::~SnapshotTicker() { Stop(); }
-
-void SnapshotTicker::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
 
 void SnapshotTicker::Stop() {
   {
@@ -41,15 +42,7 @@ void SnapshotTicker::Stop() {
   }
   ::eventfd_write(cancel_.get(), 1);
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-void SnapshotTicker::Offer(std::shared_ptr<const agents::Observation> observation) {
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_ = std::move(observation);
-  }
-  changed_.notify_all();
+  worker_.Stop();
 }
 
 SnapshotFigures SnapshotTicker::figures() const {
@@ -71,19 +64,11 @@ void SnapshotTicker::WaitForRound(uint64_t after) const {
   changed_.wait(lock, [&] { return rounds_ > after || stopping_; });
 }
 
-void SnapshotTicker::Loop() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return stopping_ || waiting_ != nullptr; });
-    if (stopping_) return;
-    const std::shared_ptr<const agents::Observation> observation = std::exchange(waiting_, nullptr);
-    lock.unlock();
-    try {
-      Look(*observation);
-    } catch (const std::exception& error) {  // no memory, say: the next tick may have some
-      Note("snapshots", absl::InternalError(error.what()));
-    }
-    lock.lock();
+void SnapshotTicker::Work(const agents::Observation& observation) {
+  try {
+    Look(observation);
+  } catch (const std::exception& error) {  // no memory, say: the next tick may have some
+    Note("snapshots", absl::InternalError(error.what()));
   }
 }
 

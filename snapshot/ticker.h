@@ -19,13 +19,14 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agents/observation.h"
 #include "base/descriptor.h"
+#include "base/newest_worker.h"
+#include "base/system.h"
 #include "kernel/rooted_reader.h"
 #include "sessions/agent_meta.h"
 #include "snapshot/hooks.h"
@@ -64,6 +65,7 @@ class SnapshotTicker {
     std::vector<DiffListener> on_diff;
     // Told in one line of what begins to fail and of its end, from the ticker's thread.
     std::function<void(const std::string&)> log;
+    base::System* system = &base::System::Real();
   };
 
   explicit SnapshotTicker(Options options);
@@ -71,12 +73,13 @@ class SnapshotTicker {
   SnapshotTicker(const SnapshotTicker&) = delete;
   SnapshotTicker& operator=(const SnapshotTicker&) = delete;
 
-  void Start();
   // Ends a probe that runs; waits for the thread.
   void Stop();
 
   // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
-  void Offer(std::shared_ptr<const agents::Observation> observation);
+  void Offer(std::shared_ptr<const agents::Observation> observation) {
+    worker_.Submit(std::move(observation));
+  }
 
   SnapshotFigures figures() const;
 
@@ -89,7 +92,9 @@ class SnapshotTicker {
   void WaitForRound(uint64_t after) const;
 
  private:
-  void Loop();
+  using Tick = std::shared_ptr<const agents::Observation>;
+
+  void Work(const agents::Observation& observation);
   void Look(const agents::Observation& observation);
   void LookAtAllSidecars(const agents::Observation& observation);
   void Round(const agents::Observation& observation);
@@ -110,11 +115,10 @@ class SnapshotTicker {
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::shared_ptr<const agents::Observation> waiting_;
   bool stopping_ = false;
   uint64_t rounds_ = 0;
   SnapshotFigures figures_;
-  std::thread thread_;
+  base::NewestWorker<Tick> worker_;
 };
 
 }  // namespace agent_exporter::snapshot

@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/base/refusing_system.h"
 #include "tests/ledger/temporary_ledger.h"
 
 namespace agent_exporter::ledger {
@@ -43,7 +44,6 @@ class RecorderTest : public TemporaryLedger {
 TEST_F(RecorderTest, WritesWhatItIsOffered) {
   auto recorder = LedgerRecorder::Make({.path = path_});
   ASSERT_TRUE(recorder.ok());
-  (*recorder)->Start();
   for (uint64_t i = 1; i <= 5; ++i) {
     (*recorder)->Submit(Look(static_cast<int>(i)));
     WaitFor([&] { return (*recorder)->stats().writes == i; });
@@ -52,11 +52,28 @@ TEST_F(RecorderTest, WritesWhatItIsOffered) {
   EXPECT_THAT(Rows("SELECT count(*) FROM samples"), ElementsAre("15"));
 }
 
+TEST_F(RecorderTest, RefusedAThreadItSaysSoAndRecordsOnceItHasOne) {
+  base::RefusingSystem system;
+  system.threads = 0;
+  std::vector<std::string> log;
+  auto recorder = LedgerRecorder::Make({.path = path_,
+                                        .log =
+                                            [&](bool is_error, const std::string& line) {
+                                              if (is_error) log.push_back(line);
+                                            }},
+                                       base::SystemClock, system);
+  ASSERT_TRUE(recorder.ok());
+  for (int i = 1; i <= 3; ++i) (*recorder)->Submit(Look(i));
+  EXPECT_THAT(log, ElementsAre("the ledger records nothing for now: no more threads"));
+  system.threads = -1;
+  (*recorder)->Submit(Look(4));
+  WaitFor([&] { return (*recorder)->stats().writes == 1; });
+}
+
 TEST_F(RecorderTest, OffersReturnAtOnceWhileAWriteWaits) {
   auto recorder = LedgerRecorder::Make({.path = path_, .busy_timeout = std::chrono::seconds(60)});
   ASSERT_TRUE(recorder.ok());
   const auto writer = Writer();
-  (*recorder)->Start();
   {
     auto other = Database::Open(path_, Database::Mode::kReadWrite);
     auto lock = Transaction::Begin(*other);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/base/refusing_system.h"
 #include "tests/serve/fake_procfs.h"
 
 namespace agent_exporter::serve {
@@ -89,6 +90,14 @@ TEST_F(SamplerTest, StartSaysWhyItCannot) {
   const auto sampler = Make(kNever);
   tree_.RemoveRoot();
   EXPECT_FALSE(sampler->Start().ok());
+}
+
+TEST_F(SamplerTest, StartSaysThatItIsRefusedAThread) {
+  const auto sampler = Make(kNever);
+  base::RefusingSystem system;
+  system.threads = 0;
+  EXPECT_EQ(sampler->Start(system), absl::ResourceExhaustedError("no more threads"));
+  EXPECT_NE(sampler->Latest(), nullptr);
 }
 
 TEST_F(SamplerTest, FreshSharesWhatIsYoungEnoughAndLooksAgainOtherwise) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/base/refusing_system.h"
 #include "tests/base/wait_for.h"
 #include "tests/kernel/fake_tree.h"
 
@@ -52,6 +53,19 @@ TEST_F(MetaKeeperTest, CachesWhatItsThreadReads) {
   EXPECT_EQ(keeper.Latest(observation->agents[0])->model, "m1");
   EXPECT_EQ(keeper.All()[1].name, "a2");
   EXPECT_FALSE(keeper.Latest(observation->agents[2]));
+}
+
+TEST_F(MetaKeeperTest, RefusedAThreadItSaysSoAndReadsOnceItHasOne) {
+  tree_.Write("a1.json", R"({"model": "m1"})");
+  base::RefusingSystem system;
+  system.threads = 0;
+  std::vector<std::string> log;
+  MetaKeeper keeper(Reader({File()}), [&](const std::string& line) { log.push_back(line); }, system);
+  for (int i = 0; i < 3; ++i) keeper.Enqueue(Observed({"a1"}));
+  EXPECT_THAT(log, testing::ElementsAre("agent_meta is not read for now: no more threads"));
+  system.threads = -1;
+  keeper.Enqueue(Observed({"a1"}));
+  EXPECT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
 }
 
 TEST_F(MetaKeeperTest, DropsWhatIsNoLongerReported) {

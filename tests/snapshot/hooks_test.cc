@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/base/refusing_system.h"
 #include "tests/base/wait_for.h"
 #include "tests/kernel/fake_tree.h"
 #include "tests/snapshot/http_sink.h"
@@ -74,6 +75,20 @@ TEST_F(HooksTest, ACommandIsToldInItsEnvironmentAndOnItsInput) {
                                              {"timestamp", "2026-01-02T03:04:05"},
                                              {"diff_fields", {"load1", "pids.tmux.pane"}},
                                              {"snapshot", {{"load1", 0.5}}}}));
+}
+
+TEST_F(HooksTest, RefusedThreadsItSaysSoAndRunsHooksOnceItHasSome) {
+  base::RefusingSystem system;
+  system.threads = 0;
+  HookPool pool({Command("h", "exit 0")}, Log(), {}, system);
+  for (int i = 0; i < 3; ++i) Notify(pool, "a");
+  pool.WaitUntilIdle();
+  EXPECT_THAT(log_, ElementsAre("hooks run on 0 of 4 threads: no more threads"));
+  system.threads = 1;  // one is enough
+  Notify(pool, "a");
+  pool.WaitUntilIdle();
+  EXPECT_EQ(Count(pool, "h", "ok"), 4u);
+  EXPECT_EQ(log_.size(), 1u);
 }
 
 TEST_F(HooksTest, NoShellLooksAtTheCommand) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/base/refusing_system.h"
 #include "tests/collectors/observation_builder.h"
 #include "tests/kernel/fake_tree.h"
 
@@ -62,7 +63,6 @@ class TickerTest : public ::testing::Test {
 
 TEST_F(TickerTest, SnapshotsOfEveryAgentButItself) {
   SnapshotTicker ticker(Options());
-  ticker.Start();
   Round(ticker, At(0, {collectors::MakeAgent("codex", {collectors::MakeProcess(5, agents::Role::kRoot)}),
                        collectors::MakeAgent("agent_exporter")}));
   const auto text = ticker.Latest("codex");
@@ -79,11 +79,23 @@ TEST_F(TickerTest, SnapshotsOfEveryAgentButItself) {
   EXPECT_EQ(figures.screen_sessions, 0u);
 }
 
+TEST_F(TickerTest, RefusedAThreadItSaysSoAndSnapshotsOnceItHasOne) {
+  base::RefusingSystem system;
+  system.threads = 0;
+  SnapshotTicker::Options options = Options();
+  options.system = &system;
+  SnapshotTicker ticker(options);
+  for (int i = 0; i < 3; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex")}));
+  EXPECT_THAT(Log(), ElementsAre("no snapshots for now: no more threads"));
+  system.threads = -1;
+  Round(ticker, At(3, {collectors::MakeAgent("codex")}));
+  EXPECT_TRUE(ticker.Latest("codex").ok());
+}
+
 TEST_F(TickerTest, OnceAnInterval) {
   SnapshotTicker::Options options = Options();
   options.snapshot.interval = std::chrono::seconds(10);
   SnapshotTicker ticker(options);
-  ticker.Start();
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   ticker.Offer(At(9, {collectors::MakeAgent("codex")}));
   Round(ticker, At(10, {collectors::MakeAgent("codex")}));
@@ -95,7 +107,6 @@ TEST_F(TickerTest, OnlyTheAgentsThatWereNamed) {
   SnapshotTicker::Options options = Options();
   options.snapshot.agents = {{.name = "claude"}};
   SnapshotTicker ticker(options);
-  ticker.Start();
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   EXPECT_TRUE(ticker.Latest("claude").ok());  // also when none runs
   EXPECT_FALSE(ticker.Latest("codex").ok());
@@ -110,7 +121,6 @@ TEST_F(TickerTest, ListenersHearOfChangesOnly) {
         heard.push_back(agent + " " + diff["diff_fields"].dump() + " " + snapshot["node_procs"].dump());
       });
   SnapshotTicker ticker(options);
-  ticker.Start();
   agents::ProcessSample node = collectors::MakeProcess(5, agents::Role::kRoot);
   node.comm = "node";
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
@@ -128,7 +138,6 @@ TEST_F(TickerTest, MetaGoesIntoTheSnapshot) {
     return sessions::AgentMeta{.context_pct = 12.5};
   };
   SnapshotTicker ticker(options);
-  ticker.Start();
   agents::AgentSample second = collectors::MakeAgent("codex");
   second.slot = "2";
   for (int i = 0; ticker.rounds() == 0; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex"), second}));
@@ -140,7 +149,6 @@ TEST_F(TickerTest, DirectoryThatCannotBeWrittenIsCountedAndSaidOnce) {
   SnapshotTicker::Options options = Options();
   options.snapshot.interval = std::chrono::seconds(1);
   SnapshotTicker ticker(options);
-  ticker.Start();
   for (int i = 0; i < 3; ++i) Round(ticker, At(i, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.figures().agents.at("codex").failures, 3u);
   EXPECT_EQ(ticker.figures().agents.at("codex").timestamp, std::nullopt);
@@ -160,7 +168,6 @@ TEST_F(TickerTest, OffersGoOnWhileAProbeHangs) {
                                                 "; do sleep 0.01; done; echo No Sockets found");
   options.probes.time_limit = std::chrono::minutes(5);
   SnapshotTicker ticker(options);
-  ticker.Start();
   ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
   for (int i = 1; i <= 100; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex")}));
@@ -181,7 +188,6 @@ TEST_F(TickerTest, StopEndsAProbeThatHangs) {
   options.probes.screen = Program("screen", "touch " + started + "; sleep 1000");
   options.probes.time_limit = std::chrono::hours(1);
   SnapshotTicker ticker(options);
-  ticker.Start();
   ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
   ticker.Stop();
@@ -194,7 +200,6 @@ TEST_F(TickerTest, FailingProbesAreCountedAndTheSnapshotIsTaken) {
   options.snapshot.interval = std::chrono::seconds(1);
   options.probes.screen = Program("screen", "echo nonsense");
   SnapshotTicker ticker(options);
-  ticker.Start();
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   Round(ticker, At(1, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.figures().probe_failures, 2u);
@@ -208,7 +213,6 @@ TEST_F(TickerTest, SidecarsAreLookedAtBetweenSnapshots) {
   options.snapshot.agents = {{.name = "codex", .sidecars = {{.name = "proxy", .agent = "proxy"}}}};
   options.snapshot.interval = std::chrono::hours(1);
   SnapshotTicker ticker(options);
-  ticker.Start();
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   ASSERT_EQ(ticker.figures().agents.at("codex").sidecars.size(), 1u);
   EXPECT_FALSE(ticker.figures().agents.at("codex").sidecars[0].alive);

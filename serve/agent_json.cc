@@ -12,11 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename Value>
-void Put(Json& object, const char* key, const std::optional<Value>& value) {
-  if (value) object[key] = *value;
-}
-
 bool Anyone(const agents::ProcessSample&) { return true; }
 
 const char* RoleName(const agents::ProcessSample& process) {

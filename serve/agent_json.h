@@ -23,11 +23,18 @@
 #define AGENT_EXPORTER_SERVE_AGENT_JSON_H_
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "agents/observation.h"
 #include "sessions/agent_meta.h"
 
 namespace agent_exporter::serve {
+
+// Adds the key unless the value is unknown.
+template <typename Value>
+void Put(nlohmann::ordered_json& object, const char* key, const std::optional<Value>& value) {
+  if (value) object[key] = *value;
+}
 
 // `meta` knows the agent's agent_meta; unset: nothing is known.
 nlohmann::ordered_json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,

@@ -24,11 +24,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::chrono::milliseconds kShareWithin{1000};
 constexpr std::chrono::milliseconds kTimeout{5000};
 
-template <typename Value>
-void Put(Json& object, const char* key, const std::optional<Value>& value) {
-  if (value) object[key] = *value;
-}
-
 Json Leaks(const agents::AgentSample& agent) {
   Json leaks = Json::array();
   for (const agents::LeakEvidence& leak : agent.leaks) {

@@ -6,11 +6,10 @@
 //                       unreadable: [{file, reason, count}]}
 //   host               {memory_total_bytes, memory_used_bytes, memory_available_bytes, load: [1, 5, 15 min],
 //                       processes, threads, pid_max, threads_max, open_fds, max_fds}
-//   agents             sorted by name, kind, slot: what serve/agent_json.h has, and since the exporter
-//   started:
-//                      restarts, oom_kills, descendants_started, exits by reason, self_cpu_seconds,
-//                      descendants_cpu_seconds; leaks: [{scope, resource, growth_per_second,
-//                      seconds_to_limit, evidence_span_seconds}]
+//   agents             sorted by name, kind, slot: the object of serve/agent_json.h with what happened since
+//                      the exporter started: restarts, oom_kills, descendants_started, exits by reason,
+//                      self_cpu_seconds, descendants_cpu_seconds; and leaks: [{scope, resource,
+//                      growth_per_second, seconds_to_limit, evidence_span_seconds}]
 //
 // seconds_to_limit is null if there is no evidence that the limit will be reached.
 //

@@ -37,7 +37,7 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
   Key key{match.agent, match.kind, match.slot};
   auto found = groups_.find(key);
   if (found == groups_.end() && groups_.size() >= max_agents_) {
-    // Someone who left makes room before anyone who is here is folded.
+    // Forget an agent that is gone before folding one that runs.
     auto oldest = groups_.end();
     for (auto at = groups_.begin(); at != groups_.end(); ++at) {
       const AgentGroup& group = *at->second;
@@ -57,8 +57,8 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
     std::tie(group->name, group->kind, group->slot) = key;
     for (const auto& [other_key, other] : groups_)
       group->configured |= other->name == group->name && other->configured;
-    // What stood for the name until its kind or slot was known would be a second agent, and down, from now
-    // on.
+    // The placeholder for the name, from before its kind or slot was known, would now be a second agent that
+    // is down.
     const auto placeholder = groups_.find(Key{group->name, "", ""});
     if (placeholder != groups_.end() && placeholder->second->last_alive == 0) groups_.erase(placeholder);
     found = groups_.emplace(std::move(key), std::move(group)).first;

@@ -1,4 +1,4 @@
-// A sum that is unknown as soon as one part is: a partial sum would pass for the whole.
+// A sum that is unknown if any part is: a partial sum would look like the whole.
 //
 // Thread safety: a value.
 

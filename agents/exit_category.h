@@ -1,4 +1,4 @@
-// Why an agent ended, as far as its exit status and the kernel's OOM counters tell. Counters, `run` and
+// Why an agent ended, from its exit status and the kernel's OOM counters. Counters, `run` and
 // `diagnose-exit` share this one precedence:
 //
 //   success > sigterm (SIGTERM, 143, or a SIGKILL we sent ourselves)
@@ -6,7 +6,7 @@
 //           > oom-host (SIGKILL or 137: a confirmed OOM kill, or nobody can tell)
 //           > oom-heap (SIGABRT, 134) > plugin-error (1) > unknown (anything else)
 //
-// unobserved is no such category: it means that nobody saw how the agent ended (no events, not our child).
+// unobserved is outside this order: nobody saw how the agent ended (no events, not our child).
 //
 // Thread safety: values and pure functions.
 
@@ -41,7 +41,7 @@ inline constexpr std::array kExitCategories = {
 // The label value: "success", "sigterm", "oom-host", …
 std::string_view ExitCategoryName(ExitCategory category);
 
-// A status of wait(2) made of its parts.
+// Builds a status as wait(2) returns it.
 constexpr int WaitStatusOfCode(int code) { return (code & 0xff) << 8; }
 constexpr int WaitStatusOfSignal(int signal) { return signal & 0x7f; }
 
@@ -49,14 +49,14 @@ constexpr int WaitStatusOfSignal(int signal) { return signal & 0x7f; }
 enum class OomVerdict { kConfirmed, kDenied, kUnclear };
 std::string_view OomVerdictName(OomVerdict verdict);
 
-// `status` as wait(2) gives it, empty where nobody saw it. A code of 128 + n is how a shell passes on signal
-// n and counts as that signal. `self_killed`: its parent sent the signal on purpose, or passed it on. That
-// explains SIGKILL and what a terminal sends (SIGINT, SIGQUIT, SIGHUP), not a crash or an error code.
+// `status` as wait(2) returns it, empty if nobody saw it. Exit code 128 + n is how a shell reports signal n
+// and counts as that signal. `self_killed`: its parent sent or forwarded the signal on purpose. That explains
+// SIGKILL and a terminal's signals (SIGINT, SIGQUIT, SIGHUP), but not a crash or an error code.
 ExitCategory CategorizeExit(std::optional<int> status, bool self_killed, OomVerdict oom);
 
 struct OomFinding {
   OomVerdict verdict = OomVerdict::kUnclear;
-  std::string evidence;  // what tells so, in a few words; empty where nothing does
+  std::string evidence;  // the reason for the verdict, in a few words; may be empty
 };
 
 // The end of one root.
@@ -69,9 +69,9 @@ struct RootExit {
   bool self_killed = false;
   ExitCategory category = ExitCategory::kUnobserved;
   OomFinding oom;                   // only for SIGKILL
-  uint64_t max_resident_bytes = 0;  // peak, by the kernel; 0: not told
-  double wall_seconds = 0;          // of the look that noticed
-  bool news = true;                 // no tick before this one showed it
+  uint64_t max_resident_bytes = 0;  // peak, from the kernel; 0: unknown
+  double wall_seconds = 0;          // of the sample that noticed it
+  bool news = true;                 // first shown in this tick
 };
 
 }  // namespace agent_exporter::agents

@@ -1,9 +1,9 @@
 // Tracker's instances: when a root's end is the end of an instance, and how that ended.
 //
 // A wrapper and the same agent's program directly below it (node's script around a native codex) are one
-// instance and one life. It ends with the wrapper, by the signal of the program where one ended that; with
-// the program, where the wrapper went first. A program that its wrapper outlives was a helper, unless the
-// wrapper starts the next one at once: then one life ended and another began.
+// instance. It ends when the wrapper ends, with the program's signal if there was one; if the wrapper ended
+// first, it ends with the program. A program that ends before its wrapper was a helper, unless the wrapper
+// starts the next one at once: then one instance ended and another began.
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -16,7 +16,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-// Looks for which a wrapper that lost its program is expected to end or to start another.
+// How many samples a wrapper without its program has to end or to start another.
 constexpr uint64_t kNextProgramLooks = 3;
 
 bool EndedBySignal(const std::optional<int>& status) {

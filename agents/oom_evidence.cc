@@ -48,7 +48,7 @@ OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, double started,
   if (*host_kills == *before) {
     return {OomVerdict::kDenied, "the kernel counted no OOM kill on this host meanwhile"};
   }
-  // Its last cgroup may not be the one we know.
+  // It may have moved to another cgroup since.
   return {OomVerdict::kUnclear, absl::StrCat("the kernel counted ", *host_kills - *before,
                                              " OOM kills on this host meanwhile, none in its known cgroup")};
 }

@@ -1,14 +1,14 @@
-// Tells an OOM kill from any other SIGKILL by the counters the kernel keeps of its OOM kills.
+// Tells an OOM kill from any other SIGKILL, by the kernel's OOM kill counters.
 //
-// The kernel counts each victim twice: in the memory cgroup the victim belonged to, wherever the limit was
-// that was hit (mm/memcontrol.c, MEMCG_OOM_KILL), and for the host (/proc/vmstat oom_kill). A process that
-// was killed while its own cgroup's counter rose was killed by the OOM killer; while the host's did not rise,
-// it was not. The kernel counts before it sends the signal.
+// The kernel counts each victim twice: in the victim's own memory cgroup, whichever group's limit was hit
+// (mm/memcontrol.c, MEMCG_OOM_KILL), and for the host (/proc/vmstat oom_kill). It counts before it sends the
+// signal. If the cgroup's counter rose, the OOM killer killed the process; if the host's did not, it did not.
 //
-// So the count to compare with must be one read before the root can have been killed: before the last look
-// that saw it alive, or, of one that no look saw, before it started. Without one, nothing is denied.
+// The count to compare with must be from before the kill: before the last sample that saw the root alive, or,
+// if none did, before it started. Without such a count, an OOM kill is never ruled out.
 //
-// Cost: a file per cgroup of roots, read when it is new and once a minute; again when a root dies of SIGKILL.
+// Cost: one file for each cgroup with roots, read when it is new, once a minute, and when a root dies of
+// SIGKILL.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -32,15 +32,15 @@ class OomEvidence {
   // `cgroups` must outlive this.
   explicit OomEvidence(kernel::CgroupReader& cgroups) : cgroups_(cgroups) {}
 
-  // A root is alive now, in these cgroups (the text of its cgroup file; null: not known). All times: seconds
-  // of CLOCK_BOOTTIME.
+  // A root is alive, in these cgroups (the text of its cgroup file; null: unknown). All times are seconds of
+  // CLOCK_BOOTTIME.
   void NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership, double now);
 
-  // What the counters say of a root that started at `started` and ended by SIGKILL since the last look, while
-  // the host's counter reads `host_kills`. Forgets it.
+  // What the counters say about a root that started at `started` and died of SIGKILL since the last sample.
+  // `host_kills`: the host's counter now. Forgets the root.
   OomFinding Judge(const kernel::ProcessKey& key, double started, std::optional<uint64_t> host_kills);
 
-  // A look is over; the host's counter read `host_kills`. Forgets roots not noted for five minutes.
+  // Ends a sample; `host_kills` is the host's counter. Forgets roots not noted for five minutes.
   void EndLook(std::optional<uint64_t> host_kills, double now);
 
  private:
@@ -58,7 +58,7 @@ class OomEvidence {
     double at = 0;
     std::optional<uint64_t> host_kills;
   };
-  std::deque<Reading> readings_;  // of the last looks, oldest first
+  std::deque<Reading> readings_;  // of the last samples, oldest first
 };
 
 }  // namespace agent_exporter::agents

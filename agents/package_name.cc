@@ -22,7 +22,7 @@ constexpr Folder kFolders[] = {{.name = "/node_modules/", .scopes = true},
 
 std::string_view FirstPart(std::string_view path) { return path.substr(0, path.find('/')); }
 
-// How a package runner is called, and which of its options take a value.
+// A package runner's name, and which of its options take a value.
 struct Runner {
   std::string_view program;
   std::string_view subcommand;       // words that must follow, or ""
@@ -85,7 +85,7 @@ std::string PackageOfPath(std::string_view path) {
     if (folder.scopes && name.starts_with('@') && name.size() < rest.size()) {
       name = rest.substr(0, name.size() + 1 + FirstPart(rest.substr(name.size() + 1)).size());
     }
-    // A file that lies there by itself, and the folder of the commands' links, belong to no package.
+    // A single file there, and the folder with the links to commands, belong to no package.
     if (name.size() == rest.size() || name == ".bin") continue;
     if (package.empty() || name.data() > package.data()) package = name;
   }

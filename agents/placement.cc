@@ -22,7 +22,7 @@ uint64_t TakeRise(uint64_t now, uint64_t& counted) {
 }  // namespace
 
 void Tracker::PlaceAll() {
-  // Parents before children, without recursion: a hostile chain of processes may be as deep as pid_max.
+  // Parents before children, without recursion: a chain of processes may be as deep as pid_max.
   std::vector<TrackedProcess*> chain;
   for (TrackedProcess* process : current_) {
     for (TrackedProcess* at = process; at != nullptr && at->placed != generation_; at = ParentOf(*at)) {
@@ -49,11 +49,11 @@ void Tracker::Place(TrackedProcess& process) {
     process.lineage = inherited;
     process.lineage_ppid = process.stat.ppid;
   } else {
-    process.lineage.reset();  // its parent is alive and no longer anybody's
+    process.lineage.reset();  // its parent is alive and belongs to no agent
   }
 
-  // The program that a wrapper started takes the wrapper's place once that is gone, and keeps it. While the
-  // root lives, a copy of it that was forked twice is an orphan like any other.
+  // A wrapper's program takes the wrapper's place when that is gone, and keeps it. While the root lives, a
+  // double-forked copy of it is an orphan like any other.
   const bool was_inner = std::exchange(process.inner, false);
   const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
   const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
@@ -71,7 +71,7 @@ void Tracker::Place(TrackedProcess& process) {
     Join(process, std::move(inherited), {Role::kRoot, false, was_inner});
   } else {
     process.scope = Scope::kTree;
-    // A tmux server leaves its parent by design: no process that outlived what started it.
+    // A tmux server leaves its parent by design, so it is no orphan.
     process.orphan = reparented && !process.stat.comm.starts_with("tmux: server");
     Join(process, std::move(inherited), {Role::kDescendant, false, was_inner});
   }
@@ -89,8 +89,8 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, c
   if (group != nullptr && is_root && !process.inner && !(was_instance && same_group) &&
       group->lost_roots > 0) {
     --group->lost_roots;
-    // A wrapper's child that steps up, or a root first seen now that ran before its predecessor ended,
-    // replaces nobody.
+    // A wrapper's child that takes its place, or a new root that ran before its predecessor ended, is no
+    // replacement.
     if (!how.takes_over) ++group->counters.restarts;
   }
   if (group != nullptr && (!is_root || process.inner) && process.group == nullptr &&

@@ -7,7 +7,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-// The value, or an empty one. A process that went is nobody's failure; anything else is counted.
+// The value, or an empty one. A process that is gone is no failure; anything else is counted.
 template <typename T>
 T ValueOrCount(absl::StatusOr<T> read, std::string_view file, kernel::Unreadable& unreadable) {
   if (read.ok()) return *std::move(read);

@@ -1,5 +1,5 @@
-// Who a process is, as the match rules see it: read on demand, each fact at most once. A rule that only asks
-// for comm costs no read; one that asks for argv costs one.
+// The facts about a process that match rules use, read on demand and at most once. A rule that only needs
+// comm costs no read; one that needs argv costs one.
 //
 // Thread safety: none.
 
@@ -20,9 +20,8 @@
 
 namespace agent_exporter::agents {
 
-// The interface; tests make one from literals, the tracker one from ProcessFiles.
-// An empty string, vector or optional: the fact could not be read (or there is none), and no rule on it
-// matches.
+// The interface. Tests make one from literals, the tracker one from ProcessFiles.
+// An empty value means that the fact could not be read or that there is none; no rule on it matches then.
 class ProcessFacts {
  public:
   virtual ~ProcessFacts() = default;
@@ -37,8 +36,7 @@ class ProcessFacts {
   virtual const std::string& cgroup() = 0;  // text of /proc/<pid>/cgroup
   virtual std::optional<uid_t> uid() = 0;
   virtual const std::vector<std::string>& environment() = 0;  // NAME=VALUE, as it was at its exec
-  // Where `path`, as the process sees it, leads when its symlinks are followed: `path` itself where it is
-  // none.
+  // The target of `path`, as the process sees it, with all symlinks followed. `path` itself if it is none.
   virtual std::string FollowLinks(const std::string& path) = 0;
 };
 
@@ -74,8 +72,8 @@ class LazyProcessFacts : public ProcessFacts {
 };
 
 // The systemd unit (.service or .scope) in the text of /proc/<pid>/cgroup, innermost, or "". systemd keeps
-// its tree in the v2 hierarchy (line "0::") and, where v1 is mounted, in "name=systemd"; the first of the two
-// that names a unit.
+// its tree in the v2 hierarchy (line "0::") and, with v1, in "name=systemd"; the first of the two that names
+// a unit.
 std::string SystemdUnit(std::string_view cgroup_text);
 
 }  // namespace agent_exporter::agents

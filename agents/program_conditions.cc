@@ -50,7 +50,7 @@ class Argv0 : public PatternsCondition {
     const Words& argv = context.facts().argv();
     if (argv.empty()) return false;
     const std::string& text = argv[0];
-    // A title that a program wrote over argv is no path: its last word says nothing.
+    // A title that a program wrote over argv is no path, so its last word means nothing.
     const bool title = text.find(' ') != std::string::npos && text[0] != '/' && text[0] != '.';
     if (!title) return NamesFile(text);
     return std::any_of(patterns_.begin(), patterns_.end(),
@@ -99,8 +99,8 @@ class Script : public PatternsCondition {
   }
 
  private:
-  // exe tells an interpreter under another name, but reading it costs a system call, and a permission: only
-  // where some word looks right.
+  // exe finds an interpreter under another name, but costs a system call and needs a permission, so we read
+  // it only if some word fits.
   bool Plausible(const Words& argv) const {
     constexpr size_t kFirstWords = 16;
     const auto end = argv.begin() + static_cast<ptrdiff_t>(std::min(argv.size(), kFirstWords));
@@ -165,7 +165,7 @@ class ExpressionCondition : public Condition {
   std::string Wants() const override { return absl::StrCat("a match of /", expression_->pattern(), "/"); }
 
  protected:
-  // What could not be read may be what is asked for.
+  // A value that could not be read may be the one that matches.
   static std::string Remainder(MatchContext& context) {
     if (context.facts().command_line().whole) return "";
     size_t bytes = 0;

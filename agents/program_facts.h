@@ -1,6 +1,6 @@
-// Who a process is, by what its execve told (kernel/process_events.h) and, as long as it lives, by /proc. So
-// an agent that is gone before anybody looked is still known by its program and arguments. What only /proc
-// tells (cwd, cgroup and with it the unit) is then unknown, and no rule on it matches.
+// The facts about a process from its exec event (kernel/process_events.h) and, while it lives, from /proc. So
+// an agent that ended before the first sample is still recognised by its program and arguments. Facts that
+// only /proc has (cwd, cgroup, unit) are then unknown, and no rule on them matches.
 //
 // Thread safety: none.
 
@@ -21,7 +21,7 @@ namespace agent_exporter::agents {
 
 class ProgramFacts : public ProcessFacts {
  public:
-  // `live` reads /proc; `is_there` says whether its pid still is the process that ran execve, and is asked at
+  // `live` reads /proc. `is_there` says whether the pid still is the process that ran execve; it is called at
   // most once, before the first read.
   ProgramFacts(std::shared_ptr<const kernel::Program> program, std::unique_ptr<ProcessFacts> live,
                std::function<bool()> is_there)

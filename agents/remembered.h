@@ -1,5 +1,5 @@
-// What a walk may not find again after the exporter's own restart, of processes that still live: whose
-// descendant one is (its parent may end meanwhile), and as what a root was recognised that has another name
+// What the exporter cannot find out again about live processes after its own restart: which agent a
+// descendant belongs to (its parent may end meanwhile), and how a root was recognised that has another name
 // by now. Plain data; serve keeps it in a file.
 //
 // Thread safety: values.
@@ -19,7 +19,7 @@ namespace agent_exporter::agents {
 
 struct Remembered {
   enum class Kind {
-    kDescendant,  // its parent may be gone by the next look
+    kDescendant,  // its parent may be gone by the next sample
     kOrphan,      // a descendant whose parent is gone
     kRoot,        // matched a rule
     kRegistered,  // a root because `agent_exporter run` said so
@@ -30,7 +30,7 @@ struct Remembered {
   std::string agent_kind;
   std::string slot;
   pid_t parent = 0;  // kDescendant
-  // kRoot: valid for as long as it runs the same program and that rule is there.
+  // kRoot: valid while it runs the same program and the rule exists.
   Scope scope = Scope::kTree;
   uint64_t start_stack = 0;
   uint64_t rule = 0;  // RuleFingerprint

@@ -25,7 +25,7 @@ constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less the NUL, include/linux/
 
 using Words = std::vector<std::string>;
 
-// A condition that any of several words meets.
+// A condition that holds if any of its words fits.
 class WordsCondition : public Condition {
  public:
   explicit WordsCondition(Words words) : words_(std::move(words)) {}
@@ -196,7 +196,7 @@ absl::StatusOr<std::shared_ptr<const re2::RE2>> Compile(const std::string& key, 
 
 // One word a line: ^ and $ stand for the beginning and the end of each.
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileArgs(const std::string& pattern) {
-  auto plain = Compile("args", pattern, false);  // for an error message without what is put before it
+  auto plain = Compile("args", pattern, false);  // for an error message without our prefix
   if (!plain.ok() || *plain == nullptr) return plain;
   return Compile("args", "(?m)" + pattern, false);
 }
@@ -220,7 +220,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchCondi
   const auto add = [&conditions](std::unique_ptr<Condition> condition) {
     conditions.push_back(std::move(condition));
   };
-  // In the order of what they cost: nothing; argv, which is read once for all; one file each.
+  // Ordered by cost: nothing; argv, which is read once for all; one file each.
   if (!from.comm.empty()) add(std::make_unique<CommCondition>(from.comm));
   if (!from.argv0.empty()) add(Argv0Condition(from.argv0));
   if (!from.script.empty()) add(ScriptCondition(from.script));
@@ -258,7 +258,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(
 }
 
 std::optional<pid_t> ReadPidfile(const std::string& path) {
-  // O_NONBLOCK: the path may name a FIFO, and nobody may hold up the sampler.
+  // O_NONBLOCK: the path may be a FIFO, which must not block the sampler.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return std::nullopt;
   std::array<char, 32> buffer;

@@ -1,4 +1,4 @@
-// The conditions of a match rule, one small object each: does it hold for this process, and what did it see?
+// The conditions of a match rule, one small object each: whether it holds for a process, and why.
 //
 // Ownership: a rule owns its conditions, which share its compiled expressions.
 // Thread safety: immutable after they were made. A pidfile is read at every call.
@@ -26,13 +26,13 @@ class Condition {
  public:
   virtual ~Condition() = default;
   virtual bool Holds(MatchContext& context) const = 0;
-  // Whether it holds by a name that tells this program from others; a shell's or node's own name does not.
+  // Whether it holds because of a distinctive name; a shell's or node's own name is not.
   virtual bool NamesIt(MatchContext&) const { return false; }
-  // What this process shows, in printable ASCII: `comm is "bash"`.
+  // This process' value, in printable ASCII: `comm is "bash"`.
   virtual std::string Saw(MatchContext& context) const = 0;
-  // Why it holds, in words that anybody who may see the process may read: without its command line.
+  // Why it holds, without the command line, so that anybody may read it.
   virtual std::string Why(MatchContext& context) const { return Saw(context); }
-  // What the rule asks for: `codex` or `one of codex, codex.js`.
+  // What the rule wants: `codex` or `one of codex, codex.js`.
   virtual std::string Wants() const = 0;
 };
 

@@ -55,7 +55,7 @@ absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
   return compiled;
 }
 
-// What every condition has to say, in one line.
+// What every condition reports, in one line.
 std::string AskAll(const CompiledRule& rule, MatchContext& context,
                    std::string (Condition::*question)(MatchContext&) const) {
   return absl::StrJoin(rule.conditions, ", ", [&](std::string* out, const auto& condition) {

@@ -1,8 +1,8 @@
 // Match rules: which processes are agents, and what they are called.
 //
-// A rule matches when every condition it has is met (AND); a condition with several values is met by any of
-// them (OR). Rules are tried in order, the configuration's before the built-in profiles; the first that
-// matches names the agent.
+// A rule matches if all its conditions hold (AND); a condition with several values holds if any of them fits
+// (OR). Rules are tried in order, the configuration's before the built-in profiles; the first match
+// names the agent.
 //
 // Thread safety: RuleSet is immutable after it was made; safe to read from any thread.
 
@@ -29,12 +29,12 @@ enum class Scope {
   kProcess,  // the process alone
 };
 
-// Conditions of a match; those that are empty are not asked for.
+// The conditions of a match. Empty ones are not checked.
 struct MatchConditions {
   std::vector<std::string> comm;     // exact; the kernel keeps 15 bytes
   std::vector<std::string> argv0;    // base/path_pattern.h, or all of argv[0]
   std::vector<std::string> exe;      // base/path_pattern.h, of /proc/<pid>/exe
-  std::vector<std::string> script;   // the same of the script, as argv spells it or as its symlink says, with
+  std::vector<std::string> script;   // the same for the script, as in argv or as its symlink's target, with
                                      // its extension (.js .py .sh …) or not
   std::vector<std::string> package;  // agents/package_name.h, of the script, exe or argv[0]; may hold "*"
   std::string args;     // RE2, searched in what follows the program or its script, one word a line

@@ -44,7 +44,7 @@ class Services {
   // Call it after the sampler has stopped.
   void Stop();
 
-  // What each agent tells of itself. After Follow.
+  // Each agent's agent_meta. Call it after Follow.
   sessions::MetaSource meta_source() const {
     return [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); };
   }

@@ -20,8 +20,8 @@ bool HasTerminal() {
   return false;
 }
 
-// Signals of the terminal come from the kernel and go to the whole group; what a process sent is for us
-// alone.
+// A terminal's signals come from the kernel and reach the whole group; those that a process sends reach only
+// us.
 void PassOn(const siginfo_t& info, pid_t task) {
   if (info.si_code == SI_KERNEL && getpgid(task) == getpgrp()) return;
   kill(task, info.si_signo);
@@ -44,7 +44,7 @@ class Attendant {
   }
 
  private:
-  // Takes in what children did. True when the task ended.
+  // Handles changes of children. True when the task has ended.
   bool CollectChildren() {
     while (true) {
       siginfo_t info{};
@@ -71,10 +71,9 @@ class Attendant {
   void TaskEnded() {
     siginfo_t info{};
     rusage usage{};
-    // The system call, unlike the library's function, tells of the resources too.
+    // The system call, unlike the library's function, also returns the resource usage.
     syscall(SYS_waitid, P_PID, task_, &info, WEXITED | WNOHANG | WNOWAIT, &usage);
-    // What a terminal sent to the whole group came before the task could die of it, but SIGCHLD may be taken
-    // first.
+    // A terminal's signal arrived before the task died of it, but we may see SIGCHLD first.
     const sigset_t signals = AttendedSignals();
     const timespec now{0, 0};
     for (int number; (number = sigtimedwait(&signals, nullptr, &now)) > 0;) seen_.insert(number);

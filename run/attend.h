@@ -1,7 +1,7 @@
-// Waits for a task as a shell would, and passes on what the watcher is told.
+// Waits for a task as a shell would, and forwards the signals that the watcher receives.
 //
-// Observe only: nothing is ever sent to the task but signals that somebody sent to the watcher (kill(2) and
-// its kin). What a terminal sends reaches the task by itself, since it shares the watcher's process group.
+// The task gets no signals but those that somebody sent to the watcher, with kill(2) for instance. Signals of
+// a terminal reach the task directly, because it is in the watcher's process group.
 //
 // Thread safety: none; the main thread, with AttendedSignals and SIGCHLD blocked in every thread.
 
@@ -16,19 +16,19 @@
 
 namespace agent_exporter::run {
 
-// What is passed on.
+// The signals that are forwarded.
 sigset_t AttendedSignals();
 
 struct Attended {
   int status = 0;  // as wait(2)
-  // The task died of a signal that was passed on or that a terminal sent to both.
+  // The task died of a forwarded signal, or of one that a terminal sent to both.
   bool self_killed = false;
   uint64_t max_resident_bytes = 0;  // the highest of the task and the children it waited for
 };
 
-// Returns when `task` ended; it is still a zombie then, so that its last figures can be read: Reap it.
-// Orphans that a child subreaper is given are reaped on the way. When the task stops while this process group
-// has the terminal (Ctrl-Z), the watcher stops with it, so that the shell above gets its prompt.
+// Returns when `task` has ended. It is still a zombie, so that its last figures can be read; call Reap after
+// that. Reaps orphans that became our children. When the task stops while this process group has the terminal
+// (Ctrl-Z), the watcher stops too, so that the shell gets its prompt back.
 Attended Attend(pid_t task);
 
 void Reap(pid_t task);

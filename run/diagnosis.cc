@@ -106,7 +106,7 @@ void Append(std::vector<std::string>* lines, std::vector<std::string> more) {
   for (std::string& line : more) lines->push_back(std::move(line));
 }
 
-// Of an end that the program may explain itself.
+// For an end that the program itself may explain.
 std::vector<std::string> StderrLines(const Diagnosis& diagnosis) {
   if (diagnosis.category != agents::ExitCategory::kPluginError &&
       diagnosis.category != agents::ExitCategory::kUnknown)
@@ -122,7 +122,7 @@ void Complete(Diagnosis* diagnosis) {
   diagnosis->category =
       agents::CategorizeExit(diagnosis->status, diagnosis->self_killed, diagnosis->oom.verdict);
   if (!diagnosis->record || diagnosis->record->points.empty()) return;
-  // A process that is being taken down has given its memory back already: the last that still had some.
+  // A dying process has already freed its memory, so this is the last sample that still had some.
   const std::vector<FlightPoint>& points = diagnosis->record->points;
   const auto with_memory = std::find_if(points.rbegin(), points.rend(), [](const FlightPoint& point) {
     return point.resident_bytes.has_value();
@@ -150,7 +150,7 @@ std::string HowItEnded(std::optional<int> status) {
 std::string OperatorText(const Diagnosis& diagnosis) {
   std::vector<std::string> lines = {Headline(diagnosis)};
   if (diagnosis.category == agents::ExitCategory::kOomHeap) {
-    // The heap is what filled up; what the host saw comes second.
+    // The heap filled up, so its figures come before the host's.
     Append(&lines, HeapLines(diagnosis));
     Append(&lines, ExternalLines(diagnosis.external, Language::kEnglish));
     Append(&lines, InProcessLines(diagnosis.in_process));

@@ -1,7 +1,7 @@
-// Why a task ended, in words: for the operator, for the end user, and as JSON (spec.md D).
+// Says why a task ended: to the operator, to the end user, and as JSON (spec.md D).
 //
-// The facts are the exit status, what the kernel says of OOM kills, the last figures seen from outside, and
-// what the task itself said last. agents/exit_category.h holds the precedence of categories.
+// The facts are the exit status, what the kernel says about OOM kills, the last figures seen from outside,
+// and the task's own last words. agents/exit_category.h holds the precedence of categories.
 //
 // Thread safety: values and pure functions.
 
@@ -21,7 +21,7 @@
 
 namespace agent_exporter::run {
 
-// What the task told of itself, where its parent passes that on.
+// What the task reported about itself, if its parent passes that on.
 struct InProcessSample {
   std::optional<uint64_t> resident_bytes;
   std::optional<uint64_t> heap_used_bytes;
@@ -38,15 +38,15 @@ struct ExternalSample {
 struct Diagnosis {
   agents::ExitCategory category = agents::ExitCategory::kUnobserved;
   std::optional<int> status;  // as wait(2)
-  bool self_killed = false;   // by a signal that was sent or passed on on purpose
+  bool self_killed = false;   // by a signal that was sent on purpose
   agents::OomFinding oom;
   ExternalSample external;
   InProcessSample in_process;
   std::optional<FlightRecord> record;
-  uint64_t peak_resident_bytes = 0;       // by the kernel; 0: not told
-  bool stderr_known = false;              // false: nobody captured it
+  uint64_t peak_resident_bytes = 0;       // from the kernel; 0: unknown
+  bool stderr_known = false;              // false: it was not captured
   std::vector<std::string> stderr_lines;  // the last useful ones
-  std::string heap_line;                  // V8's account of its last collection (HeapLine); empty: none seen
+  std::string heap_line;                  // V8's line about its last collection (HeapLine); empty: none
 
   std::string agent, kind, slot;
   pid_t pid = 0;
@@ -57,7 +57,7 @@ struct Diagnosis {
 // Fills in category and, from `record`, external.
 void Complete(Diagnosis* diagnosis);
 
-// Whether somebody should look at it: neither success nor asked for nor unobserved.
+// Whether somebody should look at it: not a success, not requested, not unobserved.
 bool IsAbnormal(agents::ExitCategory category);
 
 // "exit code 3", "signal 9 (SIGKILL)", "exit code 137 (128 + SIGKILL)".
@@ -67,11 +67,10 @@ std::string HowItEnded(std::optional<int> status);
 std::string OperatorText(const Diagnosis& diagnosis);
 
 enum class Language { kEnglish, kFrench };
-// What happened, what to do, and the last external sample; of a plugin-error the program's own last words.
+// What happened, what to do, and the last external sample; for a plugin-error also the program's last words.
 std::string EndUserText(const Diagnosis& diagnosis, Language language);
 
-// What OperatorText says, then limits, growth, the table of the tail, peaks and stderr, each on lines of
-// their own.
+// OperatorText, then limits, growth, the table of the last minutes, peaks and stderr, each on its own lines.
 std::string Report(const Diagnosis& diagnosis);
 
 // One line for a log.

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-// Growth below this share of the figure itself over the span is noise to a reader.
+// Growth below this share of the figure is noise.
 constexpr double kTellingShare = 0.1;
 
 std::string Amount(double value, bool bytes) {
@@ -107,7 +107,7 @@ std::string Report(const Diagnosis& diagnosis) {
     absl::StrAppend(&report, "still alive below it: ", absl::StrJoin(diagnosis.record->left_behind, ", "),
                     "\n");
   }
-  const bool told =  // by OperatorText
+  const bool told =  // OperatorText has it
       diagnosis.category == agents::ExitCategory::kPluginError ||
       diagnosis.category == agents::ExitCategory::kUnknown;
   if (!told && !diagnosis.stderr_lines.empty()) {

@@ -12,7 +12,7 @@ std::optional<FlightRecord> RecordOf(const agents::AgentSample& agent, const ker
                                      const FlightRecorder& recorder, double now) {
   std::optional<FlightRecord> record = recorder.Record(root, now);
   std::vector<std::string> left_behind = LiveDescendants(agent);
-  // Of a root that ended before any tick there is still what it left.
+  // A root that ended before any tick has no points, but may have left descendants.
   if (!record && !left_behind.empty()) record.emplace();
   if (record) record->left_behind = std::move(left_behind);
   return record;

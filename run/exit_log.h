@@ -1,5 +1,5 @@
-// How agents ended, in the log: one line for each root, with its last external sample, from a flight
-// recorder that takes in every tick.
+// Logs how agents ended: one line for each root, with its last external sample. A flight recorder, which sees
+// every tick, has that sample.
 //
 // Thread safety: Take from one thread (a Sampler's listener); recorder() from any.
 
@@ -14,11 +14,11 @@
 
 namespace agent_exporter::run {
 
-// The last minutes of a root that ended, and what lives on below it. Empty where nothing is known.
+// The last minutes of a root that ended, and which of its descendants still live. Empty if nothing is known.
 std::optional<FlightRecord> RecordOf(const agents::AgentSample& agent, const kernel::ProcessKey& root,
                                      const FlightRecorder& recorder, double now);
 
-// What is known of one end. `now`: monotonic seconds.
+// What is known about one exit. `now`: monotonic seconds.
 Diagnosis DiagnosisOf(const agents::AgentSample& agent, const agents::RootExit& end,
                       const FlightRecorder& recorder, double now);
 

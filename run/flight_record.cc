@@ -10,7 +10,7 @@
 namespace agent_exporter::run {
 namespace {
 
-// Slopes grow with the square of the points; more than these say nothing new.
+// The cost of a slope grows with the square of the points, and more points add nothing.
 constexpr size_t kSlopePoints = 60;
 
 std::optional<double> AsDouble(std::optional<uint64_t> value) {

@@ -1,4 +1,4 @@
-// What the last minutes of one agent looked like: the tail that a diagnosis shows.
+// The last minutes of one agent, as a diagnosis shows them.
 //
 // Units: bytes, seconds, cores. An empty optional could not be read.
 //
@@ -24,16 +24,16 @@ struct FlightPoint {
   std::optional<uint64_t> resident_bytes, tree_resident_bytes;
   std::optional<uint64_t> open_fds, tree_open_fds;
   uint64_t descendants = 0;
-  std::optional<double> cpu_ratio, tree_cpu_ratio;  // empty in the first tick: there is no gap to divide by
+  std::optional<double> cpu_ratio, tree_cpu_ratio;  // empty in the first tick, which has no interval
 };
 
 struct FlightRecord {
-  std::vector<FlightPoint> points;             // oldest first; the last one is the last external sample
-  std::vector<agents::ResourceUse> resources;  // the tightest limits then, as full as in the last two ticks
-  // Of the root's whole time under watch, not only of `points`.
+  std::vector<FlightPoint> points;             // oldest first; the last is the last external sample
+  std::vector<agents::ResourceUse> resources;  // the tightest limits; the higher use of the last two ticks
+  // Over all the time the root was watched, not only `points`.
   std::optional<uint64_t> peak_resident_bytes, peak_tree_resident_bytes, peak_open_fds;
   uint64_t peak_descendants = 0;
-  std::vector<std::string> left_behind;  // "comm (pid)" of what lives on below the root that ended
+  std::vector<std::string> left_behind;  // "comm (pid)" of descendants that still live
 };
 
 // The robust slope (leaks/theil_sen.h) of one figure; empty with fewer than three points.
@@ -44,7 +44,7 @@ struct Growth {
 std::optional<Growth> GrowthOf(const std::vector<FlightPoint>& points,
                                std::optional<double> (*figure)(const FlightPoint&));
 
-// The figures that growth is told of, by name: "resident_bytes", "open_fds", …
+// The figures whose growth is reported, by name: "resident_bytes", "open_fds", …
 struct FlightFigure {
   const char* name;
   bool bytes;
@@ -52,14 +52,14 @@ struct FlightFigure {
 };
 const std::vector<FlightFigure>& FlightFigures();
 
-// At most `rows` lines, evenly spread and the last one always, below a header; "" without points.
+// A header and at most `rows` lines, evenly spread, the last point included; "" without points.
 std::string FlightTable(const FlightRecord& record, size_t rows = 8);
 
-// To and from the form that serve sends to `run`. InvalidArgument for anything else.
+// The form in which serve sends it to `run`. InvalidArgument for other text.
 nlohmann::json FlightRecordToJson(const FlightRecord& record);
 absl::StatusOr<FlightRecord> FlightRecordFromJson(const nlohmann::json& json);
 
-// "815.0MB"; a MB is 1,048,576 bytes, as the kernel's MiB.
+// "815.0MB"; 1 MB is 1,048,576 bytes.
 std::string Megabytes(uint64_t bytes);
 
 }  // namespace agent_exporter::run

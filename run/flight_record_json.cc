@@ -1,4 +1,4 @@
-// FlightRecord as JSON. Figures that could not be read are left out, never null or 0.
+// FlightRecord as JSON. A figure that could not be read has no key.
 
 #include <nlohmann/json.hpp>
 
@@ -21,7 +21,7 @@ std::optional<Value> Get(const json& from, const char* key) {
   return found == from.end() ? std::nullopt : std::optional<Value>(found->get<Value>());
 }
 
-// The one of `all` that has this name; throws on any other text.
+// The value in `all` with this name; throws if there is none.
 template <typename Values>
 auto Named(const json& text, const Values& all) {
   for (const auto value : all) {

@@ -16,8 +16,8 @@ void Raise(std::optional<uint64_t>& peak, std::optional<uint64_t> value) {
   if (value) peak = std::max(peak.value_or(0), *value);
 }
 
-// `now`, each limit as full as it was in whichever of the two ticks had it fuller: the last one may have
-// caught the root while it was giving everything back.
+// `now`, each limit with the higher use of the two ticks: in the last one the root may already have been
+// freeing everything.
 std::vector<agents::ResourceUse> Fuller(std::vector<agents::ResourceUse> now,
                                         const std::vector<agents::ResourceUse>& before) {
   for (agents::ResourceUse& use : now) {
@@ -107,7 +107,7 @@ void FlightRecorder::AddRoot(const agents::AgentSample& agent, const agents::Pro
   if (ring.points.size() > kMaxPoints) Thin(ring);
 }
 
-// Every other point goes, and those to come keep that distance.
+// Drops every other point; later points keep that spacing.
 void FlightRecorder::Thin(Ring& ring) {
   size_t kept = 0;
   for (size_t i = 0; i < ring.points.size(); i += 2) ring.points[kept++] = ring.points[i];

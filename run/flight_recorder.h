@@ -1,13 +1,12 @@
-// Keeps the last ten minutes of every live root, so that what led to its end can be told when it ended.
+// Keeps the last ten minutes of every live root, so that a diagnosis can show what led to its end.
 //
-// Bounded: at most 300 points a root (every tick while they are few, thinned out as they grow old) and the
-// newest, for at most 512 roots. For roots beyond those only the newest point, the peaks and the limits are
-// kept, until there is room: a root that ended makes room before one that lives. A root's ring begins with
-// it, so that a slot that is used again never shows its last run's figures. It is forgotten a minute after
-// its root was last seen.
+// Bounded: at most 300 points for each of at most 512 roots, every tick at first, then thinned out. For
+// further roots it keeps only the newest point, the peaks and the limits until a place is free; roots that
+// have ended give theirs up first. Each root has its own ring, so a reused slot never shows figures of the
+// run before. A ring is dropped a minute after its root was last seen.
 //
-// Thread safety: all methods from any thread. Add takes microseconds per agent: a Sampler's listener may call
-// it.
+// Thread safety: all methods from any thread. Add takes microseconds per agent, so a Sampler's listener may
+// call it.
 
 #ifndef AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_
 #define AGENT_EXPORTER_RUN_FLIGHT_RECORDER_H_
@@ -30,10 +29,10 @@ class FlightRecorder {
   static constexpr size_t kMaxPoints = 300;
   static constexpr size_t kMaxRoots = 512;
 
-  // Takes in a tick.
+  // Adds a tick.
   void Add(const agents::Observation& observation);
 
-  // The record of a root as of `now` (monotonic seconds); empty where no tick saw it alive.
+  // The record of a root at `now` (monotonic seconds); empty if no tick saw it alive.
   std::optional<FlightRecord> Record(const kernel::ProcessKey& root, double now) const;
 
   size_t roots() const;  // all of them
@@ -42,15 +41,15 @@ class FlightRecorder {
   struct Ring {
     std::deque<FlightPoint> points;  // at least `spacing` apart
     double spacing = 0;
-    bool whole = false;  // one of the kMaxRoots; else `points` is the newest alone
+    bool whole = false;  // one of the kMaxRoots; otherwise `points` has only the newest
     std::optional<FlightPoint> newest;
-    FlightRecord summary;                               // all but points
-    std::vector<agents::ResourceUse> latest_resources;  // the last tick's alone
+    FlightRecord summary;                               // without points
+    std::vector<agents::ResourceUse> latest_resources;  // of the last tick only
   };
 
   static void Thin(Ring& ring);
   void AddRoot(const agents::AgentSample& agent, const agents::ProcessSample& root, double now);
-  // Whether one more ring can be whole; lets go of one whose root has ended if need be.
+  // Whether one more ring can be whole. Drops one whose root has ended if needed.
   bool HasRoom();
 
   mutable std::mutex mutex_;
@@ -60,7 +59,7 @@ class FlightRecorder {
   double last_tick_ = -1;  // the one before the tick being added
 };
 
-// "comm (pid)" of what is alive below the roots of `agent`, at most `limit` and then "…".
+// "comm (pid)" of the live descendants of `agent`, at most `limit` and then "…".
 std::vector<std::string> LiveDescendants(const agents::AgentSample& agent, size_t limit = 10);
 
 }  // namespace agent_exporter::run

@@ -28,8 +28,7 @@ constexpr rlim_t kMostDescriptors = 1 << 20;  // the kernel's own default for nr
 
 }  // namespace
 
-// In memory that both processes see. The tail is a ring; the task named in `announcement` is written once,
-// before the watcher can vanish with anybody minding.
+// Memory that both processes share. The tail is a ring. `announcement` is written once, before the task runs.
 struct Guardian::Shared {
   std::atomic<uint64_t> written{0};
   std::atomic<bool> announced{false};
@@ -44,7 +43,7 @@ void CloseRange(unsigned first, unsigned last) {
   if (syscall(SYS_close_range, first, last, 0) == 0) return;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  // The hard limit: some may have been opened before the soft one was lowered.
+  // The hard limit: descriptors may be above a soft limit that was lowered later.
   const auto end = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_max, kMostDescriptors));
   for (unsigned fd = first; fd <= last && fd < end; ++fd) close(static_cast<int>(fd));
 }
@@ -52,12 +51,12 @@ void CloseRange(unsigned first, unsigned last) {
 void WriteAll(int fd, const char* data, size_t size) {
   while (size > 0) {
     const ssize_t wrote = write(fd, data, size);
-    if (wrote < 0 && errno == EAGAIN) {  // somebody made our stderr non-blocking
+    if (wrote < 0 && errno == EAGAIN) {  // our stderr is non-blocking
       pollfd writable{fd, POLLOUT, 0};
       poll(&writable, 1, -1);
       continue;
     }
-    if (wrote < 0 && errno != EINTR) return;  // nobody reads it any more; the task need not know
+    if (wrote < 0 && errno != EINTR) return;  // nobody reads it any more; the task must not notice
     if (wrote > 0) {
       data += wrote;
       size -= static_cast<size_t>(wrote);
@@ -65,8 +64,7 @@ void WriteAll(int fd, const char* data, size_t size) {
   }
 }
 
-// Closes all descriptors but stdin, stdout, stderr and these two: inherited ones would keep others' pipes
-// open.
+// Closes all descriptors but stdin, stdout, stderr and these two: inherited ones would keep pipes open.
 void CloseOthers(int one, int other) {
   unsigned first = STDERR_FILENO + 1;
   for (const int kept : {std::min(one, other), std::max(one, other)}) {
@@ -77,7 +75,7 @@ void CloseOthers(int one, int other) {
   CloseRange(first, ~0U);
 }
 
-// The guardian's whole life. Forked from a program that may hold anything: system calls only.
+// The guardian's main function. It was forked from a program in an unknown state: system calls only.
 template <typename Shared>
 [[noreturn]] void Guard(int line, int from_task, Shared* shared) {
   setsid();
@@ -189,7 +187,7 @@ void Guardian::Dismiss() {
   pipe_.Close();
   (void)!send(line_.get(), &kDismiss, 1, MSG_NOSIGNAL);
   line_.Close();
-  // Without a stderr to pass through it ends at once; else once nothing is left to write there.
+  // Without a captured stderr it ends at once, otherwise when the last writer has closed it.
   int status = 0;
   for (int tries = 0; tries < 50; ++tries) {
     const pid_t reaped = waitpid(pid_, &status, WNOHANG);

@@ -1,10 +1,9 @@
-// A tiny process beside the watcher, for what must outlive it: it says so when the watcher is killed, and
-// passes the task's stderr through when that is captured, so that a task never dies of SIGPIPE because its
-// watcher did.
+// A small process that outlives the watcher: it reports when the watcher is killed, and forwards the task's
+// captured stderr, so that the task does not die of SIGPIPE when its watcher dies.
 //
-// It never signals anybody. It has a session of its own, so that no terminal's signal reaches it, holds
-// nothing but stderr and its end of a socket, and ends when the watcher says so; while something still writes
-// to a captured stderr, only when that is closed.
+// It sends no signals. It has its own session, so that terminal signals do not reach it, and holds only
+// stderr and its end of a socket. It ends when the watcher says so, or later, when the captured stderr is
+// closed.
 //
 // Ownership: a child of the watcher. Thread safety: none; Start before the first thread.
 
@@ -25,23 +24,22 @@ class Guardian {
  public:
   static constexpr size_t kTailBytes = 64 << 10;
 
-  // Forks it. With `capture_stderr` the task's stderr is stderr_for_task().
+  // Forks. With `capture_stderr` the task's stderr is stderr_for_task().
   static absl::StatusOr<std::unique_ptr<Guardian>> Start(bool capture_stderr);
   ~Guardian();  // dismisses
   Guardian(const Guardian&) = delete;
   Guardian& operator=(const Guardian&) = delete;
 
   pid_t pid() const { return pid_; }
-  // The write end of the pipe; -1 when nothing is captured. Close it once the task has it.
+  // The write end of the pipe, -1 without capture. Close it once the task has it.
   base::Descriptor& stderr_for_task() { return pipe_; }
 
-  // What it says of should the watcher vanish.
+  // What to report if the watcher is killed.
   void Announce(pid_t task, const std::string& command);
 
-  // Everything written to the captured stderr so far is passed through, or two seconds are over (whoever
-  // reads our own stderr is slow).
+  // Waits until everything captured so far is forwarded, at most two seconds (our own stderr may be slow).
   void Flush();
-  // The last kTailBytes of it, and whether there was more.
+  // The last kTailBytes of the captured stderr. `cut`: there was more.
   std::string Tail(bool* cut) const;
 
   // Its work is done. It is reaped unless it still passes a stderr through for what the task left behind.

@@ -21,7 +21,7 @@ SignalState BlockAttendedSignals() {
   sigset_t attended = AttendedSignals();
   sigaddset(&attended, SIGCHLD);
   pthread_sigmask(SIG_BLOCK, &attended, &before.mask);
-  // Ignored, children would be gone before anybody could ask how they ended.
+  // With SIGCHLD ignored, children vanish before we can read their status.
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &usual, &before.child);

@@ -1,6 +1,7 @@
-// Starts a command as a shell would: same descriptors, signal handling, limits, process group and terminal.
+// Starts a command as a shell would, with the same descriptors, signal handling, limits, process group and
+// terminal.
 //
-// Thread safety: none; from the main thread before others start (it forks).
+// Thread safety: none; call it on the main thread before others start, because it forks.
 
 #ifndef AGENT_EXPORTER_RUN_LAUNCHER_H_
 #define AGENT_EXPORTER_RUN_LAUNCHER_H_
@@ -15,13 +16,14 @@
 
 namespace agent_exporter::run {
 
-// The calling process' signal handling from before it was changed, for the command to start with.
+// The signal handling before we changed it, which the command starts with.
 struct SignalState {
   sigset_t mask;
   struct sigaction child;  // SIGCHLD's
 };
 
-// Blocks what a watcher waits for (AttendedSignals of run/attend.h and SIGCHLD) and returns how it was.
+// Blocks the signals that a watcher waits for (AttendedSignals of run/attend.h and SIGCHLD). Returns the
+// state before.
 SignalState BlockAttendedSignals();
 
 struct LaunchOptions {
@@ -30,8 +32,8 @@ struct LaunchOptions {
   SignalState signals;
 };
 
-// Returns once the command runs (its exec was done). NotFound: there is no such command (a shell's 127);
-// PermissionDenied: it cannot be executed (126), whatever the reason. Both in one line that names it.
+// Returns once the command's exec has succeeded. NotFound: there is no such command (a shell's 127).
+// PermissionDenied: it cannot be executed (126), whatever the reason. Both messages name it.
 absl::StatusOr<pid_t> Launch(const LaunchOptions& options);
 
 // Ends this process as `status` says the command ended: the same exit code, or death by the same signal

@@ -38,7 +38,7 @@ class HandedOver final : public RunWatching {
   SlotReport End(const Attended& attended) override {
     auto report = client_->End({attended.status, attended.self_killed, attended.max_resident_bytes});
     if (report.ok()) return *std::move(report);
-    spdlog::warn("no figures of the task: {}", std::string(report.status().message()));
+    spdlog::warn("no figures for the task: {}", std::string(report.status().message()));
     return {};
   }
 
@@ -137,7 +137,7 @@ class Own final : public RunWatching {
 
   const SlotRequest task_;
   FlightRecorder recorder_;
-  serve::Sampler sampler_;  // its thread tells the recorder
+  serve::Sampler sampler_;  // its thread feeds the recorder
   std::unique_ptr<serve::Registry> registry_;
   std::unique_ptr<serve::MetricsHandler> metrics_;
   std::unique_ptr<http::HttpServer> server_;  // its threads use all of the above
@@ -147,11 +147,11 @@ std::unique_ptr<RunWatching> HandOver(const RunWatchingOptions& options, const S
   for (const std::string& path : SlotSocketPaths(options.socket, false)) {
     auto client = SlotClient::HandOver(path, task);
     if (client.ok()) {
-      spdlog::info("the sampler is on: the serve at {} watches", path);
+      spdlog::info("the sampler is on: the serve at {} watches the task", path);
       return std::make_unique<HandedOver>(*std::move(client));
     }
     if (!absl::IsNotFound(client.status()) || options.socket != "auto") {
-      spdlog::warn("the slot is not handed over, this process watches itself: {}",
+      spdlog::warn("could not hand the slot over to serve, watching the task from here: {}",
                    std::string(client.status().message()));
     }
   }

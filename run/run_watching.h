@@ -1,5 +1,5 @@
-// How `run` has its task watched: by a serve on this host that takes the slot over, by a sampler of its own
-// (with /metrics where asked for), or not at all. A task runs whether or not it can be watched.
+// How `run` watches its task: a serve on this host takes the slot over, or `run` has its own sampler (and
+// shows /metrics if asked to), or nobody watches. The task runs in any case.
 //
 // Thread safety: one thread uses it.
 
@@ -25,7 +25,7 @@ struct RunWatchingOptions {
   std::string process_source, process_events;  // as serve::WatchOptions
   std::string socket;                          // as SlotServiceOptions
   bool sampler = true;
-  // Between two looks; zero: one at the start and one at the end; empty: by the source.
+  // Between two samples. Zero: only one at the start and one at the end. Empty: depends on the source.
   std::optional<std::chrono::milliseconds> interval;
   kernel::UsageFields fields;
   std::vector<std::string> listen;  // where to show /metrics; empty: nowhere
@@ -38,15 +38,15 @@ class RunWatching {
  public:
   virtual ~RunWatching() = default;
 
-  // What is known of the task that ended and is still a zombie.
+  // What is known about the task, which has ended and is still a zombie.
   virtual SlotReport End(const Attended& attended) = 0;
 };
 
-// `task` is this process' child, `helper` another that is not the task's. Logs which way it is watched, or
-// why not. Never null.
+// `task` is a child of this process, `helper` another child that does not belong to the task. Logs how the
+// task is watched, or why it is not. Never null.
 std::unique_ptr<RunWatching> StartWatching(const RunWatchingOptions& options, const SlotRequest& task);
 
-// The identity of a live process or zombie; start_ticks 0: procfs cannot tell.
+// The identity of a live process or zombie. start_ticks is 0 if procfs does not show it.
 kernel::ProcessKey KeyOf(const std::string& procfs, pid_t pid);
 
 }  // namespace agent_exporter::run

@@ -1,6 +1,6 @@
 // run's side of the slot socket (run/slot_messages.h).
 //
-// Thread safety: none. Errors: NotFound: nobody listens at the path; FailedPrecondition: serve said no;
+// Thread safety: none. Errors: NotFound: nobody listens at the path; FailedPrecondition: serve refused;
 // DeadlineExceeded: no answer within five seconds.
 
 #ifndef AGENT_EXPORTER_RUN_SLOT_CLIENT_H_
@@ -17,11 +17,11 @@ namespace agent_exporter::run {
 
 class SlotClient {
  public:
-  // Connects and has the process watched.
+  // Connects and asks serve to watch the process.
   static absl::StatusOr<std::unique_ptr<SlotClient>> HandOver(const std::string& socket_path,
                                                               const SlotRequest& request);
 
-  // Tells of its end and returns what serve knows of it.
+  // Reports the task's end. Returns what serve knows about the task.
   absl::StatusOr<SlotReport> End(const SlotEnd& end);
 
  private:

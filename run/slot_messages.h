@@ -1,4 +1,4 @@
-// What `agent_exporter run` and a serve on the same host say to each other over a Unix socket, so that one
+// The messages between `agent_exporter run` and a serve on the same host, over a Unix socket, so that one
 // scrape target shows every slot. One JSON object a line, in this order:
 //
 //   run    {"watch": {"pid": 12, "start_ticks": 345, "helper": 13, "name": "codex", "kind": "", "slot": "1"}}
@@ -6,8 +6,8 @@
 //   run    {"ended": {"status": 9, "self_killed": false, "max_resident_bytes": 123}}   while still a zombie
 //   serve  {"report": {"oom": {"verdict": "confirmed", "evidence": "…"}, "flight": {…}}}
 //
-// A run that hangs up without "ended" was killed; its process stays watched. pid is as serve sees it (one pid
-// namespace).
+// A run that hangs up without "ended" was killed; serve keeps watching its process. Both must be in one pid
+// namespace.
 //
 // Thread safety: values and pure functions. Errors: InvalidArgument.
 
@@ -30,12 +30,12 @@ namespace agent_exporter::run {
 inline constexpr size_t kLongestSlotRequest = 8 << 10;
 inline constexpr size_t kLongestSlotReply = 1 << 20;
 
-// The address of the socket at `path`; InvalidArgument where that is too long for one.
+// The address of the socket at `path`; InvalidArgument if the path is too long.
 absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path);
 
 struct SlotRequest {
   kernel::ProcessKey key;
-  pid_t helper = 0;  // another child of run's that is not the task's; 0: none
+  pid_t helper = 0;  // another child of run, not part of the task; 0: none
   std::string name, kind, slot;
 };
 
@@ -58,11 +58,11 @@ std::string SlotReportLine(const SlotReport& report);
 
 absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line);
 absl::StatusOr<SlotEnd> ParseSlotEnd(std::string_view line);
-// Ok, or FailedPrecondition with what serve said.
+// Ok, or FailedPrecondition with serve's error.
 absl::Status ParseSlotReply(std::string_view line);
 absl::StatusOr<SlotReport> ParseSlotReport(std::string_view line);
 
-// The reason why `text` cannot be the label value that --`flag` asks for, in one line; ok for what can.
+// Ok if `text` can be the label value of --`flag`, otherwise one line that says why not.
 absl::Status CheckSlotLabel(std::string_view flag, std::string_view text, bool may_be_empty);
 
 }  // namespace agent_exporter::run

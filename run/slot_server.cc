@@ -40,7 +40,7 @@ absl::Status SlotServer::Start() {
   const auto address = SlotAddress(path_);
   if (!address.ok()) return address.status();
   const auto* name = reinterpret_cast<const sockaddr*>(&*address);
-  std::error_code ignored;  // bind says what is wrong
+  std::error_code ignored;  // bind reports the error
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
 
   base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -61,7 +61,7 @@ absl::Status SlotServer::Start() {
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
     }
   }
-  // Who may have what watched is decided by whose child it is.
+  // Anybody may connect; a process is watched only for its own parent.
   chmod(path_.c_str(), 0666);
   if (listen(socket.get(), 64) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot listen at ", path_));
@@ -90,7 +90,7 @@ void SlotServer::Stop() {
 
 void SlotServer::Loop() {
   while (true) {
-    // A negative descriptor is passed over by poll(2).
+    // poll(2) ignores a negative descriptor.
     const bool pausing = SteadyClock::now() < accept_after_;
     std::vector<pollfd> fds = {{wake_.get(), POLLIN, 0}, {pausing ? -1 : socket_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) fds.push_back({connection.socket.get(), POLLIN, 0});
@@ -130,7 +130,7 @@ void SlotServer::Accept() {
   Connection connection;
   connection.socket = system_.Accept(socket_.get());
   const int error = connection.socket.ok() ? 0 : errno;
-  // What is left waits in the queue, and poll would tell of it again and again.
+  // The rest waits in the queue, and poll would report it again and again.
   if (error != 0 && error != EAGAIN && error != EINTR && error != ECONNABORTED) {
     accept_after_ = SteadyClock::now() + times_.accept_pause;
     if (!std::exchange(refusing_, true) && callbacks_.log) {
@@ -169,7 +169,7 @@ bool SlotServer::Serve(Connection& connection) {
     connection.received.erase(0, end + 1);
     const std::optional<std::string> answer = Answer(connection, line);
     if (!answer) return false;
-    // A peer that does not read its answer does not get to hold up the others.
+    // A peer that does not read its answer must not delay the others.
     if (send(connection.socket.get(), answer->data(), answer->size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
         static_cast<ssize_t>(answer->size())) {
       return false;

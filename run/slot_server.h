@@ -1,9 +1,9 @@
-// serve's side of the slot socket (run/slot_messages.h): any user may have processes watched that are their
-// own children, which the kernel's word (SO_PEERCRED) and the given callback vouch for.
+// serve's side of the slot socket (run/slot_messages.h). Any user may ask serve to watch their own child
+// processes; the kernel (SO_PEERCRED) and the given callback check that.
 //
-// At most 256 connections at once, 64 of each user but root. A connection that says nothing sensible is told
-// so and closed, one that has not asked for anything within ten seconds is closed. While the system refuses
-// to accept (no descriptors left), it is asked again only now and then; clients wait in the socket's queue.
+// At most 256 connections at once, 64 for each user but root. A malformed request gets an error and the
+// connection is closed, and so is one without a request within ten seconds. If accept fails (no descriptors
+// left), the server retries after a pause; clients wait in the socket's queue.
 //
 // Ownership: owns its thread, its socket and the socket's file, which it removes when it stops.
 // Thread safety: Start and Stop from one thread; callbacks come one at a time on the server's thread.
@@ -37,17 +37,17 @@ struct SlotPeer {
 class SlotServer {
  public:
   struct Callbacks {
-    // Checks the request against the peer and takes it on; its error is the peer's answer.
+    // Checks the request and starts watching. An error is sent to the peer.
     std::function<absl::Status(const SlotPeer&, const SlotRequest&)> watch;
     std::function<SlotReport(const SlotRequest&, const SlotEnd&)> ended;
-    // The peer hung up without telling of an end.
+    // The peer hung up without reporting an end.
     std::function<void(const SlotRequest&)> lost;
-    // When the system begins to refuse connections, and when it has stopped. Unset: nobody.
+    // Called when accepting connections begins to fail, and when it works again. May be empty.
     std::function<void(const std::string&)> log;
   };
 
   struct Times {
-    std::chrono::milliseconds request{10'000};    // until which a connection must have asked for something
+    std::chrono::milliseconds request{10'000};    // how long a connection may take to send a request
     std::chrono::milliseconds accept_pause{500};  // after a refused accept
   };
 
@@ -56,8 +56,8 @@ class SlotServer {
   SlotServer(std::string path, Callbacks callbacks, base::System& system, Times times);
   ~SlotServer();  // stops
 
-  // Makes the socket, and its directory should that be missing. AlreadyExists: another serve listens there;
-  // other errors name the path. A socket that nobody listens on is replaced.
+  // Creates the socket, and its directory if missing. AlreadyExists: another serve listens there. Other
+  // errors name the path. Replaces a socket that nobody listens on.
   absl::Status Start();
   void Stop();
 

@@ -38,7 +38,7 @@ std::vector<std::string> SlotSocketPaths(const std::string& socket, bool serving
       paths.push_back(std::string(directory) + below + kSocketName);
   };
   if (serving) add(std::getenv("RUNTIME_DIRECTORY"), "");
-  // What serves everybody comes first for who may serve everybody.
+  // Root prefers the directory that all users can reach.
   const bool root = geteuid() == 0;
   if (root) add(kSystemDirectory, "");
   add(std::getenv("XDG_RUNTIME_DIR"), "/agent_exporter");
@@ -57,8 +57,8 @@ SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& samp
            .ended = [this](const SlotRequest& request, const SlotEnd& end) { return End(request, end); },
            .lost =
                [](const SlotRequest& request) {
-                 spdlog::warn("run of agent {} (pid {}) was killed; the agent stays watched", request.name,
-                              request.key.pid);
+                 spdlog::warn("the run of agent {} (pid {}) was killed; still watching the agent",
+                              request.name, request.key.pid);
                },
            .log = [](const std::string& line) { spdlog::warn("{}", line); }},
           base::System::Real()) {}
@@ -111,7 +111,7 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
       .reaper = rows[1].key,
       .helper = request.helper};
   sampler_.BeforeNextLook([registration](agents::Observer& observer) { observer.Register(registration); });
-  spdlog::info("agent {} (pid {}) is watched for its run (pid {}, uid {})", request.name, request.key.pid,
+  spdlog::info("watching agent {} (pid {}) for its run (pid {}, uid {})", request.name, request.key.pid,
                peer.pid, peer.uid);
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// Slots that `agent_exporter run` hands over to this serve: checks that they are the peer's own children and
-// has the sampler watch them.
+// Takes over slots from `agent_exporter run`: checks that each process is the peer's own child, then has the
+// sampler watch it.
 //
 // Ownership: borrows the sampler and the recorder, which must outlive this. Thread safety: one thread starts
 // and destroys it.
@@ -25,8 +25,8 @@ struct SlotServiceOptions {
 
 class SlotService {
  public:
-  // Listens at options.socket. Null: it is switched off, or is "auto" and cannot be had, for which a log line
-  // says why. An error: a path that was asked for cannot be had.
+  // Listens at options.socket. Null if it is "none", or if it is "auto" and no path works, which is logged.
+  // An error if a given path does not work.
   static absl::StatusOr<std::unique_ptr<SlotService>> Start(const SlotServiceOptions& options,
                                                             serve::Sampler& sampler,
                                                             const FlightRecorder& recorder);
@@ -44,8 +44,8 @@ class SlotService {
   SlotServer server_;  // last: its thread ends first
 };
 
-// Where a serve listens and a run looks, best first: `socket`, or for "auto" the runtime directory that
-// systemd gave, that of the user, /run/agent_exporter. Empty for "none".
+// The paths where serve listens and run looks, best first: `socket`, or for "auto" systemd's runtime
+// directory, the user's, and /run/agent_exporter. Empty for "none".
 std::vector<std::string> SlotSocketPaths(const std::string& socket, bool serving);
 
 }  // namespace agent_exporter::run

@@ -36,8 +36,7 @@ bool IsDropped(std::string_view line, const StderrFilter& filter) {
          std::any_of(filter.substrings.begin(), filter.substrings.end(), holds);
 }
 
-// A frame of a native stack, as node prints dozens of below the line that tells: " 1: 0xb7a3e0
-// node::Abort()".
+// A frame of a native stack; node prints dozens below the line that matters: " 1: 0xb7a3e0 node::Abort()".
 bool IsNativeFrame(std::string_view line) {
   const size_t digits = line.find_first_not_of("0123456789");
   return digits != 0 && digits != std::string_view::npos && line.substr(digits).starts_with(": 0x");

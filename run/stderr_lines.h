@@ -13,18 +13,18 @@ namespace agent_exporter::run {
 
 // Lines that say nothing about an end.
 struct StderrFilter {
-  std::vector<std::string> prefixes;  // the worker's own log lines start so
+  std::vector<std::string> prefixes;  // of the worker's own log lines
   // Noise from anywhere in the line. Node warns of this variable in two lines.
   std::vector<std::string> substrings = {"NODE_TLS_REJECT_UNAUTHORIZED", "(Use `node --trace-warnings"};
 };
 
-// Of `tail` without empty lines, frames of a native stack and what `filter` drops, the last `limit` lines,
-// each valid UTF-8 without control bytes and at most 400 bytes. `cut` says that the first line of the tail
-// lacks its beginning: it is dropped unless it is the only one.
+// The last `limit` lines of `tail`, without empty lines, frames of a native stack and what `filter` drops.
+// Each is valid UTF-8 without control bytes, at most 400 bytes. `cut`: the first line of the tail lacks its
+// beginning, so it is dropped unless it is the only one.
 std::vector<std::string> UsefulStderrLines(std::string_view tail, const StderrFilter& filter, bool cut,
                                            size_t limit = 10);
 
-// What V8 said of its last collection in `tail`: "Mark-Compact 32.9 -> 32.1 MB". Empty where it said nothing.
+// V8's line about its last collection in `tail`: "Mark-Compact 32.9 -> 32.1 MB". Empty if there is none.
 std::string HeapLine(std::string_view tail);
 
 }  // namespace agent_exporter::run

@@ -28,8 +28,8 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-// Runs collectors one after the other on one thread, up to the first that is late. That thread is left to the
-// late one, and another pass runs those after it.
+// Runs collectors one after the other on one thread, up to the first that is late. The late one keeps the
+// thread, and another pass runs the rest.
 class Registry::Pass {
  public:
   Pass(Entries entries, std::shared_ptr<const agents::Observation> observation,
@@ -45,7 +45,7 @@ class Registry::Pass {
     current_observation.reset();
   }
 
-  // As DeadlineRunner wants it: once late, what the collector under way still does counts no more.
+  // For DeadlineRunner: after the deadline the result of the running collector is ignored.
   std::optional<Time::time_point> HasTimeUntil() {
     const std::lock_guard lock(mutex_);
     const auto until = began_ + timeout_;
@@ -58,7 +58,7 @@ class Registry::Pass {
     return std::nullopt;
   }
 
-  // Of the first collectors, as many as there are.
+  // Of the collectors that have finished, in order.
   std::vector<Outcome> TakeOutcomes() {
     const std::lock_guard lock(mutex_);
     return std::move(outcomes_);
@@ -81,7 +81,7 @@ class Registry::Pass {
     return outcome;
   }
 
-  // False when it was cut off meanwhile.
+  // False if it was cut off in the meantime.
   bool Keep(Entry& entry, Outcome outcome) {
     const std::lock_guard lock(mutex_);
     if (cut_off_) {

@@ -1,9 +1,9 @@
 // Collectors register here; a scrape runs them all over one observation, each under its own deadline.
 //
-// A collector that throws does not fail the scrape, and a slow one is cut off. Both show as
-// agent_exporter_collector_success 0, and the other collectors' samples are there.
+// A collector that throws does not fail the scrape, and a slow one is cut off. Either shows as
+// agent_exporter_collector_success 0, and the other collectors' samples are complete.
 //
-// Anybody's prometheus::Collectable can be registered, a whole prometheus::Registry among them.
+// Any prometheus::Collectable can be registered, also a whole prometheus::Registry.
 //
 // Ownership: shares the collectables with the threads that late collectors may still run on.
 // Thread safety: any number of threads may call Scrape; register everything before the first call.
@@ -34,7 +34,7 @@ class Registry {
 
   // One of the table's collectors.
   void Register(const collectors::CollectorRow& row);
-  // Anybody's collectable, under a name of its own.
+  // Any collectable, with its own name.
   void Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable);
 
   // Only these collectors (all when empty), less those excluded. InvalidArgument names a collector that is

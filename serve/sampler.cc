@@ -88,9 +88,8 @@ void Sampler::Loop() {
     for (const auto& task : tasks) task(watch_->observer());
     const absl::Status status = Look(tick);
     lock.lock();
-    if (!status.ok() && !failing_)
-      spdlog::error("cannot look at processes: {}", std::string(status.message()));
-    if (status.ok() && failing_) spdlog::info("processes can be seen again");
+    if (!status.ok() && !failing_) spdlog::error("cannot read processes: {}", std::string(status.message()));
+    if (status.ok() && failing_) spdlog::info("processes can be read again");
     failing_ = !status.ok();
     done_.notify_all();
   }

@@ -16,8 +16,8 @@
 
 namespace agent_exporter::snapshot {
 
-// The dotted keys of what differs, sorted. A number whose change is below its minimum does not differ; a
-// change to or from null, or of type, always does.
+// The sorted dotted keys of the fields that differ. A number differs if its change reaches its minimum; a
+// change to or from null, or of type, always counts.
 std::vector<std::string> DiffFields(const nlohmann::ordered_json& before, const nlohmann::ordered_json& after,
                                     const DiffOptions& options);
 

@@ -20,7 +20,7 @@ using nlohmann::json;
 
 // The kernel takes 128 KiB for one variable and a few MiB for all (execve(2)); the JSON has every field.
 constexpr size_t kMaxFieldsText = 32 << 10;
-// A hook's output is for nobody but the log's line on a failure.
+// Of a hook's output only the last line is used, in the log, if it fails.
 constexpr size_t kMaxOutput = 1 << 20;
 
 // A timestamp that is text or a number, as text.
@@ -198,7 +198,7 @@ void HookPool::Finish(std::list<Job>::iterator job, const absl::Status& status) 
     }
     jobs_.erase(job);
   }
-  changed_.notify_all();  // another change of this agent may now go
+  changed_.notify_all();  // another change of this agent may now run
   if (say && log_) {
     log_(absl::StrCat("hook ", base::Quoted(hook.name), " fails: ", std::string(status.message()),
                       "; counted in agent_exporter_hooks_total, said once until it works again"));

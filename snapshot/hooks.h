@@ -1,13 +1,12 @@
-// Who is told when a snapshot differs from the one before: commands and URLs, run by a small pool of threads,
-// so that no tick ever waits for them.
+// Runs commands and posts to URLs when a snapshot differs from the one before, on a small pool of threads, so
+// that no tick waits for them.
 //
 // A command gets AGENT_EXPORTER_HOOK, _AGENT, _TIMESTAMP and _DIFF_FIELDS (dotted keys, commas between) in
 // its environment; a URL gets a POST. Both get the same JSON, a command on its standard input:
-// {"agent", "timestamp", "diff_fields": [...], "snapshot": {...}}. docs/hooks.md tells users.
+// {"agent", "timestamp", "diff_fields": [...], "snapshot": {...}}. For users: docs/hooks.md.
 //
-// Changes of one agent reach a hook in their order, one at a time. With several hooks no single one takes all
-// threads, so that one that hangs does not silence the rest. What finds a hook's queue full is dropped and
-// counted.
+// A hook gets the changes of one agent in order, one at a time. With several hooks none may take all threads,
+// so that one that hangs does not block the rest. If a hook's queue is full, changes are dropped and counted.
 //
 // Thread safety: all public methods may be called from any thread.
 
@@ -42,11 +41,11 @@ struct HookOptions {
   std::string name;  // for metrics and logs; unique
   std::vector<std::string> command;
   std::string url;                  // http:// or https://
-  std::vector<std::string> agents;  // whose changes, by name; a * at the end stands for any rest; empty: all
+  std::vector<std::string> agents;  // whose changes; a * at the end matches any rest; empty: all
   std::chrono::milliseconds time_limit = kHookCommandLimit;
 };
 
-// Told of each snapshot that differs from the one before: `diff` is {"agent", "timestamp", "diff_fields"}.
+// Called for each snapshot that differs from the one before. `diff` is {"agent", "timestamp", "diff_fields"}.
 using DiffListener =
     std::function<void(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot)>;
 
@@ -56,13 +55,13 @@ class HookPool {
     size_t threads = 4;
     size_t queue = 64;  // waiting changes of one hook
   };
-  // Told, in one line, of a hook that starts to fail.
+  // Called with one line when a hook starts to fail.
   using Log = std::function<void(const std::string&)>;
 
   HookPool(std::vector<HookOptions> hooks, Log log) : HookPool(std::move(hooks), std::move(log), Limits()) {}
   HookPool(std::vector<HookOptions> hooks, Log log, Limits limits,
            base::System& system = base::System::Real());
-  // Ends the hooks that run, within a second or so, and drops those that wait.
+  // Ends running hooks within about a second, and drops waiting ones.
   ~HookPool();
   HookPool(const HookPool&) = delete;
   HookPool& operator=(const HookPool&) = delete;
@@ -75,7 +74,7 @@ class HookPool {
   // is no thread to handle them.
   void WaitUntilIdle() const;
 
-  // Runs by (hook, result): ok, failed, timeout, dropped; every pair there can be, from 0.
+  // Runs by (hook, result): ok, failed, timeout, dropped; every possible pair, from 0.
   std::map<std::pair<std::string, std::string>, uint64_t> Counts() const;
 
  private:
@@ -87,7 +86,7 @@ class HookPool {
 
   void StartThreads();
   void Loop();
-  std::list<Job>::iterator NextJob();  // end() when none may start now
+  std::list<Job>::iterator NextJob();  // end() if none may start now
   absl::Status Run(const Job& job) const;
   void Finish(std::list<Job>::iterator job, const absl::Status& status);
 

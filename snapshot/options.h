@@ -15,13 +15,13 @@
 
 namespace agent_exporter::snapshot {
 
-// A helper that an agent cannot do without. Exactly one of pid, pidfile, agent and comm says which process;
+// A helper that an agent needs. Exactly one of pid, pidfile, agent and comm says which process;
 // a `thread` narrows that to one of its threads, and alone means a thread of the agent's own root.
 struct SidecarOptions {
   std::string name;
   std::optional<pid_t> pid;
   std::string pidfile;
-  std::string agent;   // the oldest live root of what the match rules call so
+  std::string agent;   // the oldest live root of the agent with this name
   std::string comm;    // the newest process of this name in the agent's own tree
   std::string thread;  // name of the thread, exact (15 bytes at most in the kernel)
 };
@@ -43,13 +43,13 @@ struct DiffOptions {
   std::map<std::string, MinimumChange> minimum;  // by dotted key, each for everything below it
 };
 
-// What changes all the time on a host where nothing happens.
+// The fields that change all the time, even on an idle host.
 DiffOptions DefaultDiffOptions();
 
 struct SnapshotOptions {
   std::string dir;  // expanded; see ExpandHome
   std::chrono::milliseconds interval{60000};
-  std::vector<SnapshotAgent> agents;  // empty: every agent there is
+  std::vector<SnapshotAgent> agents;  // empty: all agents
   std::vector<std::string> names = {"claude", "bun", "node"};
   DiffOptions diff = DefaultDiffOptions();
 };

@@ -14,8 +14,8 @@ namespace agent_exporter::snapshot {
 
 // Posts `body` as application/json. http and https only, certificates are checked, redirects are not
 // followed, the answer's body is not kept. Ends within a second of `cancel_fd` becoming readable (-1: never).
-// OK for a status of 200 to 299. DeadlineExceeded; Cancelled; Unavailable for all else that kept an answer
-// away; Unknown for another status.
+// OK for a status of 200 to 299. DeadlineExceeded; Cancelled; Unavailable if there was no answer for another
+// reason; Unknown for another status.
 absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
                       int cancel_fd);
 

@@ -1,5 +1,5 @@
-// What has to be asked of other programs for a snapshot: tmux and screen. Each is run at most once a
-// snapshot, on the snapshots' thread, never on a scrape.
+// Asks tmux and screen for their sessions. Each runs at most once a snapshot, on the snapshots' thread, never
+// on a scrape.
 //
 // Thread safety: free functions; safe from any thread.
 
@@ -27,12 +27,11 @@ struct ProbeOptions {
 };
 
 struct ProbeResults {
-  // Empty: not installed, or could not be asked (then a failure), or only other users' servers run, whom we
-  // do not ask.
+  // Empty: not installed, or it failed, or only other users' servers run, which we do not ask.
   std::optional<base::TmuxList> tmux;
-  // Our own user's sessions that live. Empty: not installed, or could not be asked.
+  // Live sessions of our own user. Empty: not installed, or it failed.
   std::optional<uint64_t> screen_sessions;
-  // What was installed and failed: "tmux: …", "screen: …".
+  // Which installed programs failed: "tmux: …", "screen: …".
   std::vector<std::string> failures;
 };
 

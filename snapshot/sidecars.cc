@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kCommBytes = 15;
 
-// The number that the file starts with. Some programs write more behind it, on a line of its own.
+// The number that the file starts with. Some programs write more lines after it.
 std::optional<pid_t> ReadPidfile(const std::string& path) {
   const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info{};

@@ -1,4 +1,4 @@
-// Whether an agent's helpers are there.
+// Checks whether an agent's helpers run.
 //
 // Thread safety: a free function; reads pidfiles and, for threads, /proc through kernel/.
 

@@ -1,5 +1,4 @@
-// The snapshots' metrics, from what the ticker last found: no scrape ever runs a program or reads a file for
-// them.
+// The snapshots' metrics, from the ticker's last round: a scrape runs no program and reads no file.
 //
 // Ownership: shares the ticker. Thread safety: Collect may be called from any number of threads.
 

@@ -87,7 +87,7 @@ absl::StatusOr<SnapshotAgent> ReadAgent(const YAML::Node& node, std::string_view
     if (!sidecar) continue;
     if (!names.insert(sidecar->name).second)
       errors.Add(
-          base::YamlError(item, file, fmt::format("sidecar {} is here twice; rename one", sidecar->name)));
+          base::YamlError(item, file, fmt::format("sidecar {} is listed twice; rename one", sidecar->name)));
     agent.sidecars.push_back(*std::move(sidecar));
   }
   if (!errors.empty()) return errors.status();
@@ -104,7 +104,8 @@ absl::Status ReadAgents(const YAML::Node& node, std::string_view file, std::vect
     auto agent = errors.Take(ReadAgent(item, file));
     if (!agent) continue;
     if (!names.insert(agent->name).second)
-      errors.Add(base::YamlError(item, file, fmt::format("agent {} is here twice; remove one", agent->name)));
+      errors.Add(
+          base::YamlError(item, file, fmt::format("agent {} is listed twice; remove one", agent->name)));
     agents->push_back(*std::move(agent));
   }
   return errors.status();

@@ -1,4 +1,4 @@
-// The `hooks:` part of `snapshot:` in a configuration file: who is told of changes.
+// The `hooks:` part of `snapshot:` in a configuration file: what to run when something changes.
 //
 //   snapshot:
 //     hooks:
@@ -27,7 +27,7 @@ class Node;
 
 namespace agent_exporter::snapshot {
 
-// `hooks` is what stands below the key; no hooks where it is missing or empty.
+// `hooks` is the value of the key. No hooks if it is missing or empty.
 absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, std::string_view file);
 
 }  // namespace agent_exporter::snapshot

@@ -29,8 +29,8 @@ Json ForkPressure(const kernel::HostSample& host) {
   return std::round(percent * 100) / 100;
 }
 
-// The pane that the agent runs in: of the session that was named; else where one of its processes is the
-// pane's program or a root is started from it; else of a session of the agent's name.
+// The pane that the agent runs in: the configured session's; otherwise one whose program is a process of the
+// agent or the parent of a root; otherwise that of a session with the agent's name.
 const base::TmuxPane* FindPane(const SnapshotInput& input) {
   if (!input.probes.tmux) return nullptr;
   std::set<pid_t> own;

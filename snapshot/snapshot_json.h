@@ -33,19 +33,19 @@ struct SnapshotInput {
   std::string host;
 };
 
-// Without has_diff and diff_fields, which the store adds. What is not known is null.
+// Without has_diff and diff_fields, which the store adds. Unknown values are null.
 nlohmann::ordered_json MakeSnapshot(const SnapshotInput& input);
 
-// The main keys of a snapshot as one flat object; all of them always, null where there is nothing.
+// The main keys of a snapshot as one flat object; all of them, null if unknown.
 nlohmann::ordered_json TerseSnapshot(const nlohmann::ordered_json& snapshot);
 
-// All live processes of the agents of this name, whatever their kind and slot, as one agent; one without
-// processes where there is none.
+// The live processes of all agents with this name, whatever their kind and slot, as one agent; without
+// processes if there is none.
 agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name);
 
 // Live processes of `agent` that are called `name`, by comm or by their program file: a wrapper that mentions
-// it in its command line does not count. Where none has that comm and the agent itself is called so, its
-// roots: what a match rule knows under another comm (a script, a versioned binary).
+// it in its command line does not count. If there is none and the agent itself has that name, its roots,
+// which a match rule may know under another comm (a script, a versioned binary).
 std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSample& agent,
                                                           std::string_view name);
 

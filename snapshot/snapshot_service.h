@@ -22,17 +22,17 @@ namespace agent_exporter::snapshot {
 
 class SnapshotService {
  public:
-  // Without a `config` no snapshots are taken; those that the command took are still shown. `dir` is the
-  // flag's.
+  // Without a `config` it takes no snapshots, but still shows those of the command. `dir` is the flag's
+  // value.
   SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir, std::string procfs,
                   sessions::MetaSource meta);
 
-  // Takes snapshots of what this samples. Before the sampler starts.
+  // Takes snapshots of what `sampler` sees. Call it before the sampler starts.
   void Follow(serve::Sampler& sampler);
   void AddMetrics(serve::Registry& registry);
-  // GET /snapshot?agent=NAME: latest.json as it stands; 404: there is none.
+  // GET /snapshot?agent=NAME: latest.json, or 404 if there is none.
   void AddRoute(http::HttpServer& server, const http::BearerToken& token);
-  // Ends the probe and the hooks that run.
+  // Ends running probes and hooks.
   void Stop();
 
  private:

@@ -55,7 +55,7 @@ Owner OwnerFor(const std::string& dir) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  // O_NONBLOCK: a FIFO in its place must not hold us up.
+  // O_NONBLOCK: a FIFO in its place must not block us.
   const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info{};
   if (!fd.ok() || ::fstat(fd.get(), &info) != 0) return FileError(errno, "read", path);
@@ -72,7 +72,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return absl::InternalError(absl::StrCat(path, " is longer than ", kMaxBytes, " bytes"));
 }
 
-// Empty for what is no snapshot of ours: no object, cut, nested beyond reason.
+// Empty if this is no snapshot of ours: no object, incomplete, or nested too deep.
 std::optional<Json> ParseSnapshot(const std::string& text) {
   bool deep = false;
   const auto watch_depth = [&deep](int depth, Json::parse_event_t, Json&) {
@@ -102,7 +102,7 @@ absl::StatusOr<base::Descriptor> Lock(const SnapshotStore::Options& options, con
   return fd;
 }
 
-// latest under the name prev as well.
+// Makes prev a second name of latest.
 absl::Status Roll(const base::FileOptions& options, const std::string& stem, const std::string& text) {
   base::PendingFile prev(base::System::Real(), stem + ".prev.json");
   if (!prev.Link(stem + ".latest.json")) {
@@ -146,7 +146,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
   const auto lock = Lock(options_, stem + ".lock");
   if (!lock.ok()) return lock.status();
 
-  // As it will be read again: bad UTF-8 replaced, numbers as JSON writes them.
+  // As the next run will read it: with bad UTF-8 replaced and numbers as JSON writes them.
   std::optional<Json> clean = ParseSnapshot(SnapshotText(snapshot));
   if (!clean) return absl::InvalidArgumentError("a snapshot must be an object of moderate depth");
   snapshot = *std::move(clean);
@@ -158,7 +158,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
   StoredSnapshot stored{.path = stem + ".latest.json"};
   snapshot["has_diff"] = !fields.empty();
   snapshot["diff_fields"] = fields;
-  // No flush: a power cut ends what a snapshot is about.
+  // No flush: after a power cut an old snapshot is worth nothing.
   const base::FileOptions file_options{.owner = OwnerFor(options_.dir), .flush = false};
   base::PendingFile latest(base::System::Real(), stored.path);
   base::PendingFile diff_file(base::System::Real(), stem + ".diff.json");
@@ -169,7 +169,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
     absl::Status status = diff_file.Write(SnapshotText(*stored.diff), file_options);
     if (!status.ok()) return status;
   }
-  // All that needs room is written: from here on names change.
+  // Everything that needs space is written; from here on only names change.
   if (before) {
     if (absl::Status status = Roll(file_options, stem, *text_before); !status.ok()) return status;
   }

@@ -5,9 +5,8 @@
 //   <agent>.diff.json     what changed when something last did: agent, timestamp, diff_fields
 //   <agent>.lock          held (flock(2)) while one is written
 //
-// Any number of writers, in this process or others, take turns by the lock. A reader needs none: a file
-// appears under its name whole, by rename(2), and latest becomes prev by a hard link, so that its name is
-// always there.
+// Any number of writers, in this process or others, take turns with the lock. Readers need none: files are
+// renamed into place, and latest becomes prev by a hard link, so that both names always exist.
 //
 // Thread safety: safe to call from any thread; writers wait for each other.
 
@@ -40,22 +39,22 @@ struct StoredSnapshot {
 class SnapshotStore {
  public:
   struct Options {
-    std::string dir;  // made where it is missing, with mode 0700
-    // How long to wait for other writers; a Cancelled comes once cancel_fd (-1: none) is readable.
+    std::string dir;  // created with mode 0700 if missing
+    // How long to wait for other writers. Cancelled once cancel_fd (-1: none) is readable.
     std::chrono::milliseconds patience{5000};
     int cancel_fd = -1;
   };
   explicit SnapshotStore(Options options) : options_(std::move(options)) {}
 
   // Compares `snapshot` with the one before, adds has_diff and diff_fields, rolls and writes. Without
-  // `diff` nothing is compared and has_diff is false. A file before that cannot be understood counts as none
-  // and is not kept.
+  // `diff` it compares nothing and has_diff is false. A latest.json that is not valid counts as none and is
+  // overwritten.
   // Errors name the file: PermissionDenied, ResourceExhausted (disk full), DeadlineExceeded (another writer
-  // holds the lock), Cancelled, Internal. The files are then as they were.
+  // holds the lock), Cancelled, Internal. An error leaves the files as they were.
   absl::StatusOr<StoredSnapshot> Write(const std::string& agent, nlohmann::ordered_json snapshot,
                                        const std::optional<DiffOptions>& diff) const;
 
-  // The newest snapshot's text as it stands in the file. NotFound: none was written.
+  // The text of latest.json. NotFound: there is none.
   absl::StatusOr<std::string> ReadLatest(const std::string& agent) const;
 
  private:

@@ -147,12 +147,12 @@ void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const agents::Observat
   for (const DiffListener& listener : options_.on_diff) listener(agent.name, diff, snapshot);
 }
 
-// One log line when something begins to fail and one when it is well again.
+// Logs once when something starts to fail, and once when it works again.
 void SnapshotTicker::Note(const std::string& what, const absl::Status& status) {
   if (status.ok() ? failing_.erase(what) == 0 : !failing_.insert(what).second) return;
   if (!options_.log) return;
-  options_.log(status.ok() ? absl::StrCat(what, ": well again")
-                           : absl::StrCat(what, " failed (said once): ", status.message()));
+  options_.log(status.ok() ? absl::StrCat(what, ": works again")
+                           : absl::StrCat(what, " failed (logged once): ", status.message()));
 }
 
 std::vector<SnapshotAgent> SnapshotTicker::Agents(const agents::Observation& observation) const {

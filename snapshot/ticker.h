@@ -1,8 +1,8 @@
-// The daemon's own snapshots: one of every agent each interval, on a thread of its own, so that neither
-// programs nor disks ever hold up the sampler.
+// Takes the daemon's snapshots: one of every agent each interval, on its own thread, so that the sampler
+// never waits for a program or a disk.
 //
-// Observations come from the sampler (Offer); nothing is read twice. What fails is counted and logged once,
-// and the next tick goes on.
+// Observations come from the sampler (Offer), so nothing is read twice. A failure is counted and logged once;
+// the next round tries again.
 //
 // Ownership: owns its thread; the listeners are called on it and must not block for long.
 // Thread safety: all public methods may be called from any thread.
@@ -43,10 +43,10 @@ struct SnapshotFigures {
     std::optional<uint64_t> diff_fields;  // of its last snapshot
     std::optional<double> timestamp;      // of that, seconds since the epoch
     uint64_t failures = 0;                // snapshots that could not be written
-    std::vector<Sidecar> sidecars;        // as of kSidecarSeconds ago at most
+    std::vector<Sidecar> sidecars;        // at most kSidecarSeconds old
   };
   std::map<std::string, Agent> agents;
-  // As of the last snapshot; empty: not installed or not to be had.
+  // At the last snapshot; empty: not installed, or it failed.
   std::optional<uint64_t> tmux_sessions, screen_sessions;
   uint64_t probe_failures = 0;
 };
@@ -59,11 +59,11 @@ class SnapshotTicker {
     SnapshotOptions snapshot;
     ProbeOptions probes;  // cancel_fd is set here
     std::string procfs;
-    // May be empty. With one the first round waits for the second observation: what agents tell of
-    // themselves is read after the first, and its coming would pass for a change.
+    // May be empty. With it the first round waits for the second observation: agent_meta is read after the
+    // first, and would otherwise show as a change.
     sessions::MetaSource meta;
     std::vector<DiffListener> on_diff;
-    // Told in one line of what begins to fail and of its end, from the ticker's thread.
+    // Called on the ticker's thread with one line when something starts to fail or works again.
     std::function<void(const std::string&)> log;
     base::System* system = &base::System::Real();
   };
@@ -73,7 +73,7 @@ class SnapshotTicker {
   SnapshotTicker(const SnapshotTicker&) = delete;
   SnapshotTicker& operator=(const SnapshotTicker&) = delete;
 
-  // Ends a probe that runs; waits for the thread.
+  // Ends a running probe and waits for the thread.
   void Stop();
 
   // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
@@ -83,7 +83,7 @@ class SnapshotTicker {
 
   SnapshotFigures figures() const;
 
-  // The text of latest.json. NotFound: none of this agent.
+  // The text of latest.json. NotFound: this agent has none.
   absl::StatusOr<std::string> Latest(const std::string& agent) const;
 
   // Snapshot rounds that have ended, good or bad.

@@ -75,7 +75,7 @@ class SlotTest(RunTestCase):
         task = task_of(run)
         harness.wait_for(lambda: serve.scrape().get(harness.key("agent_up", agent="left")) == 1, "the slot")
         run.process.kill()
-        serve.log.find(rf"run of agent left \(pid {task}\) was killed; the agent stays watched")
+        serve.log.find(rf"run of agent left \(pid {task}\) was killed; still watching the agent")
         self.assert_value(serve.fresh(), 1, "agent_up", agent="left")
         os.kill(task, signal.SIGKILL)
         harness.wait_for(lambda: serve.fresh().get(harness.key("agent_up", agent="left")) == 0, "the end")
@@ -111,7 +111,7 @@ class SlotTest(RunTestCase):
         self.assertFalse(os.path.exists(self.socket))
         run.finish(b"\n")
         self.assertEqual((run.code, run.diagnosis["category"]), (1, "plugin-error"))
-        self.assertIn(b"no figures of the task", run.err)
+        self.assertIn(b"no figures for the task", run.err)
 
     def test_a_thousand_cycles_leave_nothing_behind(self):
         serve = self.serve(interval="1s")

@@ -90,7 +90,7 @@ TEST(SnapshotConfig, MistakesAreToldWithTheirPlace) {
               StartsWith("agents.yaml:2: dir is a list; give it one word"));
   EXPECT_THAT(ErrorOf("snapshot:\n  names: ['']\n"), HasSubstr("an entry of names is an empty word"));
   EXPECT_THAT(ErrorOf("snapshot:\n  agents: codex\n"), HasSubstr("agents must be a list"));
-  EXPECT_THAT(ErrorOf("snapshot:\n  agents: [a, a]\n"), HasSubstr("agent a is here twice"));
+  EXPECT_THAT(ErrorOf("snapshot:\n  agents: [a, a]\n"), HasSubstr("agent a is listed twice"));
   EXPECT_THAT(ErrorOf("snapshot:\n  agents: [{session: x}]\n"), HasSubstr("has no name"));
   EXPECT_THAT(ErrorOf("snapshot:\n  min_change: 5\n"), HasSubstr("min_change must be a map"));
   for (const char* amount : {"x", "-1", "5%%", "", "nan", "inf", "[1]"}) {
@@ -111,7 +111,7 @@ TEST(SnapshotConfig, MistakesOfSidecars) {
   EXPECT_THAT(error("{name: x, pid: 0}"), HasSubstr("pid must be a whole number above 0"));
   EXPECT_THAT(error("{name: x, pid: 1x}"), HasSubstr("pid must be"));
   EXPECT_THAT(error("{name: x, port: 1}"), HasSubstr("unknown key"));
-  EXPECT_THAT(error("{name: x, pid: 1}, {name: x, pid: 2}"), HasSubstr("sidecar x is here twice"));
+  EXPECT_THAT(error("{name: x, pid: 1}, {name: x, pid: 2}"), HasSubstr("sidecar x is listed twice"));
 }
 
 TEST(SnapshotDir, FlagThenFileThenDefault) {

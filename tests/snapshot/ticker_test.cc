@@ -155,7 +155,7 @@ TEST_F(TickerTest, DirectoryThatCannotBeWrittenIsCountedAndSaidOnce) {
   EXPECT_THAT(Log(), ElementsAre(HasSubstr("the snapshot of codex failed")));
   tree_.Remove("snapshots");
   Round(ticker, At(3, {collectors::MakeAgent("codex")}));
-  EXPECT_THAT(Log(), ElementsAre(HasSubstr("failed"), HasSubstr("well again")));
+  EXPECT_THAT(Log(), ElementsAre(HasSubstr("failed"), HasSubstr("works again")));
   EXPECT_TRUE(ticker.figures().agents.at("codex").timestamp.has_value());
 }
 

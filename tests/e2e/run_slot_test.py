@@ -101,7 +101,7 @@ class SlotTest(RunTestCase):
         run = self.slot(["/bin/sh", "-c", "exit 1"])
         run.finish()
         self.assertEqual(run.code, 1)
-        self.assertIn(b"this process watches itself", run.err)
+        self.assertIn(b"watching the task from here", run.err)
 
     def test_a_serve_that_goes_away_costs_the_figures_only(self):
         serve = self.serve()

@@ -10,8 +10,8 @@
 namespace agent_exporter::exporter {
 namespace {
 
-// By the keys that only a web configuration has; exporter-toolkit's third one is among them, to be refused as
-// such.
+// Recognises a web configuration by the keys that only it has. exporter-toolkit's third key is among them, so
+// that the error names it.
 bool IsWebConfig(const std::string& text) {
   try {
     const YAML::Node root = YAML::Load(text);
@@ -20,7 +20,7 @@ bool IsWebConfig(const std::string& text) {
       if (root[key].IsDefined()) return true;
     }
   } catch (const YAML::Exception&) {
-    // Whoever reads it in earnest says what is wrong.
+    // The real reader reports the error.
   }
   return false;
 }

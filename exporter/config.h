@@ -1,18 +1,18 @@
 // The configuration file.
 //
 //   agents: […]             # match rules, agents/rules_yaml.h
-//   builtin_profiles: true  # the rules for well-known agents after one's own
+//   builtin_profiles: true  # the rules for well-known agents after your own
 //   sample_interval: 5s     # the sampler's tick, over which ratios are taken; 1s by default with events
-//   max_agents: 200         # more names than that fold into agent="other"
-//   forget_after: 1h        # how long a discovered agent shows agent_up 0 after its last process went
+//   max_agents: 200         # further agents are counted as agent="other"
+//   forget_after: 1h        # how long a discovered agent shows agent_up 0 after its last process ended
 //   collector_timeout: 2s   # a collector that takes longer is cut off
 //   ledger: {…}             # ledger/ledger_config.h
-//   meta: […]               # where agents' agent_meta comes from, sessions/meta_config.h
+//   meta: […]               # the sources of agent_meta, sessions/meta_config.h
 //   snapshot: {…}           # snapshot/snapshot_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
-// Errors: InvalidArgument, "file:line: what is wrong; what to do", all that there are, a line for each. A
-// file that cannot be read is NotFound, PermissionDenied or FailedPrecondition (a directory) and named.
+// Errors: InvalidArgument, one line "file:line: what is wrong; what to do" for each mistake. If the file
+// cannot be read: NotFound, PermissionDenied or FailedPrecondition (a directory), with its name.
 
 #ifndef AGENT_EXPORTER_EXPORTER_CONFIG_H_
 #define AGENT_EXPORTER_EXPORTER_CONFIG_H_
@@ -41,10 +41,10 @@ struct Config {
   std::chrono::milliseconds collector_timeout{2000};
   std::vector<sessions::MetaOptions> meta;
   ledger::LedgerConfig ledger;
-  std::optional<snapshot::SnapshotConfig> snapshot;  // the daemon takes snapshots where there is one
+  std::optional<snapshot::SnapshotConfig> snapshot;  // unset: the daemon takes no snapshots
 };
 
-// What runs without a file: the built-in profiles and the defaults above.
+// The configuration without a file: the built-in profiles and the defaults above.
 absl::StatusOr<Config> DefaultConfig();
 
 // `file` names the text in messages.

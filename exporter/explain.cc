@@ -1,4 +1,4 @@
-// `agent_exporter explain PID|NAME`: which rule took a process, and why the others did not.
+// `agent_exporter explain PID|NAME`: which rule matched a process, and why the others did not.
 
 #include <algorithm>
 #include <charconv>
@@ -21,7 +21,7 @@ const agents::TrackedProcess* FindMember(const agents::Tracker& tracker, pid_t p
   return nullptr;
 }
 
-// One sentence about where the process stands.
+// One sentence that says which agent the process belongs to.
 std::string Place(const agents::TrackedProcess* member, const agents::Tracker& tracker) {
   if (member == nullptr) return "It belongs to no agent.";
   const std::string agent = absl::StrCat("agent \"", member->group->name, "\"");
@@ -50,7 +50,7 @@ std::string RuleName(const agents::Rule& rule) {
   return absl::StrCat(rule.origin, " (", base::LabelValue(rule.name), ")");
 }
 
-// One look at the host, and what it says of single processes.
+// One sample of the host, and what it says about single processes.
 class Explainer {
  public:
   explicit Explainer(serve::Watch& watch) : watch_(watch) {}
@@ -66,7 +66,7 @@ class Explainer {
     return found == rows_.end() ? nullptr : &*found;
   }
 
-  // The roots of the agent `name`, and whatever else runs a program or a script of that name.
+  // The roots of the agent `name`, and all other processes that run a program or script with that name.
   std::vector<const kernel::ProcessStat*> Named(const std::string& name) {
     std::vector<const kernel::ProcessStat*> named;
     for (const kernel::ProcessStat& row : rows_) {
@@ -159,7 +159,7 @@ int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
   }
   for (size_t i = 0; i < std::min(rows.size(), kMostShown); ++i) explainer.Brief(*rows[i], out);
   if (rows.size() > kMostShown) out << rows.size() - kMostShown << " more\n";
-  out << "\nagent_exporter explain PID tells more of one of them.\n";
+  out << "\nagent_exporter explain PID shows one of them in detail.\n";
   return 0;
 }
 

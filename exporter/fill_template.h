@@ -1,5 +1,4 @@
-// Fills in "{{ .Traits.agent_self.rss_bytes }}": a dotted path between double braces, after the form that
-// Go's templates have.
+// Fills in "{{ .Traits.agent_self.rss_bytes }}": dotted paths between double braces, as in Go templates.
 //
 // Thread safety: a free function without state.
 
@@ -14,8 +13,8 @@
 
 namespace agent_exporter::exporter {
 
-// `text` with every path replaced by what `values` has there: a text or a figure. InvalidArgument "LINE: …"
-// for a path that leads to nothing or to an object, and for braces that hold no path.
+// `text` with every path replaced by its value, a text or a number. InvalidArgument "LINE: …" if a path has
+// no value or leads to an object, or if braces hold no path.
 absl::StatusOr<std::string> FillTemplate(std::string_view text, const nlohmann::ordered_json& values);
 
 }  // namespace agent_exporter::exporter

@@ -1,4 +1,4 @@
-// What several commands share: making a Watch, choosing collectors, turning errors into exit codes.
+// Shared by several commands: making a Watch, choosing collectors, turning errors into exit codes.
 
 #include <unistd.h>
 

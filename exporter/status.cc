@@ -37,14 +37,14 @@ constexpr FlatKey kFlatKeys[] = {{"processes", "tree.processes"},
                                  {"tree_open_fds", "tree.open_fds"},
                                  {"orphans", "orphans.processes"}};
 
-// One agent with the flat keys. `processes`, `orphans` and `tree` are counts and the processes here, an
-// array, sums and objects in /agents.
+// One agent with the flat keys. Three keys differ from /agents: `processes` and `orphans` are counts here,
+// and `tree` lists the processes.
 Json StatusOf(const agents::AgentSample& agent, const agents::Observation& observation,
               const sessions::MetaSource& meta) {
   const Json shared = serve::AgentJson(agent, observation, meta);
   Json entry = shared;
   entry["tree"] = shared["processes"];
-  entry["processes"] = 0;  // what an agent that is down has
+  entry["processes"] = 0;  // for an agent that is down
   entry["cpu_usage_ratio"] = 0;
   for (const FlatKey& flat : kFlatKeys) {
     if (const Json* value = base::AtPath(shared, flat.path)) entry[flat.key] = *value;
@@ -108,13 +108,13 @@ std::vector<std::string> Row(const agents::AgentSample& agent, const agents::Obs
           NearestLimit(agent)};
 }
 
-// Cells a column need, in characters rather than bytes.
+// The width of a cell, in characters rather than bytes.
 size_t Width(std::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// The name comes from somebody's process: nothing in it may drive the terminal.
+// A name may come from a process, so it must not control the terminal.
 std::string Printable(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
@@ -155,7 +155,7 @@ std::string StatusTable(const agents::Observation& observation) {
                                                  "UPTIME", "NEAREST LIMIT"}};
   for (const agents::AgentSample& agent : observation.agents) rows.push_back(Row(agent, observation));
   if (rows.size() == 1) {
-    return "No agent runs now. Well-known agents are found by themselves; your own need a rule in "
+    return "No agent runs now. Well-known agents are found automatically; your own need a rule in "
            "--config.file.\n";
   }
   std::vector<size_t> widths(rows[0].size(), 0);
@@ -167,7 +167,7 @@ std::string StatusTable(const agents::Observation& observation) {
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string padding(widths[i] - Width(row[i]), ' ');
-      const bool left = i < 2;  // words to the left, figures to the right
+      const bool left = i < 2;  // align words to the left, numbers to the right
       absl::StrAppend(&table, i == 0 ? "" : "  ", left ? row[i] : padding, left ? padding : row[i]);
     }
     absl::StrAppend(&table, "\n");
@@ -187,7 +187,7 @@ std::string StatusJson(const agents::Observation& observation, const sessions::M
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
-  // Two looks: a CPU ratio needs a span.
+  // Two samples: a CPU ratio needs an interval.
   auto observation = (*watch)->observer().Observe(true);
   if (observation.ok()) {
     std::this_thread::sleep_for(kRatioSpan);

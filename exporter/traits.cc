@@ -1,4 +1,4 @@
-// `agent_exporter traits`: one agent's own footprint, the fields of spec.md V under their dotted paths.
+// `agent_exporter traits`: what one agent itself uses, as the fields of spec.md V.
 
 #include <nlohmann/json.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-// Stands in for the BPF makers where clang, bpftool or libbpf were missing when this was built.
+// Replaces the BPF makers if clang, bpftool or libbpf were missing at build time.
 
 #include "kernel/bpf_makers.h"
 

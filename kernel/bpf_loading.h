@@ -1,4 +1,4 @@
-// What both BPF makers need to load: checks, a silent libbpf, and times as procfs counts them. Private to
+// Shared by both BPF makers: checks, a silent libbpf, and conversion of times to those of procfs. Private to
 // kernel/.
 //
 // Thread safety: free functions; QuietLibbpf once per process.
@@ -14,15 +14,14 @@
 
 namespace agent_exporter::kernel {
 
-// libbpf prints to stderr unless told otherwise; our callers get a Status. The last line it would have
-// printed is in LastLibbpfMessage.
+// Keeps libbpf from printing to stderr; our callers get a Status. LastLibbpfMessage has its last line.
 void QuietLibbpf();
 std::string_view LastLibbpfMessage();
 
 // The status of a failed libbpf call; `error` is a positive errno.
 absl::Status BpfStatus(int error, std::string_view what);
 
-// Splits an exact runtime by what the clock tick saw of each mode, as the kernel does for /proc/<pid>/stat
+// Splits an exact runtime in the ratio of the two modes' ticks, as the kernel does for /proc/<pid>/stat
 // (kernel/sched/cputime.c, cputime_adjust).
 CpuTimes SplitRuntime(uint64_t runtime_ns, uint64_t utime_ns, uint64_t stime_ns);
 

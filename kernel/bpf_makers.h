@@ -1,11 +1,11 @@
 // The BPF makers of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with CO-RE).
 //
-// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (before 5.11 RLIMIT_MEMLOCK out of
-// the way as well) and the first pid namespace. They say why they cannot in one line: PermissionDenied,
-// Unimplemented (no BTF, built without BPF), FailedPrecondition (pid namespace). The caller then falls back;
-// nothing is left attached.
+// Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (before 5.11 also a high
+// RLIMIT_MEMLOCK) and the first pid namespace. Errors are one line: PermissionDenied, Unimplemented (no BTF,
+// built without BPF), FailedPrecondition (pid namespace). After an error nothing is left attached, and the
+// caller falls back.
 //
-// Ownership: the caller owns the result. Thread safety: as the interfaces say.
+// Ownership: the caller owns the result. Thread safety: see the interfaces.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_MAKERS_H_
 #define AGENT_EXPORTER_KERNEL_BPF_MAKERS_H_
@@ -19,14 +19,14 @@
 
 namespace agent_exporter::kernel {
 
-// A source that reads all processes in one loop inside the kernel. `procfs` serves what that loop is no gain
-// for: single processes, and descriptor tables too large to count in BPF.
+// A source that reads all processes in one loop inside the kernel. `procfs` reads what that loop does not
+// help with: single processes, and descriptor tables too large to count in BPF.
 absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs,
                                                              long clk_tck);
 
 absl::StatusOr<std::unique_ptr<ProcessEvents>> MakeBpfEvents(long clk_tck);
 
-// The reason why BPF cannot be used by this process here, or ok. Loads nothing.
+// Ok if this process can use BPF here, otherwise the reason. Loads nothing.
 absl::Status CheckBpf();
 
 }  // namespace agent_exporter::kernel

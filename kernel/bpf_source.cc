@@ -23,7 +23,7 @@ namespace agent_exporter::kernel {
 namespace {
 
 constexpr uint32_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
-constexpr uint32_t kOutdated = 0;                   // the kind of a record that was read again since
+constexpr uint32_t kOutdated = 0;                   // the kind of a record that was read again later
 constexpr uint32_t kCountableFds = 64 * 512;        // what snapshot.bpf.c counts
 
 // Reading one process by an iterator of its own, and by procfs, in processes of the loop over all (5 to 10 us
@@ -104,7 +104,7 @@ class BpfSource final : public ProcessSource {
   absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) override {
     one_.clear();
     threads_.clear();
-    // Whoever starts is read once; only members are read again and again.
+    // A new process is read once; only members are read repeatedly.
     absl::Status status = ReadProcess(key.pid, false, &one_);
     if (absl::IsUnimplemented(status)) {
       if (ae_process* record = Find(key.pid)) record->kind = kOutdated;  // the last pass is older than this
@@ -135,11 +135,11 @@ class BpfSource final : public ProcessSource {
 
   void Forget(const ProcessKey& key) override {
     procfs_->Forget(key);
-    iterators_.Forget(key.pid);  // a stranger that has the pid by now gets a new one
+    iterators_.Forget(key.pid);  // another process with the same pid gets a new one
   }
 
  private:
-  // Appends what one pass tells: processes to *processes, their further threads to threads_.
+  // Appends the records of one pass: processes to *processes, their other threads to threads_.
   absl::Status ReadRecords(const base::Descriptor& pass, std::vector<ae_process>* processes) {
     size_t filled = 0;
     while (true) {
@@ -155,7 +155,7 @@ class BpfSource final : public ProcessSource {
     return absl::OkStatus();
   }
 
-  // Unimplemented: this kernel cannot; ok without a record: nobody has this pid.
+  // Unimplemented: this kernel cannot. Ok without a record: nobody has this pid.
   absl::Status ReadProcess(pid_t pid, bool hold, std::vector<ae_process>* processes) {
     const absl::StatusOr<base::Descriptor> pass = iterators_.Open(pid, hold);
     if (!pass.ok()) return pass.status();
@@ -205,7 +205,7 @@ class BpfSource final : public ProcessSource {
 
   // Makes records_ ready for Find.
   void TakeOver() {
-    // The kernel walks tasks by rising pid, so there is mostly nothing to do; it only never promised to.
+    // The kernel walks tasks by rising pid, so there is usually nothing to do, but it does not promise that.
     const auto by_pid = [](const ae_process& a, const ae_process& b) { return a.pid < b.pid; };
     if (!std::is_sorted(records_.begin(), records_.end(), by_pid)) {
       std::sort(records_.begin(), records_.end(), by_pid);

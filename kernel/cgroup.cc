@@ -34,7 +34,7 @@ constexpr ResourceFiles kV1[] = {
     {CgroupLimit::Resource::kPids, "pids", "pids.max", "pids.current", ""},
 };
 
-// Reads one group's limit and use; empty where there is no limit or a file cannot be read.
+// Reads one group's limit and use. Empty if there is no limit or a file cannot be read.
 std::optional<CgroupLimit> ReadGroup(const RootedReader& root, const std::string& group,
                                      const ResourceFiles& files, std::string* buffer) {
   const auto read = [&](std::string_view file, auto parse) {
@@ -49,7 +49,7 @@ std::optional<CgroupLimit> ReadGroup(const RootedReader& root, const std::string
     const absl::StatusOr<uint64_t> droppable = read(
         "memory.stat", [&](std::string_view text) { return ParseKeyedNumber(text, files.droppable_key); });
     if (!droppable.ok()) return std::nullopt;
-    // The two files are read one after the other, so that the part may exceed the whole.
+    // The two files are read one after the other, so the part may exceed the whole.
     *used -= std::min(*used, *droppable);
   }
   return CgroupLimit{files.resource, false, "", **limit, *used};

@@ -1,4 +1,4 @@
-// The limits and the use of a process' control groups, on cgroup v2, v1 and hosts that mount both
+// The limits and use of a process' control groups, on cgroup v2, v1 and hosts that mount both
 // (cgroups(7), Documentation/admin-guide/cgroup-v2.rst).
 //
 // Thread safety: none (a shared buffer).
@@ -44,9 +44,9 @@ class CgroupReader {
   // Groups that cannot be read (outside this mount namespace, gone) are left out.
   std::vector<CgroupLimit> Limits(std::string_view membership);
 
-  // How many processes of that own memory group the OOM killer took so far, whichever limit was hit: oom_kill
-  // of memory.events.local or memory.events (v2, >= 4.13) or of memory.oom_control (v1, >= 4.13). Empty where
-  // the kernel does not tell, as of the root group on v2.
+  // How many processes of the own memory group the OOM killer has killed, whichever limit was hit: oom_kill
+  // of memory.events.local or memory.events (v2, >= 4.13) or of memory.oom_control (v1, >= 4.13). Empty if
+  // the kernel has no such counter, as for the root group on v2.
   std::optional<CgroupOomKills> OomKills(std::string_view membership);
 
  private:

@@ -1,5 +1,4 @@
-// The host's own figures: memory, load, pressure, tasks, descriptors. Each part is empty where it could not
-// be read.
+// The host's own figures: memory, load, pressure, tasks, descriptors. A part that could not be read is empty.
 //
 // Thread safety: HostReader none (a shared buffer); HostSample is a value.
 
@@ -38,8 +37,9 @@ struct HostSample {
   std::optional<HostMemory> memory;
   std::optional<HostLoad> load;
   HostPressure pressure;
-  std::optional<uint64_t> processes;  // thread groups; filled in by whoever counted them
-  // Live processes by the names (comm) that somebody asked for; filled in by whoever walked all, as of then.
+  std::optional<uint64_t> processes;  // thread groups; the caller fills it in
+  // Live processes by name (comm), for the names that are configured; filled in by the caller after a full
+  // walk.
   std::map<std::string, uint64_t> named_processes;
   std::optional<uint64_t> pid_max;
   std::optional<uint64_t> threads_max;

@@ -1,7 +1,7 @@
-// What both netlink sockets of kernel/ share: room for what waits, receiving it in batches, and a count of
-// what found no room. Private to kernel/.
+// Shared by both netlink sockets of kernel/: buffer size, receiving in batches, and counting lost messages.
+// Private to kernel/.
 //
-// Ownership: of the descriptors, the callers'. Thread safety: none.
+// Ownership: the callers own the descriptors. Thread safety: none.
 
 #ifndef AGENT_EXPORTER_KERNEL_NETLINK_SOCKET_H_
 #define AGENT_EXPORTER_KERNEL_NETLINK_SOCKET_H_
@@ -24,8 +24,8 @@
 
 namespace agent_exporter::kernel {
 
-// Without CAP_NET_ADMIN the room is held to net.core.rmem_max. What finds none is counted, not told by
-// ENOBUFS, after which the kernel would take nothing more until all was read.
+// Without CAP_NET_ADMIN the buffer is limited to net.core.rmem_max. Lost messages are counted instead of
+// reported by ENOBUFS, after which the kernel would queue nothing until all was read.
 inline void MakeRoom(int socket, int receive_buffer_bytes) {
   if (setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof(receive_buffer_bytes)) !=
       0) {
@@ -35,7 +35,7 @@ inline void MakeRoom(int socket, int receive_buffer_bytes) {
   setsockopt(socket, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
 }
 
-// Messages that found no room since the last call with the same `last_count` (the kernel's counter, 32 bits
+// Messages lost since the last call with the same `last_count` (the kernel's counter, 32 bits
 // wide).
 inline uint64_t NewlyDropped(int socket, uint32_t& last_count) {
   uint32_t figures[SK_MEMINFO_VARS] = {};
@@ -44,8 +44,8 @@ inline uint64_t NewlyDropped(int socket, uint32_t& last_count) {
   return figures[SK_MEMINFO_DROPS] - std::exchange(last_count, figures[SK_MEMINFO_DROPS]);
 }
 
-// Many of the kernel's messages in one call: a drain of thousands is a few hundred calls less.
-// `kMessageBytes`: the longest that is expected; what is longer is cut.
+// Receives many messages in one call, which saves hundreds of calls. `kMessageBytes`: the longest expected
+// message; longer ones are cut.
 template <size_t kMessageBytes>
 class NetlinkBatch {
  public:
@@ -59,8 +59,8 @@ class NetlinkBatch {
     }
   }
 
-  // Calls take(bytes) for each message of the kernel's that is there. How many were, any sender's; -1 and
-  // errno on error. Does not wait.
+  // Calls take(bytes) for each waiting message of the kernel. Returns the number of messages of all senders,
+  // or -1 and errno. Does not wait.
   template <typename Take>
   int Receive(int socket, Take take) {
     for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
@@ -77,7 +77,7 @@ class NetlinkBatch {
   // The same until nothing is left. Error: "reading `what`".
   template <typename Take>
   absl::Status ReceiveAll(int socket, std::string_view what, Take take) {
-    // It ends even where messages come as fast as they are read.
+    // Ends even if messages arrive as fast as we read them.
     constexpr int kMostBatches = 4096;
     for (int batches = 0; batches < kMostBatches; ++batches) {
       const int got = Receive(socket, take);

@@ -17,8 +17,8 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
 
-// Turns clock ticks into nanoseconds, without a division per figure where the rate divides a second: CLK_TCK
-// is 100 on all but a few architectures.
+// Turns clock ticks into nanoseconds, without a division per figure if the rate divides a second, as the
+// usual CLK_TCK of 100 does.
 class TickClock {
  public:
   explicit TickClock(uint64_t rate)
@@ -137,7 +137,7 @@ bool IgnoresSignal(std::string_view status, int signal) {
 StatusFields ParseStatus(std::string_view text, bool switches) {
   StatusFields fields;
   std::string_view line;
-  // Whether the line is the one of `key`; if so its value goes to *field, or the text counts as malformed.
+  // Whether the line is that of `key`. If so, stores its value in *field, or sets malformed.
   const auto take = [&](std::string_view key, auto parse, auto* field) {
     if (!StartsWith(line, key)) return false;
     *field = parse(line.substr(key.size()));

@@ -40,10 +40,10 @@ struct StatusFields {
   std::optional<uint64_t> involuntary_switches;
   bool malformed = false;  // a line was cut, or one of these fields did not have the kernel's form
 };
-// Without `switches` the second half of the file, where those are, is not looked at.
+// Without `switches` the second half of the file, which has those, is skipped.
 StatusFields ParseStatus(std::string_view text, bool switches = true);
 
-// Whether the process of this status ignores `signal` (SigIgn). False also where there is no such line.
+// Whether the process ignores `signal` (SigIgn). Also false if there is no such line.
 bool IgnoresSignal(std::string_view status, int signal);
 
 // /proc/<pid>/statm, which counts pages. All are empty for a process without memory (zombie, kernel thread),

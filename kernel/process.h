@@ -1,4 +1,4 @@
-// Plain data about processes, as the kernel tells it. No behaviour, no I/O.
+// Plain data about processes, as the kernel reports it. No behaviour, no I/O.
 //
 // Shapes and units, the same whichever source filled them in:
 //   times      nanoseconds (procfs counts in ticks of 1/CLK_TCK s, the source converts)
@@ -52,7 +52,7 @@ struct CpuTimes {
   friend bool operator==(const CpuTimes&, const CpuTimes&) = default;
 };
 
-// One row of a snapshot: what a single read of /proc/<pid>/stat (or one BPF record) tells.
+// One row of a snapshot: what one read of /proc/<pid>/stat (or one BPF record) contains.
 struct ProcessStat {
   ProcessKey key;
   pid_t ppid = 0;
@@ -66,12 +66,12 @@ struct ProcessStat {
   uint64_t minor_faults = 0;
   uint64_t major_faults = 0;
   uint64_t virtual_bytes = 0;
-  // The address of the start of the stack (field 28). A new program gets a new one, so a change says "exec"
-  // even where comm stays. 0 where the kernel does not let this user see it.
+  // The address of the start of the stack (field 28). A new program gets a new one, so a change means exec
+  // even if comm stays. 0 if this user may not see it.
   uint64_t start_stack = 0;
 };
 
-// What is read only of watched processes, since each field costs a read of its own.
+// Read only for watched processes, since each field costs a read.
 struct ProcessUsage {
   std::optional<uint64_t> resident_bytes;  // VmRSS; a zombie has none
   std::optional<uint64_t> virtual_bytes;   // VmSize

@@ -1,8 +1,8 @@
 // What happens to processes between two snapshots: fork, exec, exit. Three makers: bpf (tracepoints into a
 // ring buffer), netlink (the proc connector) and none, which is no object at all.
 //
-// With events nothing that a watched process starts is missed, however short it lives, and membership is
-// known without listing /proc.
+// With events no child of a watched process is missed, however short it lives, and membership is known
+// without listing /proc.
 //
 // Ownership: the caller owns the object; destroying it detaches everything. Nothing is pinned, so a killed
 // exporter leaves nothing behind. Thread safety: none. One thread (the sampler's) uses it.
@@ -23,13 +23,13 @@
 
 namespace agent_exporter::kernel {
 
-// What a process used, threads together.
+// What all threads of a process used.
 struct LastCpu {
   CpuTimes own;
-  std::optional<CpuTimes> children;  // of those it waited for, with theirs; empty: the maker does not know
+  std::optional<CpuTimes> children;  // waited-for children, with theirs; empty: unknown to the maker
 };
 
-// What an execve started, as of then: says who a process was once there is nobody left to look at.
+// The program that an execve started: says what a process was after it is gone.
 struct Program {
   pid_t session = 0;
   uint64_t start_stack = 0;
@@ -42,22 +42,22 @@ struct Program {
 struct ProcessEvent {
   enum class Kind {
     kFork,      // key is the child's, parent its parent's pid; comm as of the fork
-    kExec,      // key runs another program now; with `program` also parent and comm
-    kExit,      // key ended with `status`, as wait(2) gives it; it may still be a zombie
-    kFinalCpu,  // key is let go, with `cpu`, which no watched parent's cutime will ever show
+    kExec,      // key runs another program; with `program` also parent and comm
+    kExit,      // key ended with `status`, as wait(2) returns it; it may still be a zombie
+    kFinalCpu,  // key is freed; no watched parent's cutime will ever show its `cpu`
     kOom,       // the OOM killer chose key
   };
   Kind kind = Kind::kFork;
   ProcessKey key;  // start_ticks 0: the maker does not know it
   pid_t parent = 0;
   int status = 0;
-  // kFinalCpu: always there. kExit: so far, where a kFinalCpu should follow but the kernel may fail to tell.
+  // kFinalCpu: always set. kExit: the CPU so far, if a kFinalCpu should follow but may be lost.
   std::optional<LastCpu> cpu;
   uint64_t max_resident_bytes = 0;  // kExit: peak; 0: not known
   std::string comm;
   std::shared_ptr<const Program> program;  // kExec: null where the maker does not know it
-  // kFork: nobody asked for this child or its parent, which ran execve a moment ago. Their events end after
-  // two more Drains unless Track is called.
+  // kFork: neither this child nor its parent, which just ran execve, is tracked. Their events end after two
+  // more Drains unless Track is called.
   bool tentative = false;
 };
 
@@ -68,15 +68,15 @@ class ProcessEvents {
   // "bpf" or "netlink".
   virtual std::string_view name() const = 0;
 
-  // From now on tells of these processes and of everything they start. What they did in the last seconds, as
-  // far as the maker knows it and has not told it yet, comes with the next Drain. What they forked before
-  // that is the caller's to find (a full snapshot) and to track.
+  // From now on reports these processes and everything they start. Their events of the last seconds, if the
+  // maker still has them, come with the next Drain. The caller must find and track earlier children (full
+  // snapshot).
   virtual absl::Status Track(absl::Span<const ProcessKey> keys) = 0;
 
   // Appends what happened since the last call, in order.
   virtual absl::Status Drain(std::vector<ProcessEvent>* events) = 0;
 
-  // Events lost so far, for want of room; the next full snapshot repairs lineage.
+  // Events lost so far because a buffer was full; the next full snapshot repairs lineage.
   virtual uint64_t lost() = 0;
 };
 

@@ -21,7 +21,7 @@
 
 namespace agent_exporter::kernel {
 
-// Which parts of ProcessUsage somebody wants. Reading what nobody shows would cost the host for nothing.
+// Which parts of ProcessUsage to read. Reading what nobody shows would be a waste.
 struct UsageFields {
   bool memory_parts = true;  // anon, file, shmem, swap; resident and virtual are always read
   bool open_fds = true;
@@ -40,19 +40,18 @@ class ProcessSource {
   // listing itself is impossible (no /proc); processes that vanish meanwhile are left out.
   virtual absl::Status ReadAll(std::vector<ProcessStat>* rows) = 0;
 
-  // Reads one process again. NotFound when that identity is gone, also when its pid belongs to a stranger
-  // now.
+  // Reads one process again. NotFound if it is gone, also if another process has its pid now.
   virtual absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) = 0;
 
-  // Replaces *rows with those of `keys` that are still there, in that order. start_ticks 0 takes whoever has
-  // the pid now.
+  // Replaces *rows with those of `keys` that still exist, in that order. start_ticks 0 matches any process
+  // with that pid.
   virtual absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows);
 
   // Reads the costly figures of a watched process. The source may keep descriptors open for `key` until
   // Forget.
   virtual absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields& fields) = 0;
 
-  // `key` is no longer watched: drop what is held for it. Unknown keys are fine.
+  // `key` is no longer watched: drops what is held for it. Unknown keys are ignored.
   virtual void Forget(const ProcessKey& key) = 0;
 };
 

@@ -1,5 +1,5 @@
-// The threads of one process by name: /proc/<pid>/task/<tid>/comm (proc(5)). For the few threads that
-// somebody named in the configuration.
+// Finds threads of one process by name: /proc/<pid>/task/<tid>/comm (proc(5)). For the few threads that the
+// configuration names.
 //
 // Thread safety: a free function. Errors: as RootedReader; NotFound when the process went.
 
@@ -16,8 +16,8 @@
 
 namespace agent_exporter::kernel {
 
-// The lowest tid among the threads of `pid` that are called `name`, of which the kernel keeps 15 bytes;
-// empty: there is none. Looks at 4096 threads at most.
+// The lowest tid among the threads of `pid` with the name `name`, of which the kernel keeps 15 bytes. Empty
+// if there is none. Looks at most at 4096 threads.
 absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t pid, std::string_view name);
 
 }  // namespace agent_exporter::kernel

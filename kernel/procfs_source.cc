@@ -21,7 +21,7 @@ constexpr size_t kFileBytes = 8 << 10;  // a status line of many groups is longe
 constexpr size_t kLongestStat = 4096;   // 52 numbers and a name
 constexpr std::string_view kStatSuffix = "/stat";
 
-// The pid that an entry of /proc stands for; 0 for the other entries.
+// The pid of an entry of /proc; 0 for other entries.
 pid_t PidOf(const char* name) {
   if (*name < '1' || *name > '9') return 0;
   pid_t pid = 0;
@@ -33,8 +33,8 @@ pid_t PidOf(const char* name) {
 }
 
 // A process' CPU clock counts nanoseconds, where stat cuts user and system time to ticks; anybody may read
-// it, also of a zombie (kernel/time/posix-cpu-timers.c). `ticks` where the clock does not fit to them: a
-// stranger has the pid by now.
+// it, also of a zombie (kernel/time/posix-cpu-timers.c). Returns `ticks` if the clock does not agree with
+// them, because another process has the pid now.
 CpuTimes ExactCpu(pid_t pid, const CpuTimes& ticks) {
   constexpr int64_t kCutAtMost = 20'000'000;
   timespec now{};
@@ -64,7 +64,7 @@ ProcfsSource::ProcfsSource(const RootedReader& proc, Unreadable& unreadable, lon
       proc_.ok() && ::fstatfs(proc_.dir_fd(), &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
   const auto self = proc_.ReadLink("self");
   is_own_procfs_ = is_procfs_ && self.ok() && *self == std::to_string(getpid());
-  // This process has open descriptors, so 0 means that the kernel does not count them there.
+  // This process has open descriptors, so 0 means that the kernel does not count them here.
   struct stat fds;
   fd_size_is_count_ = is_procfs_ && ::fstatat(proc_.dir_fd(), "self/fd", &fds, 0) == 0 && fds.st_size > 0;
 }
@@ -84,7 +84,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
     std::memcpy(path, name, length);
     std::memcpy(path + length, kStatSuffix.data(), kStatSuffix.size());
     path[length + kStatSuffix.size()] = '\0';
-    // Rows that the caller kept are written over.
+    // Overwrites the rows that the caller passed.
     if (used == rows->size()) rows->emplace_back();
     const absl::Status status = ReadRow(pid, path, &(*rows)[used]);
     if (status.ok()) {
@@ -99,7 +99,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
   return absl::OkStatus();
 }
 
-// Reads the row of one pid, whoever has it now.
+// Reads the row of whichever process has this pid now.
 absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat* row) {
   char text[kLongestStat];
   ssize_t size = -1;

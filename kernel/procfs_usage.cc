@@ -63,7 +63,7 @@ absl::StatusOr<ProcessUsage> ProcfsSource::ReadUsageThrough(const ProcessKey& ke
   return usage;
 }
 
-// Opens what is wanted and not open yet, below the directory of the process that `key` names and no other.
+// Opens the wanted files that are not open yet, of exactly the process that `key` names.
 absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<bool, kFileCount>& wanted,
                                        OpenFiles* open) {
   bool complete = true;
@@ -73,8 +73,7 @@ absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<b
   const std::string pid = std::to_string(key.pid);
   const base::Descriptor dir(::openat(proc_.dir_fd(), pid.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!dir.ok()) return base::ErrnoStatus(errno, pid);
-  // All that is opened below `dir` is this process', so that one look at its start time vouches for every
-  // file.
+  // Everything opened below `dir` belongs to one process, so checking its start time once covers every file.
   base::Descriptor stat(::openat(dir.get(), "stat", O_RDONLY | O_CLOEXEC));
   if (!stat.ok()) return base::ErrnoStatus(errno, pid);
   const absl::StatusOr<std::string_view> text = ReadHeld(stat, "stat");
@@ -152,7 +151,7 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
   return absl::OkStatus();
 }
 
-// Empty: not readable, and counted. An error: the process went.
+// Empty: not readable, and counted. An error: the process is gone.
 absl::StatusOr<std::optional<StatmFields>> ProcfsSource::ReadStatm(OpenFiles* open) {
   const absl::StatusOr<std::string_view> text = ReadHeld(open->files[kStatm], "statm");
   const absl::StatusOr<StatmFields> statm = text.ok() ? ParseStatm(*text, page_size_) : text.status();
@@ -206,8 +205,8 @@ absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
   return absl::OkStatus();
 }
 
-// The whole of an open file. These files hand out all they have in one read (single_open), so a short one is
-// the end.
+// Reads a whole open file. These files return everything in one read (single_open), so a short read is the
+// end.
 absl::StatusOr<std::string_view> ProcfsSource::ReadHeld(const base::Descriptor& file, std::string_view name) {
   while (true) {
     const ssize_t size = ::pread(file.get(), buffer_.data(), buffer_.size(), 0);
@@ -226,7 +225,8 @@ absl::StatusOr<uint64_t> ProcfsSource::CountEntries(const base::Descriptor& dir)
   return count;
 }
 
-// A field that could not be read: an error when the process went, else one more count and an empty field.
+// Handles a field that could not be read: an error if the process is gone, otherwise counts it and leaves the
+// field empty.
 absl::Status ProcfsSource::Note(File file, const absl::Status& why, OpenFiles* open) {
   if (absl::IsNotFound(why)) return why;
   unreadable_.Count(kFileNames[file], why);
@@ -236,7 +236,7 @@ absl::Status ProcfsSource::Note(File file, const absl::Status& why, OpenFiles* o
 
 void ProcfsSource::Hold(const ProcessKey& key, OpenFiles open) {
   if (!is_procfs_) return;
-  // What the pid's last owner left.
+  // Of the process that had the pid before.
   if (const auto stale = held_.find(key.pid); stale != held_.end()) Release(stale);
   const size_t count = open.count();
   if (held_descriptors_ + count > max_held_descriptors_) return;

@@ -25,7 +25,7 @@ absl::StatusOr<std::string_view> RootedReader::Read(const std::string& path, std
   if (!file.ok()) return base::ErrnoStatus(errno, root_ + "/" + path);
   buffer->resize(std::min(limit, std::max(kFirst, buffer->capacity())));
   size_t used = 0;
-  // Until the end of the file: seq files hand out their records piecemeal, a short read says nothing.
+  // Read until the end of the file: seq files return their records in pieces, so a short read is not the end.
   while (used < limit) {
     if (used == buffer->size()) buffer->resize(std::min(limit, used * 2));
     const ssize_t count = ::read(file.get(), buffer->data() + used, buffer->size() - used);

@@ -1,12 +1,11 @@
-// What the kernel tells of every task that ends (kernel/taskstats.c, Documentation/accounting/taskstats.rst):
-// its CPU and its peak memory, without BPF. Private to kernel/; what is made of it is
-// kernel/netlink_events.h.
+// The kernel's record of every task that ends (kernel/taskstats.c, Documentation/accounting/taskstats.rst):
+// its CPU and peak memory, without BPF. Private to kernel/; kernel/netlink_events.h uses it.
 //
 // Needs CAP_NET_ADMIN while it is opened, and the first user, pid and network namespaces. Every thread of the
 // host that ends sends a record of half a kilobyte.
 //
 // A record is written early in do_exit: before memory is torn down (20 to 100 us of CPU on 6.18), with a
-// runtime up to the last scheduler tick or context switch. So it says a little less than the truth.
+// runtime up to the last scheduler tick or context switch, so it is slightly too low.
 //
 // Ownership: owns its socket. Thread safety: none.
 
@@ -50,10 +49,10 @@ class Taskstats {
   Taskstats(const Taskstats&) = delete;
   Taskstats& operator=(const Taskstats&) = delete;
 
-  // Calls take(end) for every record that waits, in the order they were written on each CPU. Does not wait.
+  // Calls take(end) for every waiting record, in the order of each CPU. Does not wait.
   absl::Status Receive(absl::FunctionRef<void(const TaskEnd&)> take);
 
-  // Records that found no room so far.
+  // Records lost so far because the buffer was full.
   uint64_t dropped();
 
  private:

@@ -1,8 +1,7 @@
 // Strict, allocation-free scanning of the kernel's text formats. Shared by the parsers of this folder only.
 //
-// A scanner walks over borrowed text. The first thing that does not fit clears ok(); later calls are then
-// harmless, so that a parser checks once at its end. Numbers are unsigned decimals that fit 64 bits: no sign,
-// no leading blanks.
+// A scanner walks over borrowed text. The first mismatch clears ok(); later calls then do nothing, so a
+// parser checks once at its end. Numbers are unsigned decimals that fit 64 bits: no sign, no leading blanks.
 //
 // Thread safety: none.
 
@@ -25,7 +24,7 @@ class TextScanner {
   bool done() const { return at_ == end_; }
   std::string_view rest() const { return {at_, static_cast<size_t>(end_ - at_)}; }
 
-  // Ends the scan; for what a caller itself finds wrong.
+  // Ends the scan, for errors that the caller finds.
   uint64_t Fail() {
     ok_ = false;
     at_ = end_;

@@ -1,5 +1,5 @@
-// What could not be read in the current observation, by file and reason: the source of
-// agent_exporter_unreadable. A missing sample is honest only where something says why it is missing.
+// Counts what could not be read in the current observation, by file and reason, for
+// agent_exporter_unreadable, which explains missing samples.
 //
 // Thread safety: none; it belongs to the thread that reads.
 
@@ -22,12 +22,12 @@ class Unreadable {
   // named without their pid, so that the number of series stays bounded.
   using Counts = std::map<std::pair<std::string, std::string>, uint64_t>;
 
-  // Counts one failed read. NotFound of a process' file means it went away and is not counted by callers.
-  // Reasons: permission, missing, malformed, error.
+  // Counts one failed read. Callers do not count NotFound for a process' file, since the process is just
+  // gone. Reasons: permission, missing, malformed, error.
   void Count(std::string_view file, const absl::Status& why);
 
   const Counts& counts() const { return counts_; }
-  // Hands over the counts of this observation and starts the next one.
+  // Returns the counts of this observation and starts the next one.
   Counts Take() { return std::exchange(counts_, {}); }
 
  private:

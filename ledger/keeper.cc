@@ -12,7 +12,7 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// How often the sources are looked for between ticks: whether sessions run decides when the next one is due.
+// How often we look for sessions between ticks: whether any run decides when the next tick is due.
 constexpr double kMeasureSeconds = 5;
 constexpr double kPanesSeconds = 5;
 constexpr double kClockSlackSeconds = 60;
@@ -69,7 +69,7 @@ void LedgerKeeper::Log(bool is_error, const std::string& line) const {
 void LedgerKeeper::Observe(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   NoteClock(observation.wall_seconds, now);
-  // The sampler's ticks are not quite even; one that comes a little early is the one that was meant.
+  // The sampler's ticks are not quite even, so a tick may come a little early.
   const auto interval_of = [&](bool sessions) {
     const double seconds =
         std::chrono::duration<double>(sessions ? options_.sample_interval : options_.idle_sample_interval)
@@ -144,7 +144,7 @@ void LedgerKeeper::Tick(const agents::Observation& observation) {
   }
   const auto interval = meter_.has_sessions() ? options_.sample_interval : options_.idle_sample_interval;
   const int64_t ts = Millis(wall);
-  // Until the next tick, and a little more for one that is late.
+  // Until the next tick, with some room for a late one.
   const int64_t fresh_until = ts + interval.count() * 2 + 30'000;
   const absl::Status status =
       Write(wall, [&](LedgerWriter& writer) { return writer.WriteTick(ts, fresh_until, samples); });
@@ -187,7 +187,7 @@ absl::Status LedgerKeeper::EnsureOpen(double wall) {
   writer_ = *std::move(opened);
   totals_stale_ = true;
   data_version_.reset();
-  // Everything is past its time: either the exporter was off for long, or the clock is wrong.
+  // Everything is too old: either the exporter was off for a long time, or the clock is wrong.
   const auto newest = writer_->NewestSample();
   const auto retention = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention).count();
   if (newest.ok() && *newest && clock_offset_ && **newest < Millis(wall) - retention) {
@@ -206,7 +206,7 @@ absl::Status LedgerKeeper::Write(double wall, const std::function<absl::Status(L
       return status;
     }
     NoteFailure(status);
-    // A busy file and a full disk pass; anything else is best begun anew.
+    // A busy file and a full disk are temporary. For anything else, reopen the file.
     if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) writer_.reset();
     if (!absl::IsDataLoss(status)) return status;
     const auto aside = SetAside(options_.path, wall);
@@ -228,7 +228,7 @@ void LedgerKeeper::NoteFailure(const absl::Status& status) {
   stats_.open = false;
   if (failing_ == reason) return;
   failing_ = reason;
-  if (absl::IsDataLoss(status)) return;  // told of where it is set aside
+  if (absl::IsDataLoss(status)) return;  // logged where it is renamed
   Log(true, absl::StrCat("the ledger ", options_.path,
                          " cannot be written, metrics go on without it: ", status.message()));
 }
@@ -240,8 +240,7 @@ void LedgerKeeper::NoteSuccess() {
   Log(false, absl::StrCat("the ledger ", options_.path, " is written again"));
 }
 
-// The id of such an event is made of its own time, so that one told again after a restart is not counted
-// twice.
+// The event's id contains its own time, so that an event seen again after a restart is not counted twice.
 void LedgerKeeper::TakeAgentErrors(int64_t now) {
   if (!options_.agent_errors) return;
   const int64_t oldest =

@@ -1,12 +1,12 @@
-// Keeps the ledger: takes Observations, decides when a tick is due, writes, prunes, follows logs, and goes on
-// whatever happens to the file.
+// Keeps the ledger: decides when a tick is due, writes and prunes, follows logs, and survives whatever
+// happens to the file.
 //
-//   locked, full disk   the tick in flight is lost and counted; the next one is tried
-//   damaged             set aside under a name with the time, a new file begun, the tick written into that
-//   moved or removed    a new file at the path
-//   clock jumped        nothing is pruned until the clock has been steady for ten minutes
+//   locked, full disk   loses and counts the current tick, tries again with the next
+//   damaged             renames the file, with the time, and writes the tick into a new one
+//   moved or removed    makes a new file at the path
+//   clock jumped        prunes nothing until the clock has been steady for ten minutes
 //
-// Thread safety: none; ledger/recorder.h puts it on a thread of its own.
+// Thread safety: none; ledger/recorder.h runs it on its own thread.
 
 #ifndef AGENT_EXPORTER_LEDGER_KEEPER_H_
 #define AGENT_EXPORTER_LEDGER_KEEPER_H_
@@ -31,7 +31,7 @@
 
 namespace agent_exporter::ledger {
 
-// An agent's log file in which rate limits show.
+// An agent's log file that shows rate limits.
 struct RateLimitLog {
   std::string agent;
   std::string path;
@@ -45,14 +45,13 @@ struct LedgerOptions {
   std::chrono::hours retention = std::chrono::hours(7 * 24);
   std::chrono::hours rate_limit_retention = std::chrono::hours(30 * 24);
   std::vector<RateLimitLog> logs;
-  // The programs in panes; asked when a tmux server is among the watched processes. Unset: never.
+  // The programs in panes; called when a tmux server is among the watched processes. May be empty.
   std::function<absl::StatusOr<Panes>()> list_panes;
-  // What an agent tells of its runtime's heap, by its name. Unset: nothing is told.
+  // The heap use that an agent reports, by its name. May be empty.
   std::function<std::optional<int64_t>(const std::string& agent)> heap_used_bytes;
-  // The last errors of all agents whose session files are read; those that were told before are passed over.
-  // Unset: none.
+  // The last errors of all agents whose session files are read. Known ones are ignored. May be empty.
   std::function<std::vector<AgentError>()> agent_errors;
-  // One line each, from the thread that calls.
+  // Called with one line, on the calling thread.
   std::function<void(bool is_error, const std::string& line)> log;
   std::chrono::milliseconds busy_timeout = std::chrono::seconds(3);
 };
@@ -64,7 +63,7 @@ struct LedgerStats {
   uint64_t set_aside = 0;
   std::optional<double> last_write;  // wall time
   std::optional<uint64_t> file_bytes;
-  std::optional<RateLimitTotals> events;  // empty until they could be read
+  std::optional<RateLimitTotals> events;  // empty until they are read
   SourceKeys live;
 };
 
@@ -73,9 +72,9 @@ class LedgerKeeper {
   // InvalidArgument for a bad pattern.
   static absl::StatusOr<std::unique_ptr<LedgerKeeper>> Make(LedgerOptions options);
 
-  // Takes in an observation, and writes a tick when one is due.
+  // Adds an observation, and writes a tick if one is due.
   void Observe(const agents::Observation& observation);
-  // What is done between ticks: logs, the events that others wrote. `wall` in seconds.
+  // The work between ticks: follows logs, counts events that others wrote. `wall` in seconds.
   void Attend(double wall);
 
   const LedgerStats& stats() const { return stats_; }
@@ -93,7 +92,7 @@ class LedgerKeeper {
   void Tick(const agents::Observation& observation);
   void NoteClock(double wall, double monotonic);
   void Prune(double wall, double monotonic);
-  // Runs `write` on the open file, and once more on a new one when the file turns out to be damaged.
+  // Runs `write` on the open file, and again on a new one if the file is damaged.
   absl::Status Write(double wall, const std::function<absl::Status(LedgerWriter&)>& write);
   absl::Status EnsureOpen(double wall);
   void TakeAgentErrors(int64_t now);
@@ -117,7 +116,7 @@ class LedgerKeeper {
   double prune_after_ = 0;              // monotonic
   std::optional<int64_t> data_version_;
   bool totals_stale_ = true;
-  RateLimitTotals counted_before_;  // in ledgers that are gone: counters only rise
+  RateLimitTotals counted_before_;  // in earlier files, since counters must not fall
   std::string failing_;             // the reason last logged
 };
 

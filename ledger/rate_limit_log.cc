@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kBytesPerPoll = 1 << 20;
 constexpr size_t kMaxLine = 16 * 1024;
 
-// From what the agents' own programs print. The more specific wording comes first. A number counts only as a
-// status, never as a word of its own: "line 529" tells nothing.
+// The messages of the agents' own programs, the more specific ones first. A number counts only as a status
+// code: "line 529" means nothing.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
     {"529", R"((?i)\b529\b.{0,100}\boverload|\boverload.{0,100}\b529\b|)"
             R"(\b(error|status|status code|http(/[0-9.]+)?|code)["']?[:= (]{1,3}529\b)"},
@@ -64,12 +64,12 @@ std::string_view RateLimitPatterns::KindOf(std::string_view line) const {
 void LogFollower::Poll(const std::function<void(std::string_view)>& take) {
   budget_ = kBytesPerPoll;
   const bool first = !std::exchange(polled_, true);
-  // What a rotated file still got after the last look comes before its successor.
+  // First read what the rotated file got since the last poll, then its successor.
   if (file_.ok() && !ReadOn(take)) return;
   struct stat there = {};
-  if (stat(path_.c_str(), &there) != 0) return;  // not there yet, or between two of them
+  if (stat(path_.c_str(), &there) != 0) return;  // it does not exist yet, or is being rotated
   if (file_.ok() && there.st_dev == device_ && there.st_ino == inode_) return;
-  // Not blocking: somebody may have put a pipe there.
+  // Non-blocking: it may be a pipe.
   base::Descriptor file(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat opened = {};
   if (!file.ok() || fstat(file.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return;

@@ -1,8 +1,8 @@
-// Rate limits that an agent writes of in its own log file.
+// Finds rate limits in an agent's own log file.
 //
-// A log is followed by inode and offset: what is there when it is first opened is history, a file that is
-// made or rotated in later is read from its start, and one that was cut is read from its new start. At most
-// 1 MiB is read at a time; of a longer line only the first 16 KiB are looked at.
+// Follows the log by inode and offset. Skips what is there at the first open; reads a file that is created or
+// rotated in later from its start, and a truncated one from its new start. Reads at most 1 MiB at a time, and
+// looks only at the first 16 KiB of a line.
 //
 // Thread safety: none; one thread polls.
 
@@ -25,15 +25,14 @@
 
 namespace agent_exporter::ledger {
 
-// What tells the kinds apart; the first that is found in a line names it.
+// The expressions of the kinds; the first that matches a line wins.
 class RateLimitPatterns {
  public:
-  // The wordings that are known (kDefaults in the source), with `own` in place of those of the same kind.
-  // InvalidArgument for a bad expression or a kind that is no wording's: 529, throttle, quota, 429,
-  // overloaded.
+  // The defaults (kDefaults in the source), with those of the same kind replaced by `own`. InvalidArgument
+  // for a bad expression or an unknown kind; known are 529, throttle, quota, 429 and overloaded.
   static absl::StatusOr<RateLimitPatterns> Make(const std::map<std::string, std::string>& own);
 
-  // The kind that a line tells of, or "".
+  // The kind of rate limit in a line, or "".
   std::string_view KindOf(std::string_view line) const;
 
  private:
@@ -44,7 +43,7 @@ class LogFollower {
  public:
   explicit LogFollower(std::string path) : path_(std::move(path)) {}
 
-  // Passes every new whole line to `take`, without its line break.
+  // Calls `take` with each new complete line, without its line break.
   void Poll(const std::function<void(std::string_view)>& take);
 
  private:
@@ -57,7 +56,7 @@ class LogFollower {
   dev_t device_ = 0;
   ino_t inode_ = 0;
   off_t offset_ = 0;
-  std::string partial_;  // a line whose end is still to come
+  std::string partial_;  // an incomplete line
   size_t budget_ = 0;
   bool polled_ = false;
 };

@@ -11,7 +11,7 @@ namespace agent_exporter::ledger {
 namespace {
 
 constexpr std::string_view kSelf = "agent_exporter";
-// A chain of parents longer than that is a torn snapshot's cycle.
+// A longer chain of parents is a cycle in a torn snapshot.
 constexpr size_t kMaxDepth = 10000;
 
 struct Known {
@@ -24,26 +24,26 @@ std::string SessionSource(std::string_view id) {
   return absl::StrCat(std::string(kSessionPrefix), std::string(id));
 }
 
-// tmux' server leads a session, but what it holds are the sessions of others.
+// The tmux server leads a session, but its children are other sessions.
 bool IsTmuxServer(const agents::ProcessSample& process) { return process.comm.starts_with("tmux: server"); }
 
 bool IsRootOf(const Known& known, const std::string& agent) {
   return known.process->role == agents::Role::kRoot && *known.agent == agent;
 }
 
-// What a process is to an agent that is on its chain of parents.
+// How a process relates to an agent that is on its chain of parents.
 struct Place {
   const agents::ProcessSample* pane = nullptr;    // the outermost program in a pane above it, or itself
   const agents::ProcessSample* leader = nullptr;  // the outermost session leader
 };
 
-// The chain from a process up to the last parent that is known, itself first.
+// The chain from a process up to its last known parent, itself first.
 std::vector<Known> ChainOf(const Known& start, const KnownByPid& by_pid) {
   std::vector<Known> chain{start};
   while (chain.size() < kMaxDepth) {
     const auto parent = by_pid.find(chain.back().process->ppid);
     if (parent == by_pid.end()) break;
-    // A "parent" younger than its child is a stranger with a reused pid.
+    // A "parent" younger than its child is another process with a reused pid.
     if (parent->second.process->key.start_ticks > chain.back().process->key.start_ticks) break;
     chain.push_back(parent->second);
   }
@@ -51,7 +51,7 @@ std::vector<Known> ChainOf(const Known& start, const KnownByPid& by_pid) {
 }
 
 Place PlaceIn(const std::string& agent, const std::vector<Known>& chain, const Panes& panes) {
-  size_t end = chain.size();  // above its topmost process the chain is not the agent's
+  size_t end = chain.size();  // the rest of the chain is above the agent
   while (end > 0 && *chain[end - 1].agent != agent) --end;
   Place place;
   for (size_t i = 0; i < end; ++i) {
@@ -114,10 +114,10 @@ SourceMeter::Members SourceMeter::MembersOf(const agents::Observation& observati
         member.source_pid = each.place.leader->key.pid;
         member.source = SessionSource(absl::StrCat(member.source_pid));
       } else if (!own) {
-        continue;  // an agent of its own, outside this one's sessions
+        continue;  // another agent, outside this one's sessions
       } else if (process.orphan && !IsTmuxServer(process) && process.session != 0 &&
                  !root_sessions[name].contains(process.session)) {
-        // Its parents are gone; the session tells whose it was.
+        // Its parents are gone; its session shows whose it was.
         const auto pane = panes.find(process.session);
         if (by_panes ? pane != panes.end() : true) {
           member.source_pid = process.session;
@@ -187,7 +187,7 @@ void SourceMeter::CountMembers(const std::string& name, Agent& agent, const std:
   }
 }
 
-// What the agents' counters rose by since the last observation.
+// How much the agents' counters rose since the last observation.
 void SourceMeter::CountCpu(const agents::Observation& observation) {
   std::map<GroupKey, int64_t> now;
   for (const agents::AgentSample& agent : observation.agents) {
@@ -196,7 +196,7 @@ void SourceMeter::CountCpu(const agents::Observation& observation) {
     const GroupKey key(agent.name, agent.kind, agent.slot);
     now[key] = counters.self_cpu.total_ns() + counters.descendants_cpu.total_ns();
     const auto before = counted_ns_.find(key);
-    // A group that is new has counted from 0; at the first observation that is no tick's.
+    // A new group has counted from 0. In the first observation that CPU belongs to no tick.
     if (before != counted_ns_.end() || monotonic_) {
       used_ns_[agent.name] += Rise(now[key], before == counted_ns_.end() ? 0 : before->second);
     }
@@ -213,7 +213,7 @@ std::vector<SourceSample> SourceMeter::TakeTick() {
     return elapsed > 0 ? static_cast<double>(ns) * 1e-9 / elapsed * 100 : 0;
   };
   for (auto& [agent_name, agent] : agents_) {
-    // What no session of now used is the server's: also what a session used that ended within the tick.
+    // The server gets all CPU that no current session used, also that of sessions that ended within the tick.
     int64_t left_ns = agent.ticked ? used_ns_[agent_name] : 0;
     int64_t all_ns = left_ns;
     SourceSample aggregate{.agent = agent_name, .source = std::string(kAggregateSource), .rss_bytes = 0};

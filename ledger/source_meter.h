@@ -1,15 +1,15 @@
-// What each source of each agent uses: Observations in, one tick's samples out.
+// Measures what each source of each agent uses: from Observations to one tick's samples.
 //
 // The sources of an agent are
-//   session:<id>  everything below a pane of tmux (id: the name of its tmux session) or, where none of the
-//                 agent's processes is in a pane, below a session leader that the agent started (id: its
-//                 pid). The outermost counts; agents of their own that run below it are in it too.
-//   agent-server  its roots and what they started outside any session
+//   session:<id>  everything below a tmux pane (id: the name of its tmux session) or, if none of the agent's
+//                 processes is in a pane, below a session leader that the agent started (id: its pid). The
+//                 outermost counts, and includes other agents that run below it.
+//   agent-server  its roots and what they started outside sessions
 //   aggregate     the sum of those
-// The exporter itself is no agent here.
+// The exporter itself does not count as an agent.
 //
-// CPU is what agents/ counted: the aggregate is the rise of the agent's counters, a session's part of it what
-// they hold on account of its processes, and the server's the rest. Nothing is counted here.
+// CPU comes from agents/: the aggregate is the rise of the agent's counters, a session has the part that its
+// processes added, and the server has the rest.
 //
 // Thread safety: none.
 
@@ -34,14 +34,14 @@ using Panes = absl::flat_hash_map<pid_t, std::string>;
 
 class SourceMeter {
  public:
-  // More sessions of one agent than that are counted together as "session:other".
+  // Further sessions of one agent are counted together as "session:other".
   static constexpr size_t kMaxSessions = 100;
 
-  // Takes in what happened up to `observation`.
+  // Adds what happened up to `observation`.
   void Observe(const agents::Observation& observation, const Panes& panes);
 
-  // The figures since the last call, in percent of one core over monotonic time; a source that was not there
-  // at the last call has 0. Sources that are gone by the last observation are left out.
+  // The figures since the last call, in percent of one core over monotonic time. A source that is new since
+  // the last call has 0. Sources without processes in the last observation are left out.
   std::vector<SourceSample> TakeTick();
 
   // The sources at the last observation, and whether a session is among them.
@@ -50,19 +50,19 @@ class SourceMeter {
 
  private:
   struct Source {
-    // On account of its processes: the agent's own, and those of agents that run inside a session.
+    // Added by its processes: the agent's own, and those of other agents inside a session.
     int64_t own_ns = 0, nested_ns = 0;
     int64_t ticked_own_ns = 0, ticked_nested_ns = 0;  // at the last tick
     std::optional<pid_t> pid;
-    std::optional<int64_t> rss_bytes = 0;  // empty: one process' could not be read
-    bool ticked = false;                   // was there at the last tick
+    std::optional<int64_t> rss_bytes = 0;  // empty: it could not be read for one process
+    bool ticked = false;                   // existed at the last tick
     bool live = false;
   };
   struct Agent {
     std::map<std::string, Source> sources;
-    bool ticked = false;  // was there at the last tick
+    bool ticked = false;  // existed at the last tick
   };
-  // A process that counts for an agent, and for which of its sources.
+  // A process that counts for an agent, and the source it counts for.
   struct Member {
     const agents::ProcessSample* process = nullptr;
     std::string_view agent;  // whose it is

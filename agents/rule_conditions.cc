@@ -196,9 +196,9 @@ absl::StatusOr<std::shared_ptr<const re2::RE2>> Compile(const std::string& key, 
 
 // One word a line: ^ and $ stand for the beginning and the end of each.
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileArgs(const std::string& pattern) {
-  auto plain = Compile("args", pattern, false);  // for an error message without our prefix
-  if (!plain.ok() || *plain == nullptr) return plain;
-  return Compile("args", "(?m)" + pattern, false);
+  if (pattern.empty()) return nullptr;
+  auto lines = Compile("args", "(?m)" + pattern, false);
+  return lines.ok() ? lines : Compile("args", pattern, false);  // an error message without our prefix
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchConditions& from,

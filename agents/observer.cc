@@ -111,7 +111,7 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
           std::move(rules),
           [this](const kernel::ProcessStat& stat,
                  const std::shared_ptr<const kernel::Program>& program) -> std::unique_ptr<ProcessFacts> {
-            auto live = std::make_unique<LazyProcessFacts>(stat.key.pid, stat.comm, files_, unreadable_);
+            auto live = std::make_unique<LazyProcessFacts>(stat.key, stat.comm, files_, unreadable_);
             if (program == nullptr) return live;
             return std::make_unique<ProgramFacts>(
                 program, std::move(live), [this, key = stat.key] { return source_.ReadOne(key).ok(); });
@@ -282,9 +282,9 @@ uint64_t Observer::CountProcesses() {
   return info.st_nlink - links_beside_processes_;
 }
 
-std::string Observer::ProgramBehind(pid_t pid, const std::string& comm) {
+std::string Observer::ProgramBehind(const kernel::ProcessKey& key, const std::string& comm) {
   if (comm != kMainThread) return "";
-  const auto exe = files_.Exe(pid);
+  const auto exe = files_.Exe(key);
   return exe.ok() ? exe->substr(exe->rfind('/') + 1) : "";
 }
 
@@ -295,7 +295,7 @@ void Observer::CountNamed() {
   for (const kernel::ProcessStat& row : rows_) {
     if (row.comm != kMainThread) continue;
     const auto known = programs_.find(row.key);
-    programs[row.key] = known != programs_.end() ? known->second : ProgramBehind(row.key.pid, row.comm);
+    programs[row.key] = known != programs_.end() ? known->second : ProgramBehind(row.key, row.comm);
   }
   programs_ = std::move(programs);
   for (const std::string& name : options_.count_names) {
@@ -342,7 +342,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.age_seconds = std::max(0.0, now.boottime - StartSeconds(stat.key));
 
   Member& member = members_[stat.key];
-  if (!member.program && stat.comm == kMainThread) member.program = ProgramBehind(stat.key.pid, stat.comm);
+  if (!member.program && stat.comm == kMainThread) member.program = ProgramBehind(stat.key, stat.comm);
   if (stat.comm == kMainThread) sample.program = *member.program;
   // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.
   if (stat.cpu.total_ns() > member.cpu.total_ns()) member.cpu = stat.cpu;
@@ -360,6 +360,11 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   auto usage = source_.ReadUsage(stat.key, options_.fields);
   if (!usage.ok()) {
     if (absl::IsNotFound(usage.status())) return false;  // went meanwhile; the next look tells
+    if (absl::IsFailedPrecondition(usage.status())) {
+      sample.state =
+          'Z';  // the kernel shows another state for a moment more, but it has no more than a zombie
+      return true;
+    }
     unreadable_.Count("usage", usage.status());
   } else {
     sample.usage = *std::move(usage);

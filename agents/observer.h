@@ -99,7 +99,7 @@ class Observer {
   uint64_t CountProcesses();
   void CountNamed();
   // The name of the file that `pid` runs, if its comm tells only that it is a main thread; else "".
-  std::string ProgramBehind(pid_t pid, const std::string& comm);
+  std::string ProgramBehind(const kernel::ProcessKey& key, const std::string& comm);
   void Forget(const TrackedProcess& gone);
   // Of CLOCK_BOOTTIME.
   double StartSeconds(const kernel::ProcessKey& key) const {

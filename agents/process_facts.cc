@@ -7,14 +7,6 @@
 namespace agent_exporter::agents {
 namespace {
 
-// The value, or an empty one. A process that is gone is no failure; anything else is counted.
-template <typename T>
-T ValueOrCount(absl::StatusOr<T> read, std::string_view file, kernel::Unreadable& unreadable) {
-  if (read.ok()) return *std::move(read);
-  if (!absl::IsNotFound(read.status())) unreadable.Count(file, read.status());
-  return T();
-}
-
 // The innermost part of a cgroup path that is a service or a scope. Slices only group units.
 std::string_view InnermostUnit(std::string_view path) {
   constexpr std::string_view kDeleted = " (deleted)";  // the kernel's mark of a removed group
@@ -30,8 +22,16 @@ std::string_view InnermostUnit(std::string_view path) {
 
 }  // namespace
 
+template <typename T>
+T LazyProcessFacts::ValueOrCount(absl::StatusOr<T> read, std::string_view file) {
+  if (read.ok()) return *std::move(read);
+  if (!absl::IsNotFound(read.status())) unreadable_.Count(file, read.status());
+  if (base::IsUnanswered(read.status())) complete_ = false;
+  return T();
+}
+
 const std::vector<std::string>& LazyProcessFacts::argv() {
-  if (!argv_.has_value()) argv_ = ValueOrCount(files_.Cmdline(pid_), "cmdline", unreadable_);
+  if (!argv_.has_value()) argv_ = ValueOrCount(files_.Cmdline(key_), "cmdline");
   return argv_->words;
 }
 
@@ -39,30 +39,30 @@ const kernel::CommandLine& LazyProcessFacts::command_line() {
   argv();
   if (argv_->whole) return *argv_;
   if (!command_line_.has_value()) {
-    absl::StatusOr<kernel::CommandLine> all = files_.Cmdline(pid_, kernel::ProcessFiles::kLongestCmdline);
+    absl::StatusOr<kernel::CommandLine> all = files_.Cmdline(key_, kernel::ProcessFiles::kLongestCmdline);
     command_line_ = all.ok() ? *std::move(all) : *argv_;
   }
   return *command_line_;
 }
 
 const std::string& LazyProcessFacts::exe() {
-  if (!exe_.has_value()) exe_ = ValueOrCount(files_.Exe(pid_), "exe", unreadable_);
+  if (!exe_.has_value()) exe_ = ValueOrCount(files_.Exe(key_), "exe");
   return *exe_;
 }
 
 const std::string& LazyProcessFacts::cwd() {
-  if (!cwd_.has_value()) cwd_ = ValueOrCount(files_.Cwd(pid_), "cwd", unreadable_);
+  if (!cwd_.has_value()) cwd_ = ValueOrCount(files_.Cwd(key_.pid), "cwd");
   return *cwd_;
 }
 
 const std::string& LazyProcessFacts::cgroup() {
-  if (!cgroup_.has_value()) cgroup_ = ValueOrCount(files_.Cgroup(pid_), "cgroup", unreadable_);
+  if (!cgroup_.has_value()) cgroup_ = ValueOrCount(files_.Cgroup(key_.pid), "cgroup");
   return *cgroup_;
 }
 
 std::optional<uid_t> LazyProcessFacts::uid() {
   if (!uid_.has_value()) {
-    const absl::StatusOr<uid_t> read = files_.Uid(pid_);
+    const absl::StatusOr<uid_t> read = files_.Uid(key_.pid);
     if (!read.ok() && !absl::IsNotFound(read.status())) unreadable_.Count("status", read.status());
     uid_ = read.ok() ? std::optional<uid_t>(*read) : std::nullopt;
   }
@@ -70,12 +70,12 @@ std::optional<uid_t> LazyProcessFacts::uid() {
 }
 
 const std::vector<std::string>& LazyProcessFacts::environment() {
-  if (!environment_.has_value()) environment_ = ValueOrCount(files_.Environ(pid_), "environ", unreadable_);
+  if (!environment_.has_value()) environment_ = ValueOrCount(files_.Environ(key_), "environ");
   return *environment_;
 }
 
 std::string LazyProcessFacts::FollowLinks(const std::string& path) {
-  return ValueOrCount(files_.FollowLinks(pid_, path), "root", unreadable_);
+  return ValueOrCount(files_.FollowLinks(key_, path), "root");
 }
 
 std::string SystemdUnit(std::string_view cgroup_text) {

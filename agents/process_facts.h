@@ -26,6 +26,8 @@ class ProcessFacts {
  public:
   virtual ~ProcessFacts() = default;
   virtual pid_t pid() = 0;
+  // False: the kernel did not answer in time about one of those asked for, so ask again at the next look.
+  virtual bool complete() { return true; }
   virtual const std::string& comm() = 0;
   // The first 64 KiB of it, which hold the program, its script and nearly always the rest.
   virtual const std::vector<std::string>& argv() = 0;
@@ -43,10 +45,12 @@ class ProcessFacts {
 // Reads from `files`, which must outlive this. Failures other than "gone" are counted in `unreadable`.
 class LazyProcessFacts : public ProcessFacts {
  public:
-  LazyProcessFacts(pid_t pid, std::string comm, kernel::ProcessFiles& files, kernel::Unreadable& unreadable)
-      : pid_(pid), comm_(std::move(comm)), files_(files), unreadable_(unreadable) {}
+  LazyProcessFacts(const kernel::ProcessKey& key, std::string comm, kernel::ProcessFiles& files,
+                   kernel::Unreadable& unreadable)
+      : key_(key), comm_(std::move(comm)), files_(files), unreadable_(unreadable) {}
 
-  pid_t pid() override { return pid_; }
+  pid_t pid() override { return key_.pid; }
+  bool complete() override { return complete_; }
   const std::string& comm() override { return comm_; }
   const std::vector<std::string>& argv() override;
   const kernel::CommandLine& command_line() override;
@@ -58,7 +62,12 @@ class LazyProcessFacts : public ProcessFacts {
   std::string FollowLinks(const std::string& path) override;
 
  private:
-  pid_t pid_;
+  // The value, or an empty one. A process that went is nobody's failure; anything else is counted.
+  template <typename T>
+  T ValueOrCount(absl::StatusOr<T> read, std::string_view file);
+
+  const kernel::ProcessKey key_;
+  bool complete_ = true;
   std::string comm_;
   kernel::ProcessFiles& files_;
   kernel::Unreadable& unreadable_;

@@ -28,6 +28,7 @@ class ProgramFacts : public ProcessFacts {
       : program_(std::move(program)), live_(std::move(live)), is_there_(std::move(is_there)) {}
 
   pid_t pid() override { return live_->pid(); }
+  bool complete() override { return live_->complete(); }
   const std::string& comm() override { return live_->comm(); }
   const std::vector<std::string>& argv() override;
   const kernel::CommandLine& command_line() override;

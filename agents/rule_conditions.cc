@@ -1,12 +1,6 @@
 #include "agents/rule_conditions.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,6 +10,7 @@
 #include "agents/program_conditions.h"
 #include "agents/rules.h"
 #include "base/label_value.h"
+#include "base/pidfile.h"
 #include "kernel/parse_process.h"
 
 namespace agent_exporter::agents {
@@ -110,7 +105,8 @@ class PidfileCondition : public WordsCondition {
  public:
   using WordsCondition::WordsCondition;
   bool Holds(MatchContext& context) const override {
-    return Any([&context](const std::string& path) { return ReadPidfile(path) == context.facts().pid(); });
+    return Any(
+        [&context](const std::string& path) { return base::ReadPidfile(path) == context.facts().pid(); });
   }
   std::string Saw(MatchContext& context) const override {
     return absl::StrCat("pid is ", context.facts().pid());
@@ -255,25 +251,6 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(
     conditions->push_back(std::make_unique<NotCondition>(*std::move(except)));
   }
   return conditions;
-}
-
-std::optional<pid_t> ReadPidfile(const std::string& path) {
-  // O_NONBLOCK: the path may be a FIFO, which must not block the sampler.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return std::nullopt;
-  std::array<char, 32> buffer;
-  const ssize_t size = read(fd, buffer.data(), buffer.size());
-  close(fd);
-  if (size <= 0) return std::nullopt;
-
-  const std::string_view text(buffer.data(), static_cast<size_t>(size));
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  if (digits < text.size() && !absl::ascii_isspace(static_cast<unsigned char>(text[digits])))
-    return std::nullopt;
-  pid_t pid = 0;
-  if (std::from_chars(text.data(), text.data() + digits, pid).ec != std::errc() || pid <= 0)
-    return std::nullopt;
-  return pid;
 }
 
 }  // namespace agent_exporter::agents

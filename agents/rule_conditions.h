@@ -7,10 +7,8 @@
 #define AGENT_EXPORTER_AGENTS_RULE_CONDITIONS_H_
 
 #include <re2/re2.h>
-#include <sys/types.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,10 +42,6 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(
 
 // A cmdline condition's expression; one that is empty is null.
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileCmdline(const std::string& pattern);
-
-// The pid that the file at `path` holds: digits, then white space or the end (more lines may follow, as in
-// PostgreSQL's). Empty for anything else.
-std::optional<pid_t> ReadPidfile(const std::string& path);
 
 }  // namespace agent_exporter::agents
 

@@ -12,6 +12,7 @@
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
 #include "base/error_list.h"
+#include "base/pidfile.h"
 #include "base/user_names.h"
 
 namespace agent_exporter::agents {
@@ -103,7 +104,7 @@ std::vector<pid_t> RuleSet::PidfilePids() const {
   std::vector<pid_t> pids;
   for (const Rule& rule : impl_->rules) {
     for (const std::string& path : rule.pidfile) {
-      if (const std::optional<pid_t> pid = ReadPidfile(path); pid.has_value()) pids.push_back(*pid);
+      if (const std::optional<pid_t> pid = base::ReadPidfile(path); pid.has_value()) pids.push_back(*pid);
     }
   }
   return pids;

@@ -56,11 +56,13 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   members_.clear();
   absl::flat_hash_set<std::string> folded_names;
   std::vector<pid_t> nobodys;
+  std::vector<kernel::ProcessKey> undecided;
   for (TrackedProcess* process : current_) {
     Account(*process);
     if (process->group == nullptr) {
       // Only a full walk can tell when it goes, so between two of them a stranger is not remembered.
       if (process->is_new && walk == Walk::kMembers) nobodys.push_back(process->stat.key.pid);
+      if (process->examine) undecided.push_back(process->stat.key);
       process->is_new = false;
       continue;
     }
@@ -72,7 +74,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   }
   for (const pid_t pid : nobodys) processes_.erase(pid);
   current_.clear();
-  execs_.clear();
+  execs_ = std::move(undecided);
   folded_ = folded_names.size();
   ForgetDeparted();
   ForgetUnclaimed();

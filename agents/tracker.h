@@ -289,7 +289,7 @@ class Tracker {
   AgentGroupTable groups_;
   std::vector<TrackedProcess*> members_;
   std::vector<TrackedProcess*> current_;   // whom this update is about
-  std::vector<kernel::ProcessKey> execs_;  // of processes that are no members
+  std::vector<kernel::ProcessKey> execs_;  // no members; to be looked at next time
   absl::flat_hash_map<kernel::ProcessKey, Departed> departed_;
   std::vector<Registered> registered_;  // a handful
   bool events_ = false;                 // some were applied: exits are told

@@ -3,6 +3,8 @@
 // other.
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   // Who it was is gone with its memory; its last match stays.
   if (process.stat.state == 'Z' && registered == nullptr) return;
   std::shared_ptr<const Match> match;
+  bool undecided = false;
   if (registered != nullptr) {
     match = std::make_shared<const Match>(registered->registration.match);
   } else if (process.stat.kernel_thread) {
@@ -46,8 +49,17 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
     static const auto* const kItself = new std::shared_ptr<const MatchReason>(new MatchReason{
         .origin = "the exporter itself", .rule = "agent_exporter", .what = "it watches itself"});
     match = std::make_shared<const Match>(Match{.agent = "agent_exporter", .reason = *kItself});
-  } else if (std::optional<Match> found = rules_.Find(*facts_(process.stat, program))) {
-    match = std::make_shared<const Match>(*std::move(found));
+  } else {
+    const std::unique_ptr<ProcessFacts> facts = facts_(process.stat, program);
+    if (std::optional<Match> found = rules_.Find(*facts))
+      match = std::make_shared<const Match>(*std::move(found));
+    undecided = match == nullptr && !facts->complete();
+  }
+  // What the kernel did not answer may come at the next look; until then the last match stays.
+  if (undecided) {
+    process.examine = true;
+    process.may_keep = may_keep;
+    return;
   }
   if (match == nullptr && may_keep) match = process.match;
   process.match = std::move(match);

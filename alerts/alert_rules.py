@@ -226,11 +226,11 @@ def exporter_alerts(alerts):
         "AgentExporterCollectorStale", "warning",
         f"""
         agent_exporter_collector_success == 0
-        or time() - agent_exporter_last_collect_timestamp_seconds > {stale.wait.seconds:g}
+        or time() - agent_exporter_last_collect_timestamp_seconds > {stale.older_than.seconds:g}
         """,
         "agent_exporter on {{ $labels.instance }}: collector {{ $labels.collector }} brings nothing new",
-        f"""The collector {{{{ $labels.collector }}}} of {{{{ $labels.instance }}}} has failed, been cut off or shown old figures for
-        {stale.wait}. Its last figures are of
+        f"""The collector {{{{ $labels.collector }}}} of {{{{ $labels.instance }}}} has failed or been cut off for {stale.wait}, or shows
+        figures older than {stale.older_than}. Its last figures are of
         {look_up('time() - agent_exporter_last_collect_timestamp_seconds{%}', ('job', 'instance', 'collector'),
                  'humanizeDuration')} ago. Alerts that rest on them are blind.""",
         dashboard="exporter", wait=stale.wait, keep=t.keep_firing_for)

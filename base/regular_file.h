@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -26,6 +27,10 @@ struct OpenFile {
 };
 
 // Opens the directory `path` and follows symbolic links: for paths that an administrator chose.
+// Nobody waits for these: long enough for a disk that is busy, and for a long file.
+inline constexpr std::chrono::seconds kFilePatience{2};
+
+// The directory `path`, through symbolic links: for paths that an administrator chose.
 absl::StatusOr<Descriptor> OpenDirectory(const std::string& path);
 
 // Opens the directory `name`, a single path component, in `parent`.

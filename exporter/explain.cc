@@ -109,7 +109,7 @@ class Explainer {
 
  private:
   agents::LazyProcessFacts Facts(const kernel::ProcessStat& row) {
-    return {row.key.pid, row.comm, watch_.files(), watch_.unreadable()};
+    return {row.key, row.comm, watch_.files(), watch_.unreadable()};
   }
   const agents::TrackedProcess* MemberOf(const kernel::ProcessStat& row) const {
     return FindMember(watch_.observer().tracker(), row.key.pid);

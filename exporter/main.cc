@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "exporter/commands.h"
+#include "exporter/leave.h"
 #include "exporter/options.h"
 
 namespace agent_exporter::exporter {
@@ -50,7 +51,7 @@ int Run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return agent_exporter::exporter::Run(argc, argv);
+    return agent_exporter::exporter::Leave(agent_exporter::exporter::Run(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "agent_exporter: " << error.what() << "\n";
     return 1;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "base/bounded_reads.h"
 #include "collectors/collector.h"
 #include "exporter/commands.h"
 
@@ -13,6 +14,7 @@ namespace agent_exporter::exporter {
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options) {
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return config.status();
+  base::BoundedReads::Shared().SetPatience(std::chrono::seconds(1));
   return MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
 }
 

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "base/build_info.h"
 #include "base/start_pages.h"
 #include "exporter/commands.h"
+#include "exporter/leave.h"
 #include "exporter/logging.h"
 #include "exporter/privileges.h"
 #include "exporter/services.h"
@@ -125,8 +127,11 @@ void AddRoutes(http::HttpServer& server, const Options& options, const http::Bea
     return http::HttpResponse{.body = "agent_exporter is healthy.\n"};
   });
   server.AddRoute("/-/ready", [&sampler](const http::HttpRequest&) {
-    if (sampler.Latest() == nullptr)
-      return http::HttpResponse{.status = 503, .body = "No observation yet.\n"};
+    if (sampler.Latest() == nullptr) {
+      return http::HttpResponse{.status = 503,
+                                .body = fmt::format("The last look at processes began {:.0f} s ago.\n",
+                                                    sampler.AgeSeconds().value_or(0))};
+    }
     return http::HttpResponse{.body = "agent_exporter is ready.\n"};
   });
 }
@@ -218,9 +223,10 @@ int Serve(const Options& options, const base::Clock& clock) {
     if (enabled.count(std::string(row.name)) != 0) registry.Register(row);
   }
   services.AddMetrics(registry);
-  serve::MetricsHandler metrics(
-      {.max_requests = options.max_requests, .exporter_metrics = !options.disable_exporter_metrics},
-      registry);
+  serve::MetricsHandler metrics({.max_requests = options.max_requests,
+                                 .exporter_metrics = !options.disable_exporter_metrics,
+                                 .look_age = [&sampler] { return sampler.AgeSeconds(); }},
+                                registry);
   http::HttpServer server(
       {.listen = options.listen,
        .tls = *tls,
@@ -234,12 +240,13 @@ int Serve(const Options& options, const base::Clock& clock) {
   if (!slots.ok()) return Refused(slots.status());
 
   spdlog::info("{}", base::VersionLine());
-  LogRunningAgents(*sampler.Latest());
+  if (const auto first = sampler.Latest()) LogRunningAgents(*first);
   spdlog::info("{}", token_log_line);
   services.LogLedger();
   base::GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
   WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
+  LeaveWithin(milliseconds(900));  // an orderly end takes less, and files on disk are whole at any moment
   server.Stop();
   slots->reset();
   sampler.Stop();

@@ -106,7 +106,7 @@ std::vector<ledger::AgentError> Services::AgentErrors() const {
 void Services::AddMetrics(serve::Registry& registry) {
   // Metrics outside the table of collectors are on by default.
   if (options_.disable_default_collectors) return;
-  registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_));
+  registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_), true);
   snapshots_->AddMetrics(registry);
   ledger_->AddMetrics(registry, !options_.disable_exporter_metrics);
 }

@@ -20,7 +20,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 #include "http/listen_address.h"
 #include "http/url_decode.h"
 
@@ -160,7 +160,7 @@ struct HttpServer::Impl {
   std::map<std::string, HttpHandler> routes;
   mg_context* context = nullptr;
   std::vector<int> ports;
-  RunnerPool runners{*options.system};
+  base::RunnerPool runners{*options.system};
   std::mutex log_mutex;
   std::string start_log;  // civetweb's last message while it started
   Clock::time_point last_civetweb_line;
@@ -237,7 +237,7 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
     // A few threads run the handlers; civetweb's many threads only move bytes.
     HttpResponse response;
     std::exception_ptr failure;
-    RunnerPool::Lease(self->runners)->Run([&]() noexcept {
+    base::RunnerPool::Lease(self->runners)->Run([&]() noexcept {
       try {
         response = self->Answer(connection, *info);
       } catch (...) {

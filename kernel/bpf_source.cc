@@ -124,6 +124,7 @@ class BpfSource final : public ProcessSource {
     if (found == nullptr || found->kind == kOutdated) return procfs_->ReadUsage(key, fields);
     const ae_process& record = *found;
     if (StartTicks(record.start_ns, clk_tck_) != key.start_ticks) return absl::NotFoundError("gone");
+    if (record.has_mm == 0) return absl::FailedPreconditionError("the process has given its memory back");
     ProcessUsage usage = ToUsage(record);
     if (fields.open_fds && record.has_files != 0 && record.max_fds > kCountableFds) {
       auto read = procfs_->ReadUsage(key, {.memory_parts = false, .open_fds = true});

@@ -20,29 +20,20 @@ std::vector<std::string> SplitAtNul(std::string_view text) {
   return parts;
 }
 
-}  // namespace
-
-absl::StatusOr<CommandLine> ProcessFiles::Cmdline(pid_t pid, size_t limit) {
-  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/cmdline", &buffer_, limit);
-  if (!text.ok()) return text.status();
-  CommandLine line{.words = SplitAtNul(*text), .whole = text->size() < limit};
-  while (!line.words.empty() && line.words.back().empty()) line.words.pop_back();
-  return line;
+// One name for all reads of a process' memory: where one hangs, all do. With its start time, since the pid
+// may be handed out again before the read returns.
+std::string What(const ProcessKey& key) {
+  return absl::StrCat("the memory of pid ", key.pid, " (start time ", key.start_ticks, ")");
 }
 
-absl::StatusOr<std::vector<std::string>> ProcessFiles::Environ(pid_t pid) {
-  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/environ", &buffer_);
-  if (!text.ok()) return text.status();
-  return SplitAtNul(*text);
-}
-
-absl::StatusOr<std::string> ProcessFiles::FollowLinks(pid_t pid, const std::string& path) {
+// `base`: the process' directory.
+absl::StatusOr<std::string> Follow(const RootedReader& proc, const std::string& base,
+                                   const std::string& path) {
   constexpr int kMostLinks = 8;
-  const std::string base = std::to_string(pid);
   std::string at = path;
   for (int links = 0; links < kMostLinks; ++links) {
     const absl::StatusOr<std::string> target =
-        proc_.ReadLink(absl::StrCat(base, at.starts_with('/') ? "/root" : "/cwd/", at));
+        proc.ReadLink(absl::StrCat(base, at.starts_with('/') ? "/root" : "/cwd/", at));
     if (absl::IsPermissionDenied(target.status())) return target.status();
     if (!target.ok()) break;  // no link (EINVAL), or nothing is there
     const size_t slash = at.rfind('/');
@@ -52,8 +43,49 @@ absl::StatusOr<std::string> ProcessFiles::FollowLinks(pid_t pid, const std::stri
   return at;
 }
 
-absl::StatusOr<std::string> ProcessFiles::Exe(pid_t pid) {
-  absl::StatusOr<std::string> target = proc_.ReadLink(std::to_string(pid) + "/exe");
+}  // namespace
+
+std::shared_ptr<const RootedReader> ProcessFiles::OwnedRoot() {
+  if (owned_root_ == nullptr) owned_root_ = std::make_shared<const RootedReader>(proc_.root());
+  return owned_root_;
+}
+
+absl::StatusOr<std::string> ProcessFiles::ReadMemory(const ProcessKey& key, const char* file, size_t limit) {
+  return reads_.Read<std::string>(
+      What(key),
+      [proc = OwnedRoot(), path = absl::StrCat(key.pid, "/", file), limit]() -> absl::StatusOr<std::string> {
+        std::string buffer;
+        const auto read = proc->Read(path, &buffer, limit);
+        if (!read.ok()) return read.status();
+        return std::string(*read);
+      });
+}
+
+absl::StatusOr<CommandLine> ProcessFiles::Cmdline(const ProcessKey& key, size_t limit) {
+  const absl::StatusOr<std::string> text = ReadMemory(key, "cmdline", limit);
+  if (!text.ok()) return text.status();
+  CommandLine line{.words = SplitAtNul(*text), .whole = text->size() < limit};
+  while (!line.words.empty() && line.words.back().empty()) line.words.pop_back();
+  return line;
+}
+
+absl::StatusOr<std::vector<std::string>> ProcessFiles::Environ(const ProcessKey& key) {
+  const absl::StatusOr<std::string> text = ReadMemory(key, "environ", 1 << 20);
+  if (!text.ok()) return text.status();
+  return SplitAtNul(*text);
+}
+
+absl::StatusOr<std::string> ProcessFiles::FollowLinks(const ProcessKey& key, const std::string& path) {
+  // One read that hangs for each directory: many processes run scripts of the same one.
+  const std::string what = absl::StrCat("the links in ", path.substr(0, path.rfind('/') + 1));
+  return reads_.Read<std::string>(
+      what, [proc = OwnedRoot(), base = std::to_string(key.pid), path] { return Follow(*proc, base, path); });
+}
+
+absl::StatusOr<std::string> ProcessFiles::Exe(const ProcessKey& key) {
+  absl::StatusOr<std::string> target = reads_.Read<std::string>(
+      What(key),
+      [proc = OwnedRoot(), pid = key.pid] { return proc->ReadLink(std::to_string(pid) + "/exe"); });
   constexpr std::string_view kDeleted = " (deleted)";
   if (target.ok() && target->size() >= kDeleted.size() &&
       target->compare(target->size() - kDeleted.size(), std::string::npos, kDeleted) == 0) {

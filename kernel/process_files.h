@@ -1,19 +1,25 @@
 // The files of one process that say who it is, each read on demand and seldom: once per identity and again
 // after an exec. Plain procfs whichever ProcessSource runs, since an identity is read once, not once a tick.
 //
+// The kernel may never answer about a process' memory (Cmdline, Environ, Exe) or a file system (FollowLinks),
+// so these are bounded reads.
+//
 // Thread safety: none (a shared buffer).
-// Errors: as RootedReader; InvalidArgument for text that does not have the form of the kernel. NotFound means
-// the process went; Exe and Cwd say it of zombies and kernel threads too, which have none.
+// Errors: as RootedReader, and BoundedReads where those are used; InvalidArgument for text that does not have
+// the form of the kernel. NotFound means the process went; Exe and Cwd say it of zombies and kernel threads
+// too, which have none.
 
 #ifndef AGENT_EXPORTER_KERNEL_PROCESS_FILES_H_
 #define AGENT_EXPORTER_KERNEL_PROCESS_FILES_H_
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/bounded_reads.h"
 #include "kernel/process.h"
 #include "kernel/rooted_reader.h"
 
@@ -28,20 +34,21 @@ struct CommandLine {
 class ProcessFiles {
  public:
   // `proc` must outlive this object.
-  explicit ProcessFiles(const RootedReader& proc) : proc_(proc) {}
+  explicit ProcessFiles(const RootedReader& proc, base::BoundedReads& reads = base::BoundedReads::Shared())
+      : proc_(proc), reads_(reads) {}
 
   // What /proc/<pid>/cmdline holds: empty for kernel threads and zombies. A longer one than `limit` bytes is
   // cut.
-  absl::StatusOr<CommandLine> Cmdline(pid_t pid, size_t limit = 64 << 10);
+  absl::StatusOr<CommandLine> Cmdline(const ProcessKey& key, size_t limit = 64 << 10);
   // Longer than any the kernel accepts (6 MiB: fs/exec.c, bprm_stack_limits).
   static constexpr size_t kLongestCmdline = 8 << 20;
   // What the process was started with, "NAME=VALUE" each; at most 1 MiB.
-  absl::StatusOr<std::vector<std::string>> Environ(pid_t pid);
+  absl::StatusOr<std::vector<std::string>> Environ(const ProcessKey& key);
   // Follows the symlinks at `path` (of its last part only) as the process sees them: from its own root, or
   // from its working directory. `path` itself where it is no link or nothing is there; at most 8 links.
-  absl::StatusOr<std::string> FollowLinks(pid_t pid, const std::string& path);
+  absl::StatusOr<std::string> FollowLinks(const ProcessKey& key, const std::string& path);
   // Target of /proc/<pid>/exe without a trailing " (deleted)".
-  absl::StatusOr<std::string> Exe(pid_t pid);
+  absl::StatusOr<std::string> Exe(const ProcessKey& key);
   absl::StatusOr<std::string> Cwd(pid_t pid);
   // Real uid, from the Uid line of /proc/<pid>/status.
   absl::StatusOr<uid_t> Uid(pid_t pid);
@@ -50,7 +57,14 @@ class ProcessFiles {
   absl::StatusOr<ProcessLimits> Limits(pid_t pid);
 
  private:
+  // A file of the process' memory.
+  absl::StatusOr<std::string> ReadMemory(const ProcessKey& key, const char* file, size_t limit);
+  // A root that a read which hangs may use after this object is gone.
+  std::shared_ptr<const RootedReader> OwnedRoot();
+
   const RootedReader& proc_;
+  base::BoundedReads& reads_;
+  std::shared_ptr<const RootedReader> owned_root_;
   std::string buffer_;
 };
 

@@ -48,7 +48,8 @@ class ProcessSource {
   virtual absl::Status ReadSome(absl::Span<const ProcessKey> keys, std::vector<ProcessStat>* rows);
 
   // Reads the costly figures of a watched process. The source may keep descriptors open for `key` until
-  // Forget.
+  // Forget. FailedPrecondition: it has given its memory back (exit_mm, kernel/exit.c) and ends, or is a
+  // zombie.
   virtual absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields& fields) = 0;
 
   // `key` is no longer watched: drops what is held for it. Unknown keys are ignored.

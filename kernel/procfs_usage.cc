@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kFileNames[] = {"stat", "status", "statm", "fd", "io"};
 
 absl::Status Gone() { return absl::NotFoundError("the process is gone"); }
+absl::Status MemoryGone() { return absl::FailedPreconditionError("the process has given its memory back"); }
 
 }  // namespace
 
@@ -117,6 +118,7 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
     usage->virtual_bytes = totals->virtual_bytes;
     usage->resident_bytes = totals->resident_bytes;
   }
+  if (totals && !totals->virtual_bytes) return MemoryGone();
   if (!fields.memory_parts && !fields.context_switches) return absl::OkStatus();
 
   const std::optional<MemoryParts>& last = open->parts;
@@ -138,6 +140,7 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
 
   usage->resident_bytes = status->resident_bytes;
   usage->virtual_bytes = status->virtual_bytes;
+  if (!status->virtual_bytes && !status->malformed) return MemoryGone();
   if (fields.memory_parts) {
     usage->anon_bytes = status->anon_bytes;
     usage->file_bytes = status->file_bytes;

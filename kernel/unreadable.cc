@@ -9,6 +9,8 @@ std::string_view Reason(absl::StatusCode code) {
       return "permission";
     case absl::StatusCode::kNotFound:
       return "missing";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "blocked";
     case absl::StatusCode::kInvalidArgument:
       return "malformed";
     default:

@@ -23,7 +23,7 @@ class Unreadable {
   using Counts = std::map<std::pair<std::string, std::string>, uint64_t>;
 
   // Counts one failed read. Callers do not count NotFound for a process' file, since the process is just
-  // gone. Reasons: permission, missing, malformed, error.
+  // gone. Reasons: permission, missing, malformed, blocked (unanswered), error.
   void Count(std::string_view file, const absl::Status& why);
 
   const Counts& counts() const { return counts_; }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/bounded_reads.h"
 #include "base/label_value.h"
 #include "ledger/schema.h"
 
@@ -18,6 +19,8 @@ constexpr double kPanesSeconds = 5;
 constexpr double kClockSlackSeconds = 60;
 constexpr double kSteadySeconds = 600;
 constexpr int kPruneBatches = 10;
+// For a log on a disk that is busy: only the ledger waits.
+constexpr std::chrono::seconds kLogPatience{2};
 constexpr size_t kMaxUnwritten = 1000;
 constexpr int64_t kFutureSlackMillis = 24 * kMillisPerHour;
 
@@ -54,7 +57,10 @@ absl::StatusOr<std::unique_ptr<LedgerKeeper>> LedgerKeeper::Make(LedgerOptions o
   for (const RateLimitLog& log : keeper->options_.logs) {
     auto patterns = RateLimitPatterns::Make(log.patterns);
     if (!patterns.ok()) return patterns.status();
-    keeper->logs_.push_back({log.agent, *std::move(patterns), LogFollower(log.path)});
+    keeper->logs_.push_back({.agent = log.agent,
+                             .path = log.path,
+                             .patterns = *std::move(patterns),
+                             .tail = std::make_shared<LogTail>(LogTail{LogFollower(log.path), {}})});
   }
   auto patterns = RateLimitPatterns::Make({});
   if (!patterns.ok()) return patterns.status();
@@ -264,11 +270,19 @@ void LedgerKeeper::TakeAgentErrors(int64_t now) {
 void LedgerKeeper::Attend(double wall) {
   const int64_t now = Millis(wall);
   for (FollowedLog& log : logs_) {
-    log.follower.Poll([&](std::string_view line) {
+    const auto read = base::BoundedReads::Shared().Read<bool>(
+        log.path,
+        [tail = log.tail] {
+          tail->follower.Poll([&tail](std::string_view line) { tail->lines.emplace_back(line); });
+          return absl::StatusOr<bool>(true);
+        },
+        kLogPatience);
+    if (!read.ok()) continue;  // the file's next answer has these lines, too
+    for (const std::string& line : std::exchange(log.tail->lines, {})) {
       const std::string_view kind = log.patterns.KindOf(line);
-      if (kind.empty() || unwritten_.size() >= kMaxUnwritten) return;
+      if (kind.empty() || unwritten_.size() >= kMaxUnwritten) continue;
       unwritten_.push_back({.agent = log.agent, .source = "log", .kind = std::string(kind), .ts = now});
-    });
+    }
   }
   TakeAgentErrors(now);
   if (!unwritten_.empty()) {

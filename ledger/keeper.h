@@ -80,10 +80,16 @@ class LedgerKeeper {
   const LedgerStats& stats() const { return stats_; }
 
  private:
+  // Of one log. Shared with a read that hangs, which nobody repeats before it has ended.
+  struct LogTail {
+    LogFollower follower;
+    std::vector<std::string> lines;  // not looked at yet
+  };
   struct FollowedLog {
     std::string agent;
+    std::string path;
     RateLimitPatterns patterns;
-    LogFollower follower;
+    std::shared_ptr<LogTail> tail;
   };
 
   explicit LedgerKeeper(LedgerOptions options) : options_(std::move(options)) {}

@@ -118,7 +118,9 @@ class Own final : public RunWatching {
     for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
       if (options.collectors.count(std::string(row.name)) != 0) registry_->Register(row);
     }
-    metrics_ = std::make_unique<serve::MetricsHandler>(options.metrics, *registry_);
+    serve::MetricsHandler::Options metrics = options.metrics;
+    metrics.look_age = [this] { return sampler_.AgeSeconds(); };
+    metrics_ = std::make_unique<serve::MetricsHandler>(std::move(metrics), *registry_);
     server_ = std::make_unique<http::HttpServer>(http::HttpOptions{
         .listen = options.listen, .log = [](std::string_view line) { spdlog::warn("{}", line); }});
     server_->AddRoute(options.telemetry_path,

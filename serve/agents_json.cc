@@ -108,6 +108,10 @@ std::string AgentsJson(const agents::Observation& observation, const std::vector
 http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
   return [&sampler, meta = std::move(meta)](const http::HttpRequest& request) {
     const auto observation = sampler.Fresh(kShareWithin, kTimeout);
+    if (observation == nullptr) {
+      return http::HttpResponse{.status = 503,
+                                .body = "The last look at processes is too old to be shown.\n"};
+    }
     const std::vector<std::string> names = request.QueryValues("agent");
     const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
       return std::none_of(observation->agents.begin(), observation->agents.end(),

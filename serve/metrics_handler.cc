@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/bounded_reads.h"
 #include "base/build_info.h"
 #include "collectors/family.h"
 #include "http/gzip_response.h"
@@ -70,7 +71,13 @@ void MetricsHandler::AddExporterMetrics(collectors::Families* families) const {
   scrapes.Add({{"format", "text"}}, scrapes_[static_cast<size_t>(formats::Format::kText)].load());
   scrapes.Add({{"format", "openmetrics"}},
               scrapes_[static_cast<size_t>(formats::Format::kOpenMetrics)].load());
-  for (prometheus::MetricFamily& family : collectors::Collected(info, reload, scrapes))
+  collectors::Family age = collectors::Family::Gauge(
+      "agent_exporter_look_age_seconds", "How long ago the last look at processes that succeeded began.");
+  if (options_.look_age) age.Add({}, options_.look_age());
+  collectors::Family blocked = collectors::Family::Gauge(
+      "agent_exporter_blocked_reads", "Reads that the kernel has not answered for a second or more.");
+  blocked.Add({}, static_cast<double>(base::BoundedReads::Shared().hanging().count));
+  for (prometheus::MetricFamily& family : collectors::Collected(info, reload, scrapes, age, blocked))
     families->push_back(std::move(family));
 }
 

@@ -9,6 +9,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "formats/formats.h"
 #include "http/http_server.h"
@@ -21,10 +24,11 @@ class MetricsHandler {
   struct Options {
     int max_requests = 40;  // 0: no limit
     bool exporter_metrics = true;
+    std::function<std::optional<double>()> look_age;  // in seconds: Sampler::AgeSeconds
   };
 
   // `registry` must outlive this.
-  MetricsHandler(Options options, Registry& registry) : options_(options), registry_(registry) {}
+  MetricsHandler(Options options, Registry& registry) : options_(std::move(options)), registry_(registry) {}
 
   http::HttpResponse Handle(const http::HttpRequest& request);
 

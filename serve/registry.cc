@@ -67,9 +67,9 @@ class Registry::Pass {
  private:
   static double Seconds(Time::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-  static Outcome Collect(const Entry& entry) {
+  Outcome Collect(const Entry& entry) const {
     Outcome outcome;
-    if (entry.late > 0) return outcome;
+    if (entry.late > 0 || (entry.of_looks && observation_ == nullptr)) return outcome;
     try {
       outcome.families = entry.collectable->Collect();
       outcome.success = true;
@@ -108,13 +108,16 @@ Registry::Registry(Fresh fresh, std::chrono::milliseconds collector_timeout)
 
 void Registry::Register(const collectors::CollectorRow& row) {
   Register(std::string(row.name),
-           std::make_shared<collectors::ObservationCollectable>(row, [] { return current_observation; }));
+           std::make_shared<collectors::ObservationCollectable>(row, [] { return current_observation; }),
+           true);
 }
 
-void Registry::Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable) {
+void Registry::Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable,
+                        bool of_looks) {
   auto entry = std::make_shared<Entry>();
   entry->name = std::move(name);
   entry->collectable = std::move(collectable);
+  entry->of_looks = of_looks;
   entries_.push_back(std::move(entry));
 }
 
@@ -168,7 +171,7 @@ absl::StatusOr<collectors::Families> Registry::Scrape(const std::vector<std::str
 
 std::vector<Registry::Outcome> Registry::CollectAll(
     Entries entries, const std::shared_ptr<const agents::Observation>& observation) {
-  const http::RunnerPool::Lease runner(runners_);
+  const base::RunnerPool::Lease runner(runners_);
   std::vector<Outcome> all;
   while (!entries.empty()) {
     const auto pass = std::make_shared<Pass>(entries, observation, timeout_);

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/deadline_runner.h"
 #include "collectors/collector.h"
-#include "http/deadline_runner.h"
 #include "prometheus/collectable.h"
 
 namespace agent_exporter::serve {
@@ -29,13 +29,15 @@ class Registry {
  public:
   using Fresh = std::function<std::shared_ptr<const agents::Observation>()>;
 
-  // `fresh` gives the observation of a new scrape.
+  // `fresh` gives the observation of a new scrape; null: there is none young enough.
   Registry(Fresh fresh, std::chrono::milliseconds collector_timeout);
 
   // One of the table's collectors.
   void Register(const collectors::CollectorRow& row);
-  // Any collectable, with its own name.
-  void Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable);
+  // Any collectable, with its own name. `of_looks`: what it shows rests on looks at processes, so without an
+  // observation it fails.
+  void Register(std::string name, std::shared_ptr<prometheus::Collectable> collectable,
+                bool of_looks = false);
 
   // Only these collectors (all when empty), less those excluded. InvalidArgument names a collector that is
   // unknown or off.
@@ -46,6 +48,7 @@ class Registry {
   struct Entry {
     std::string name;
     std::shared_ptr<prometheus::Collectable> collectable;
+    bool of_looks = false;
     std::atomic<int> late{0};  // runs that were cut off and have not ended: no new one before they do
     std::atomic<double> last_success{0};
   };
@@ -64,7 +67,7 @@ class Registry {
   Fresh fresh_;
   std::chrono::milliseconds timeout_;
   Entries entries_;
-  http::RunnerPool runners_{base::System::Real()};
+  base::RunnerPool runners_{base::System::Real()};
 };
 
 }  // namespace agent_exporter::serve

@@ -2,12 +2,22 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
-namespace agent_exporter::serve {
+#include "base/bounded_reads.h"
 
-Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval)
-    : watch_(std::move(watch)), interval_(interval) {}
+namespace agent_exporter::serve {
+namespace {
+
+// However often it looks: a busy machine is no reason to show nothing.
+constexpr std::chrono::seconds kAlwaysShown{10};
+
+}  // namespace
+
+Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval,
+                 std::function<SteadyClock::time_point()> now)
+    : now_(std::move(now)), watch_(std::move(watch)), interval_(interval) {}
 
 Sampler::~Sampler() { Stop(); }
 
@@ -27,23 +37,42 @@ void Sampler::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::shared_ptr<const agents::Observation> Sampler::Latest() const {
+std::shared_ptr<const agents::Observation> Sampler::Latest() {
   const std::lock_guard lock(mutex_);
-  return latest_;
+  return Shown();
+}
+
+// What nobody would take for new: a look is late by much more than a busy machine explains.
+std::shared_ptr<const agents::Observation> Sampler::Shown() {
+  if (latest_ == nullptr) return nullptr;
+  const auto age = now_() - latest_time_;
+  if (age <= std::max<SteadyClock::duration>(3 * interval_, kAlwaysShown)) return latest_;
+  if (!failing_ && !std::exchange(told_old_, true)) {
+    spdlog::error("no look at processes has finished for {:.0f} s: figures are left out until one does",
+                  std::chrono::duration<double>(age).count());
+  }
+  return nullptr;
+}
+
+std::optional<double> Sampler::AgeSeconds() const {
+  const std::lock_guard lock(mutex_);
+  if (latest_ == nullptr) return std::nullopt;
+  return std::chrono::duration<double>(now_() - latest_time_).count();
 }
 
 std::shared_ptr<const agents::Observation> Sampler::Fresh(std::chrono::milliseconds max_age,
                                                           std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  const auto fresh_enough = [&, oldest = SteadyClock::now() - max_age] {
+  const auto fresh_enough = [&, oldest = now_() - max_age] {
     return latest_time_ >= oldest || failed_time_ >= oldest || stopping_;
   };
-  if (!fresh_enough()) {
+  const bool is_late = looking_since_ && now_() - *looking_since_ > patience;
+  if (!is_late && !fresh_enough()) {
     wanted_ = true;
     work_.notify_all();
     done_.wait_for(lock, patience, fresh_enough);
   }
-  return latest_;
+  return Shown();
 }
 
 void Sampler::BeforeNextLook(std::function<void(agents::Observer&)> task) {
@@ -88,19 +117,44 @@ void Sampler::Loop() {
     for (const auto& task : tasks) task(watch_->observer());
     const absl::Status status = Look(tick);
     lock.lock();
-    if (!status.ok() && !failing_) spdlog::error("cannot read processes: {}", std::string(status.message()));
-    if (status.ok() && failing_) spdlog::info("processes can be read again");
-    failing_ = !status.ok();
+    NoteFailure(status);
     done_.notify_all();
   }
   done_.notify_all();
 }
 
+void Sampler::NoteFailure(const absl::Status& status) {
+  if (!status.ok() && !failing_) {
+    spdlog::error("cannot read processes: {}; figures are left out once they are old",
+                  std::string(status.message()));
+  }
+  if (status.ok() && (failing_ || told_old_)) spdlog::info("processes can be read again");
+  failing_ = !status.ok();
+  if (status.ok()) told_old_ = false;
+}
+
+void Sampler::NoteHangingReads() {
+  const base::BoundedReads::Hanging hanging = base::BoundedReads::Shared().hanging();
+  if (hanging.count > 0 && !hanging_) {
+    spdlog::warn(
+        "the kernel does not answer about {} (and {} more): does a file system hang? The rest goes on",
+        hanging.oldest, hanging.count - 1);
+  }
+  if (hanging.count == 0 && hanging_) spdlog::info("the kernel answers all reads again");
+  hanging_ = hanging.count > 0;
+}
+
 absl::Status Sampler::Look(bool tick) {
-  const auto started = SteadyClock::now();
-  auto observation = watch_->observer().Observe(tick);
+  const auto started = now_();
   {
     const std::lock_guard lock(mutex_);
+    looking_since_ = started;
+  }
+  auto observation = watch_->observer().Observe(tick);
+  NoteHangingReads();
+  {
+    const std::lock_guard lock(mutex_);
+    looking_since_.reset();
     if (!observation.ok()) {
       failed_time_ = started;
       return observation.status();

@@ -25,7 +25,11 @@ namespace agent_exporter::serve {
 
 class Sampler {
  public:
-  Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval);
+  using SteadyClock = std::chrono::steady_clock;
+
+  // `now`: by which figures age.
+  Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interval,
+          std::function<SteadyClock::time_point()> now = SteadyClock::now);
   ~Sampler();  // stops
 
   // Called with the observation of every tick (the first included, not with what scrapes ask for in between),
@@ -39,13 +43,17 @@ class Sampler {
   absl::Status Start(base::System& system = base::System::Real());
   void Stop();
 
-  std::shared_ptr<const agents::Observation> Latest() const;
+  // Null where it is too old to be shown: older than three intervals, and than 10 s.
+  std::shared_ptr<const agents::Observation> Latest();
 
   // An observation at most `max_age` old, made now if need be. Callers that ask at once share it. When the
-  // kernel keeps the sampler longer than `patience` (a process that holds its memory map locked, say) or
-  // cannot be read, the latest there is.
+  // kernel keeps the sampler longer than `patience` or cannot be read, Latest(); nobody waits for a look that
+  // has taken that long already.
   std::shared_ptr<const agents::Observation> Fresh(std::chrono::milliseconds max_age,
                                                    std::chrono::milliseconds patience);
+
+  // Of the latest figures, shown or not; empty: there are none yet.
+  std::optional<double> AgeSeconds() const;
 
   // Runs `task` on the sampler's thread before the next look, which is made at once.
   void BeforeNextLook(std::function<void(agents::Observer&)> task);
@@ -55,11 +63,14 @@ class Sampler {
   void SetInterval(std::chrono::milliseconds interval);
 
  private:
-  using SteadyClock = std::chrono::steady_clock;
-
   void Loop();
   absl::Status Look(bool tick);
+  // With mutex_ locked.
+  std::shared_ptr<const agents::Observation> Shown();
+  void NoteFailure(const absl::Status& status);
+  void NoteHangingReads();
 
+  const std::function<SteadyClock::time_point()> now_;
   std::unique_ptr<Watch> watch_;  // the sampler's thread only, once it runs
 
   mutable std::mutex mutex_;
@@ -71,7 +82,11 @@ class Sampler {
   SteadyClock::time_point failed_time_;  // of the last look that failed: nobody waits for that one
   bool wanted_ = false;
   bool stopping_ = false;
-  bool failing_ = false;  // so that a failure is logged once, not at every tick
+  std::optional<SteadyClock::time_point> looking_since_;
+  // So that a failure is logged once, not at every tick or scrape.
+  bool failing_ = false;
+  bool told_old_ = false;
+  bool hanging_ = false;  // the sampler's thread only
   std::vector<std::function<void(agents::Observer&)>> tasks_;
   std::vector<Listener> listeners_;
   std::thread thread_;

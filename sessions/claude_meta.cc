@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agents/process_facts.h"
+#include "base/bounded_reads.h"
 #include "kernel/directory.h"
 #include "kernel/host.h"
 
@@ -68,6 +71,102 @@ struct ClaudeMeta::Place {
   double start_seconds = 0;
 };
 
+// Thread safety: Read by any number of threads.
+class ClaudeMeta::Transcripts {
+ public:
+  explicit Transcripts(HomeOf home_of) : home_of_(std::move(home_of)) {}
+
+  // The session of the newest transcript of all `places`. An error only where there is none.
+  absl::StatusOr<ClaudeSession> Read(const std::vector<Place>& places, const std::string& config_dir) {
+    absl::Status first_error;
+    std::optional<base::OpenFile> best;
+    for (const Place& place : places) {
+      const absl::Status status = FindNewest(place, config_dir, &best);
+      if (!status.ok() && !absl::IsNotFound(status)) first_error.Update(status);
+    }
+    if (best) return ReadOnce(*best);
+    return first_error.ok() ? absl::NotFoundError("no transcript since the process started") : first_error;
+  }
+
+ private:
+  struct Remembered {
+    uint64_t size = 0;
+    int64_t mtime_ns = 0;
+    ClaudeSession session;
+  };
+
+  absl::StatusOr<base::Descriptor> OpenProjects(const Place& place, const std::string& config_dir) {
+    if (!config_dir.empty()) {
+      const absl::StatusOr<base::Descriptor> directory = base::OpenDirectory(config_dir);
+      if (!directory.ok()) return directory.status();
+      return base::OpenSubdirectory(*directory, "projects");
+    }
+    const std::optional<std::string> home = home_of_(place.uid);
+    if (!home) return absl::NotFoundError("the process' user has no home");
+    absl::StatusOr<base::Descriptor> directory = base::OpenDirectory(*home);
+    for (const char* name : {".claude", "projects"}) {
+      if (directory.ok()) directory = base::OpenSubdirectory(*directory, name);
+    }
+    return directory;
+  }
+
+  // Replaces *best by the newest transcript of `place` if that is newer.
+  absl::Status FindNewest(const Place& place, const std::string& config_dir,
+                          std::optional<base::OpenFile>* best) {
+    const absl::StatusOr<base::Descriptor> directory = OpenProjects(place, config_dir);
+    if (!directory.ok()) return directory.status();
+    for (const std::string& name : ClaudeProjectFolders(place.cwd)) {
+      const absl::StatusOr<base::Descriptor> folder = base::OpenSubdirectory(*directory, name);
+      if (!folder.ok()) {
+        if (absl::IsNotFound(folder.status())) continue;
+        return folder.status();
+      }
+      std::string newest;
+      int64_t newest_ns = static_cast<int64_t>((place.start_seconds - kClockSlack) * 1e9);
+      if (*best) newest_ns = std::max(newest_ns, Nanoseconds((*best)->stat.st_mtim));
+      size_t entries = 0;
+      std::string buffer(32 << 10, '\0');
+      kernel::ForEachEntry(folder->get(), &buffer, [&](const char* entry) {
+        struct stat stat = {};
+        if (++entries > kMaxEntries || !IsSessionName(entry) ||
+            ::fstatat(folder->get(), entry, &stat, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(stat.st_mode) ||
+            stat.st_uid != place.uid || Nanoseconds(stat.st_mtim) <= newest_ns)
+          return;
+        newest = entry;
+        newest_ns = Nanoseconds(stat.st_mtim);
+      });
+      if (newest.empty()) continue;
+      absl::StatusOr<base::OpenFile> file = base::OpenRegularFile(*folder, newest, place.uid);
+      if (!file.ok()) return file.status();
+      *best = *std::move(file);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ClaudeSession> ReadOnce(const base::OpenFile& file) {
+    const auto size = static_cast<uint64_t>(file.stat.st_size);
+    const int64_t mtime_ns = Nanoseconds(file.stat.st_mtim);
+    const std::pair key(file.stat.st_dev, file.stat.st_ino);
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto known = sessions_.find(key);
+          known != sessions_.end() && known->second.size == size && known->second.mtime_ns == mtime_ns) {
+        return known->second.session;
+      }
+    }
+    absl::StatusOr<ClaudeSession> session = ReadClaudeTranscript(file.descriptor.get(), size);
+    if (!session.ok()) return session;
+    const std::lock_guard lock(mutex_);
+    if (sessions_.size() > kMaxCachedSessions) sessions_.clear();
+    sessions_[key] = {size, mtime_ns, *session};
+    return session;
+  }
+
+  const HomeOf home_of_;
+  std::mutex mutex_;
+  std::map<std::pair<dev_t, ino_t>, Remembered> sessions_;  // read once as long as they do not change
+};
+
 std::optional<std::string> HomeFromUserDatabase(uid_t uid) {
   std::string buffer(16 << 10, '\0');
   struct passwd entry = {};
@@ -78,7 +177,9 @@ std::optional<std::string> HomeFromUserDatabase(uid_t uid) {
 }
 
 ClaudeMeta::ClaudeMeta(const kernel::RootedReader& proc, HomeOf home_of)
-    : files_(proc), home_of_(std::move(home_of)), profile_(ClaudeProfile()) {
+    : files_(proc),
+      transcripts_(std::make_shared<Transcripts>(std::move(home_of))),
+      profile_(ClaudeProfile()) {
   const absl::StatusOr<uint64_t> boot = kernel::ReadBootTime(proc);
   boot_time_ = boot.ok() ? static_cast<double>(*boot) : 0;
 }
@@ -87,7 +188,7 @@ bool ClaudeMeta::IsClaude(const agents::ProcessSample& process) {
   if (known_.size() > kMaxKnown) known_.clear();
   const auto [known, is_new] = known_.try_emplace({process.key, process.comm}, false);
   if (is_new) {
-    agents::LazyProcessFacts facts(process.key.pid, process.comm, files_, unreadable_);
+    agents::LazyProcessFacts facts(process.key, process.comm, files_, unreadable_);
     known->second = profile_.Find(facts).has_value();
   }
   return known->second;
@@ -125,80 +226,26 @@ absl::StatusOr<ClaudeMeta::Place> ClaudeMeta::PlaceOf(const agents::ProcessSampl
                .start_seconds = boot_time_ + static_cast<double>(process.key.start_ticks) / ticks};
 }
 
-absl::StatusOr<base::Descriptor> ClaudeMeta::OpenProjects(const Place& place, const std::string& config_dir) {
-  if (!config_dir.empty()) {
-    const absl::StatusOr<base::Descriptor> directory = base::OpenDirectory(config_dir);
-    if (!directory.ok()) return directory.status();
-    return base::OpenSubdirectory(*directory, "projects");
-  }
-  const std::optional<std::string> home = home_of_(place.uid);
-  if (!home) return absl::NotFoundError("the user of the process has no home directory");
-  absl::StatusOr<base::Descriptor> directory = base::OpenDirectory(*home);
-  for (const char* name : {".claude", "projects"}) {
-    if (directory.ok()) directory = base::OpenSubdirectory(*directory, name);
-  }
-  return directory;
-}
-
-absl::Status ClaudeMeta::FindNewest(const Place& place, const std::string& config_dir,
-                                    std::optional<base::OpenFile>* best) {
-  const absl::StatusOr<base::Descriptor> directory = OpenProjects(place, config_dir);
-  if (!directory.ok()) return directory.status();
-  for (const std::string& name : ClaudeProjectFolders(place.cwd)) {
-    const absl::StatusOr<base::Descriptor> folder = base::OpenSubdirectory(*directory, name);
-    if (!folder.ok()) {
-      if (absl::IsNotFound(folder.status())) continue;
-      return folder.status();
-    }
-    std::string newest;
-    int64_t newest_ns = static_cast<int64_t>((place.start_seconds - kClockSlack) * 1e9);
-    if (*best) newest_ns = std::max(newest_ns, Nanoseconds((*best)->stat.st_mtim));
-    size_t entries = 0;
-    std::string buffer(32 << 10, '\0');
-    kernel::ForEachEntry(folder->get(), &buffer, [&](const char* entry) {
-      struct stat stat = {};
-      if (++entries > kMaxEntries || !IsSessionName(entry) ||
-          ::fstatat(folder->get(), entry, &stat, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(stat.st_mode) ||
-          stat.st_uid != place.uid || Nanoseconds(stat.st_mtim) <= newest_ns)
-        return;
-      newest = entry;
-      newest_ns = Nanoseconds(stat.st_mtim);
-    });
-    if (newest.empty()) continue;
-    absl::StatusOr<base::OpenFile> file = base::OpenRegularFile(*folder, newest, place.uid);
-    if (!file.ok()) return file.status();
-    *best = *std::move(file);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ClaudeSession> ClaudeMeta::ReadCached(const base::OpenFile& file) {
-  const auto size = static_cast<uint64_t>(file.stat.st_size);
-  const int64_t mtime_ns = Nanoseconds(file.stat.st_mtim);
-  if (sessions_.size() > kMaxCachedSessions) sessions_.clear();
-  CachedSession& cached = sessions_[{file.stat.st_dev, file.stat.st_ino}];
-  if (cached.size == size && cached.mtime_ns == mtime_ns) return cached.session;
-  absl::StatusOr<ClaudeSession> session = ReadClaudeTranscript(file.descriptor.get(), size);
-  if (session.ok()) cached = {size, mtime_ns, *session};
-  return session;
-}
-
 absl::StatusOr<AgentMeta> ClaudeMeta::Read(const agents::AgentSample& agent, const MetaOptions& options) {
   absl::Status first_error;
-  std::optional<base::OpenFile> best;
-  std::set<std::pair<uid_t, std::string>> seen;  // a wrapper and its child have the same place
+  std::vector<Place> places;
+  std::set<std::pair<uid_t, std::string>> seen;  // wrappers share their child's place
   for (const agents::ProcessSample* process : Candidates(agent)) {
-    const absl::StatusOr<Place> place = PlaceOf(*process);
-    absl::Status status = place.status();
-    if (place.ok() && seen.emplace(place->uid, place->cwd).second)
-      status = FindNewest(*place, options.config_dir, &best);
-    if (!status.ok() && !absl::IsNotFound(status)) first_error.Update(status);
+    absl::StatusOr<Place> place = PlaceOf(*process);
+    if (!place.ok() && !absl::IsNotFound(place.status())) first_error.Update(place.status());
+    if (place.ok() && seen.emplace(place->uid, place->cwd).second) places.push_back(*std::move(place));
   }
-  if (!best)
-    return first_error.ok() ? absl::NotFoundError("no transcript was written since the process started")
-                            : first_error;
-  const absl::StatusOr<ClaudeSession> session = ReadCached(*best);
-  if (!session.ok()) return session.status();
+  if (places.empty())
+    return first_error.ok() ? absl::NotFoundError("no transcript since the process started") : first_error;
+  // One home, one thread that may hang, however many agents it has.
+  const absl::StatusOr<ClaudeSession> session = base::BoundedReads::Shared().Read<ClaudeSession>(
+      absl::StrCat("the transcripts of uid ", places.front().uid, " ", options.config_dir),
+      [transcripts = transcripts_, places, config_dir = options.config_dir] {
+        return transcripts->Read(places, config_dir);
+      },
+      base::kFilePatience);
+  if (!session.ok())
+    return absl::IsNotFound(session.status()) && !first_error.ok() ? first_error : session.status();
   return ToMeta(*session, options.context_window);
 }
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -50,34 +51,22 @@ class ClaudeMeta {
 
   // Reads the newest transcript of the agent's Claude Code processes, or of its roots if none is Claude Code.
   // context_pct is absent if the transcript counts more tokens than the window has. Errors: NotFound if there
-  // is no transcript; otherwise as OpenRegularFile and VisitLinesFromEnd.
+  // is no transcript; otherwise as BoundedReads, OpenRegularFile and VisitLinesFromEnd.
   absl::StatusOr<AgentMeta> Read(const agents::AgentSample& agent, const MetaOptions& options);
 
  private:
   struct Place;
+  // Reads what lies in homes, which may be on a mount that does not answer. Shared with such a read.
+  class Transcripts;
   bool IsClaude(const agents::ProcessSample& process);
   std::vector<const agents::ProcessSample*> Candidates(const agents::AgentSample& agent);
   absl::StatusOr<Place> PlaceOf(const agents::ProcessSample& process);
-  absl::StatusOr<base::Descriptor> OpenProjects(const Place& place, const std::string& config_dir);
-  // Replaces *best with the newest transcript of `place` if that is newer.
-  absl::Status FindNewest(const Place& place, const std::string& config_dir,
-                          std::optional<base::OpenFile>* best);
-  absl::StatusOr<ClaudeSession> ReadCached(const base::OpenFile& file);
-
-  struct CachedSession {
-    uint64_t size = 0;
-    int64_t mtime_ns = 0;
-    ClaudeSession session;
-  };
-
   kernel::ProcessFiles files_;
   kernel::Unreadable unreadable_;
-  HomeOf home_of_;
+  const std::shared_ptr<Transcripts> transcripts_;
   agents::RuleSet profile_;
-  double boot_time_;  // seconds since the epoch
-  // Whether a process is Claude Code. The key includes comm, because an exec changes it.
-  std::map<std::tuple<kernel::ProcessKey, std::string>, bool> known_;
-  std::map<std::pair<dev_t, ino_t>, CachedSession> sessions_;  // valid until the file changes
+  double boot_time_;                                                   // seconds since the epoch
+  std::map<std::tuple<kernel::ProcessKey, std::string>, bool> known_;  // with comm: it changes with an exec
 };
 
 }  // namespace agent_exporter::sessions

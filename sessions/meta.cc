@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/agent_names.h"
 #include "base/bounded_command.h"
+#include "base/bounded_reads.h"
 #include "base/label_value.h"
 #include "base/regular_file.h"
 #include "sessions/bounded_json.h"
@@ -124,7 +125,8 @@ absl::StatusOr<AgentMeta> ParseAgentMeta(std::string_view text) {
 absl::StatusOr<AgentMeta> ReadMetaFile(const MetaOptions& options, const agents::AgentSample& agent) {
   const absl::StatusOr<std::string> path = FilePath(options, agent.name);
   if (!path.ok()) return path.status();
-  const absl::StatusOr<std::string> text = base::ReadRegularFile(*path, kMaxMetaBytes);
+  const absl::StatusOr<std::string> text = base::BoundedReads::Shared().Read<std::string>(
+      *path, [path = *path] { return base::ReadRegularFile(path, kMaxMetaBytes); }, base::kFilePatience);
   if (!text.ok()) return text.status();
   absl::StatusOr<AgentMeta> meta = ParseAgentMeta(*text);
   if (!meta.ok()) return absl::InvalidArgumentError(absl::StrCat(*path, ": ", meta.status().message()));

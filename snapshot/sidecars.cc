@@ -1,39 +1,16 @@
 #include "snapshot/sidecars.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
-#include <string_view>
 
-#include "base/descriptor.h"
+#include "base/pidfile.h"
 #include "kernel/process_threads.h"
 
 namespace agent_exporter::snapshot {
 namespace {
 
 constexpr size_t kCommBytes = 15;
-
-// The number that the file starts with. Some programs write more lines after it.
-std::optional<pid_t> ReadPidfile(const std::string& path) {
-  const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat info{};
-  char buffer[64];
-  if (!fd.ok() || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
-  const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
-  if (got <= 0) return std::nullopt;
-  std::string_view text(buffer, static_cast<size_t>(got));
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  pid_t pid = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), pid);
-  const bool ends = result.ptr == text.data() + text.size() || *result.ptr == '\n' || *result.ptr == ' ' ||
-                    *result.ptr == '\r' || *result.ptr == '\t';
-  if (result.ec != std::errc() || !ends || pid <= 0) return std::nullopt;
-  return pid;
-}
 
 std::optional<pid_t> OldestRoot(const std::vector<agents::ProcessSample>& processes) {
   const agents::ProcessSample* oldest = nullptr;
@@ -57,7 +34,7 @@ std::optional<pid_t> NewestCalled(const std::string& comm,
 std::optional<pid_t> FindProcess(const SidecarOptions& options, const agents::Observation& observation,
                                  const std::vector<agents::ProcessSample>& processes) {
   if (options.pid) return options.pid;
-  if (!options.pidfile.empty()) return ReadPidfile(options.pidfile);
+  if (!options.pidfile.empty()) return base::ReadPidfile(options.pidfile);
   if (!options.comm.empty()) return NewestCalled(options.comm, processes);
   if (options.agent.empty()) return OldestRoot(processes);  // a thread of the agent itself
   std::vector<agents::ProcessSample> roots;

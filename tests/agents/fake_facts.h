@@ -25,8 +25,10 @@ struct FakeFacts : ProcessFacts {
   kernel::CommandLine command_line_value;
   bool cut = false;  // argv goes on, and nobody can read how
   int exe_reads = 0, link_reads = 0;
+  bool complete_value = true;
 
   pid_t pid() override { return pid_value; }
+  bool complete() override { return complete_value; }
   const std::string& comm() override { return comm_value; }
   const std::vector<std::string>& argv() override { return argv_value; }
   const std::string& exe() override {

@@ -93,10 +93,12 @@ class TrackedHost {
       : tracker_(
             options, *RuleSet::Make(std::move(rules)),
             [this](const kernel::ProcessStat& stat, const std::shared_ptr<const kernel::Program>& program) {
-              FakeFacts facts = program ? Process(stat.comm, program->argv, program->path)
-                                        : Process(stat.comm, hide_arguments ? std::vector<std::string>{}
-                                                                            : std::vector{stat.comm});
+              const bool hidden = hide_arguments || unanswered;
+              FakeFacts facts =
+                  program ? Process(stat.comm, program->argv, program->path)
+                          : Process(stat.comm, hidden ? std::vector<std::string>{} : std::vector{stat.comm});
               facts.uid_value = uid;
+              facts.complete_value = !unanswered;
               return std::make_unique<FakeFacts>(std::move(facts));
             },
             [this](kernel::ProcessStat* stat) {
@@ -145,6 +147,7 @@ class TrackedHost {
   int confirmed = 0;
   std::optional<uid_t> uid;  // of every process
   bool hide_arguments = false;
+  bool unanswered = false;  // the kernel does not answer about arguments
 
  private:
   double time_ = 1000;

@@ -172,6 +172,15 @@ TEST_F(ObserverTest, AZombieIsShownWithoutUsage) {
   EXPECT_THAT(source_.asked, testing::IsEmpty());
 }
 
+// Between exit_mm and the end of do_exit the kernel still shows it as running.
+TEST_F(ObserverTest, WhoGaveItsMemoryBackIsShownAsAZombie) {
+  source_.usage.emplace(10, absl::FailedPreconditionError("gave its memory back"));
+  const AgentSample agent = Look(1, true);
+  ASSERT_EQ(agent.processes.size(), 1u);
+  EXPECT_EQ(agent.processes[0].state, 'Z');
+  EXPECT_EQ(agent.processes[0].usage.open_fds, std::nullopt);
+}
+
 TEST_F(ObserverTest, AProcessThatVanishesBetweenListAndReadIsLeftOut) {
   source_.usage.emplace(10, absl::NotFoundError("gone"));
   EXPECT_THAT(Look(1, true).processes, testing::IsEmpty());

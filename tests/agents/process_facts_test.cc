@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/base/hanging_file.h"
+
 namespace agent_exporter::agents {
 namespace {
 
@@ -37,7 +39,7 @@ TEST(LazyProcessFactsTest, ReadsThisProcess) {
   const kernel::RootedReader proc("/proc");
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(getpid(), "given", files, unreadable);
+  LazyProcessFacts facts({getpid(), 0}, "given", files, unreadable);
   EXPECT_EQ(facts.pid(), getpid());
   EXPECT_EQ(facts.comm(), "given");
   ASSERT_FALSE(facts.argv().empty());
@@ -67,7 +69,7 @@ TEST_F(FakeProcTest, AProcessThatWentIsEmptyAndNotCounted) {
   const kernel::RootedReader proc(root_);
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(8, "codex", files, unreadable);
+  LazyProcessFacts facts({8, 0}, "codex", files, unreadable);
   EXPECT_TRUE(facts.argv().empty());
   EXPECT_EQ(facts.exe(), "");
   EXPECT_EQ(facts.cwd(), "");
@@ -82,7 +84,7 @@ TEST_F(FakeProcTest, EveryFactIsReadOnceAndItsFailureCountedOnce) {
   const kernel::RootedReader proc(root_);
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(7, "codex", files, unreadable);
+  LazyProcessFacts facts({7, 0}, "codex", files, unreadable);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.uid(), std::nullopt);
   EXPECT_EQ(facts.argv(), std::vector<std::string>{"first"});
@@ -99,13 +101,27 @@ TEST_F(FakeProcTest, ALongCommandLineIsReadToItsEndOnlyWhenAsked) {
   const kernel::RootedReader proc(root_);
   kernel::ProcessFiles files(proc);
   kernel::Unreadable unreadable;
-  LazyProcessFacts facts(7, "claude", files, unreadable);
+  LazyProcessFacts facts({7, 0}, "claude", files, unreadable);
   EXPECT_EQ(facts.argv().size(), 2u);
   EXPECT_EQ(facts.command_line().words.size(), 3u);
   EXPECT_TRUE(facts.command_line().whole);
   std::ofstream(root_ + "/7/cmdline") << std::string(9 << 20, 'x');
-  LazyProcessFacts endless(7, "x", files, unreadable);
+  LazyProcessFacts endless({7, 0}, "x", files, unreadable);
   EXPECT_FALSE(endless.command_line().whole);
+}
+
+TEST_F(FakeProcTest, AFactThatIsNotAnsweredIsAskedForAgainNextTime) {
+  const kernel::RootedReader proc(root_);
+  base::BoundedReads reads({.patience = std::chrono::milliseconds(20)});
+  kernel::ProcessFiles files(proc, reads);
+  kernel::Unreadable unreadable;
+  base::HangingFile cmdline(root_ + "/7/cmdline");
+  LazyProcessFacts facts({7, 0}, "codex", files, unreadable);
+  EXPECT_TRUE(facts.complete());
+  EXPECT_TRUE(facts.argv().empty());
+  EXPECT_FALSE(facts.complete());
+  const kernel::Unreadable::Counts expected = {{{"cmdline", "blocked"}, 1}};
+  EXPECT_EQ(unreadable.counts(), expected);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ class RealProcessTest : public testing::Test {
     const kernel::RootedReader proc("/proc");
     kernel::ProcessFiles files(proc);
     kernel::Unreadable unreadable;
-    LazyProcessFacts facts(pid_, FirstLine(pid_, "comm"), files, unreadable);
+    LazyProcessFacts facts({pid_, 0}, FirstLine(pid_, "comm"), files, unreadable);
     const std::optional<Match> match = rules->Find(facts);
     return match.has_value() ? match->agent : "";
   }

@@ -263,21 +263,5 @@ TEST_F(PidfileTest, IsReadAnewEveryTime) {
   EXPECT_EQ(set.Explain(facts)[0].reason, "pid is 4711, wants the pid in " + path_);
 }
 
-TEST_F(PidfileTest, TakesDigitsAndNothingElse) {
-  for (const std::string text : {"12", "12\n", "12 x\n", "12\n/var/lib/postgresql\n5432\n", "0012\n"}) {
-    Write(text);
-    EXPECT_EQ(ReadPidfile(path_), 12) << text;
-  }
-  for (const std::string text : {"", "\n", "x", " 12", "-12", "12x", "0", "99999999999", "1.5"}) {
-    Write(text);
-    EXPECT_EQ(ReadPidfile(path_), std::nullopt) << text;
-  }
-}
-
-TEST_F(PidfileTest, AFifoHoldsNobodyUp) {
-  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_EQ(ReadPidfile(path_), std::nullopt);
-}
-
 }  // namespace
 }  // namespace agent_exporter::agents

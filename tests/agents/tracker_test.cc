@@ -381,5 +381,41 @@ TEST(Tracker, AChainOfTenThousandProcessesIsPlaced) {
   EXPECT_EQ(t.tracker().members().size(), 10001u);
 }
 
+Rule CmdlineRule(const std::string& name) {
+  Rule rule;
+  rule.name = name;
+  rule.cmdline = "^" + name + "$";
+  rule.origin = "test";
+  return rule;
+}
+
+TEST(TrackerUnanswered, IsAskedAgainAtEveryLookUntilItIsKnown) {
+  for (const Walk walk : {Walk::kFull, Walk::kMembers}) {
+    TrackedHost t({CmdlineRule("codex")});
+    t.host.Add(10, 1, "codex");
+    t.unanswered = true;
+    t.Look();
+    EXPECT_EQ(t.AgentOf(10), "");
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_THAT(t.tracker().KeysToRead(), testing::Contains(t.host.at(10).key));
+      t.LookAt({t.host.at(10)}, walk);
+    }
+    t.unanswered = false;
+    t.LookAt({t.host.at(10)}, walk);
+    EXPECT_EQ(t.AgentOf(10), "codex");
+  }
+}
+
+TEST(TrackerUnanswered, ALiveRootKeepsItsMatch) {
+  TrackedHost t({CmdlineRule("codex")});
+  t.host.Add(10, 1, "codex");
+  t.Look();
+  ASSERT_TRUE(t.IsRoot(10));
+  t.unanswered = true;
+  t.host.at(10).comm = "renamed";
+  t.Look();
+  EXPECT_TRUE(t.IsRoot(10));
+}
+
 }  // namespace
 }  // namespace agent_exporter::agents

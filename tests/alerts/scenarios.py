@@ -228,7 +228,7 @@ def exporter():
                 .add("agent_exporter_last_collect_timestamp_seconds", stamps, **labels))
 
     fresh = [60 * minute for minute in range(LENGTH + 1)]
-    yield collector("failing", [1] * 60 + [0], fresh).fires(75, "warning").quiet(65, "warning")
+    yield collector("failing", [1] * 60 + [0], fresh).fires(62, "warning").quiet(60, "warning")
     yield collector("stuck", [1], until(fresh, 60, 3600)).fires(85, "warning")
     yield collector("cut-off-once", [0 if minute % 30 == 0 else 1 for minute in range(LENGTH + 1)], fresh).never_fires(
         "warning")

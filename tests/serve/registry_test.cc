@@ -60,6 +60,26 @@ TEST(Registry, EveryCollectorIsShownWithItsSuccessAndDuration) {
   }
 }
 
+TEST(Registry, WithoutAYoungObservationThoseThatShowOneFail) {
+  auto observation = OneObservation();
+  Registry registry([&] { return observation; }, kLongEnough);
+  registry.Register(collectors::CollectorTable()[0]);
+  registry.Register("of looks", FakeCollectable([] { return OneGauge("of_looks"); }), true);
+  registry.Register("own", FakeCollectable([] { return OneGauge("own"); }));
+  const std::string first(collectors::CollectorTable()[0].name);
+  Scrape(registry);
+  observation = nullptr;
+  const collectors::Samples samples = Scrape(registry);
+  EXPECT_EQ(samples.at(Success(first)), 0);
+  EXPECT_EQ(samples.at(Success("of looks")), 0);
+  EXPECT_EQ(samples.at(Success("own")), 1);
+  EXPECT_THAT(samples, Not(Contains(Key(HasSubstr("of_looks")))));
+  EXPECT_THAT(samples, Not(Contains(Key(HasSubstr("codex")))));
+  EXPECT_EQ(samples.at("agent_exporter_last_collect_timestamp_seconds{collector=\"" + first + "\"}"),
+            1'700'000'100)
+      << "when it last showed something";
+}
+
 TEST(Registry, OneThatThrowsFailsAlone) {
   Registry registry(OneObservation, kLongEnough);
   registry.Register("bad",

@@ -43,7 +43,8 @@ class SamplerTest : public testing::Test {
     auto watch = Watch::Make(options, *std::move(rules));
     EXPECT_TRUE(watch.ok()) << watch.status();
     looks_ = 0;
-    return std::make_unique<Sampler>(*std::move(watch), interval);
+    return std::make_unique<Sampler>(*std::move(watch), interval,
+                                     [this] { return std::chrono::steady_clock::now() + later_.load(); });
   }
   void AwaitLooks(int count) const {
     while (looks_ < count) std::this_thread::sleep_for(milliseconds(1));
@@ -51,6 +52,7 @@ class SamplerTest : public testing::Test {
 
   FakeProcfs tree_;
   std::atomic<int> looks_{0};
+  std::atomic<std::chrono::seconds> later_{std::chrono::seconds(0)};
   std::atomic<bool> blocked_{false};
   std::promise<void> open_;
   std::shared_future<void> gate_ = open_.get_future().share();
@@ -141,6 +143,47 @@ TEST_F(SamplerTest, WhoLosesPatienceGetsTheLatest) {
   blocked_ = true;
   EXPECT_EQ(sampler->Fresh(milliseconds(0), milliseconds(20)), first);
   open_.set_value();
+}
+
+TEST_F(SamplerTest, NobodyWaitsForALookThatIsLateAlready) {
+  const auto sampler = Make(kNever);
+  ASSERT_TRUE(sampler->Start().ok());
+  const auto first = sampler->Latest();
+  blocked_ = true;
+  sampler->Fresh(milliseconds(0), milliseconds(1));
+  AwaitLooks(2);
+  later_ = std::chrono::hours(1);
+  EXPECT_EQ(sampler->Fresh(milliseconds(0), std::chrono::minutes(59)), first);
+  open_.set_value();
+}
+
+TEST_F(SamplerTest, OldFiguresAreNotShownAsNew) {
+  const auto sampler = Make(kNever);
+  EXPECT_EQ(sampler->AgeSeconds(), std::nullopt);
+  ASSERT_TRUE(sampler->Start().ok());
+  later_ = 3 * std::chrono::hours(24) - std::chrono::minutes(1);
+  EXPECT_NE(sampler->Latest(), nullptr) << "within three intervals";
+  later_ = 3 * std::chrono::hours(24) + std::chrono::minutes(1);
+  EXPECT_EQ(sampler->Latest(), nullptr);
+  EXPECT_GT(*sampler->AgeSeconds(), 3 * 24 * 3600);
+  blocked_ = true;
+  EXPECT_EQ(sampler->Fresh(milliseconds(0), milliseconds(1)), nullptr);
+  blocked_ = false;
+  open_.set_value();
+  EXPECT_NE(sampler->Fresh(milliseconds(0), kAmple), nullptr);
+  EXPECT_NE(sampler->Latest(), nullptr);
+  EXPECT_LT(*sampler->AgeSeconds(), 3600);
+}
+
+TEST_F(SamplerTest, AFewSecondsAreNotOldHoweverShortTheInterval) {
+  const auto sampler = Make(milliseconds(1));
+  blocked_ = true;
+  std::thread starting([&] { EXPECT_TRUE(sampler->Start().ok()); });
+  AwaitLooks(1);
+  later_ = std::chrono::seconds(5);  // the first look takes that long, and the second does not end
+  open_.set_value();
+  starting.join();
+  EXPECT_NE(sampler->Latest(), nullptr);
 }
 
 TEST_F(SamplerTest, TicksGoOnByThemselves) {

@@ -5,16 +5,16 @@
 // shared_ptr.
 //
 // Where the system refuses a thread (a host full of processes is when figures are wanted most), the job runs
-// on the caller's own, however long it takes. The next job asks for a thread again. So it is for jobs that
-// may be late, not for those that may hang.
+// on the caller's own, however long it takes. The next job asks for a thread again. A job that may hang must
+// ask HasThread first.
 //
 // A RunnerPool lends runners to whoever has a job. Its threads take turns, the last one used first: what a
 // thread frees stays with it (malloc's cache for each thread), so that work is best done by few.
 //
 // Thread safety: DeadlineRunner one caller at a time, RunnerPool any number.
 
-#ifndef AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
-#define AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
+#ifndef AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_
+#define AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_
 
 #include <chrono>
 #include <functional>
@@ -26,11 +26,11 @@
 
 #include "base/system.h"
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
 
 class DeadlineRunner {
  public:
-  explicit DeadlineRunner(base::System& system) : system_(system) {}
+  explicit DeadlineRunner(System& system) : system_(system) {}
   ~DeadlineRunner();
   DeadlineRunner(const DeadlineRunner&) = delete;
   DeadlineRunner& operator=(const DeadlineRunner&) = delete;
@@ -42,6 +42,8 @@ class DeadlineRunner {
   bool Run(std::function<void()> job, const HasTimeUntil& has_time_until);
   // However long it takes.
   void Run(std::function<void()> job);
+  // Whether there is a thread for the next job, started if need be.
+  bool HasThread();
 
  private:
   struct Worker;
@@ -49,13 +51,13 @@ class DeadlineRunner {
   // False when there is no thread to be had; the job is untouched then.
   bool Begin(std::function<void()>& job);
 
-  base::System& system_;
+  System& system_;
   std::shared_ptr<Worker> worker_;  // null: no thread yet
 };
 
 class RunnerPool {
  public:
-  explicit RunnerPool(base::System& system) : system_(system) {}
+  explicit RunnerPool(System& system) : system_(system) {}
 
   // A runner for as long as this lives.
   class Lease {
@@ -75,11 +77,11 @@ class RunnerPool {
   std::unique_ptr<DeadlineRunner> Take();
   void GiveBack(std::unique_ptr<DeadlineRunner> runner);
 
-  base::System& system_;
+  System& system_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<DeadlineRunner>> idle_;
 };
 
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base
 
-#endif  // AGENT_EXPORTER_HTTP_DEADLINE_RUNNER_H_
+#endif  // AGENT_EXPORTER_BASE_DEADLINE_RUNNER_H_

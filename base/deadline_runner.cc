@@ -1,11 +1,11 @@
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
 namespace {
 
 // Beyond these a thread ends with its job: a burst of clients leaves none behind.
@@ -47,15 +47,19 @@ DeadlineRunner::~DeadlineRunner() {
   if (worker_ != nullptr) worker_->Abandon();
 }
 
+bool DeadlineRunner::HasThread() {
+  if (worker_ != nullptr) return true;
+  auto worker = std::make_shared<Worker>();
+  auto thread = system_.StartThread([worker] { worker->Loop(); });
+  if (!thread.ok()) return false;
+  // Detached on purpose: see the header. The thread shares ownership of its worker.
+  thread->detach();
+  worker_ = std::move(worker);
+  return true;
+}
+
 bool DeadlineRunner::Begin(std::function<void()>& job) {
-  if (worker_ == nullptr) {
-    auto worker = std::make_shared<Worker>();
-    auto thread = system_.StartThread([worker] { worker->Loop(); });
-    if (!thread.ok()) return false;
-    // Detached on purpose: see the header. The thread shares ownership of its worker.
-    thread->detach();
-    worker_ = std::move(worker);
-  }
+  if (!HasThread()) return false;
   const std::lock_guard lock(worker_->mutex);
   worker_->job = std::move(job);
   worker_->busy = true;
@@ -102,4 +106,4 @@ void RunnerPool::GiveBack(std::unique_ptr<DeadlineRunner> runner) {
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(runner));
 }
 
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base

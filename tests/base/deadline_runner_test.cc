@@ -1,4 +1,4 @@
-#include "http/deadline_runner.h"
+#include "base/deadline_runner.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 
 #include "tests/base/refusing_system.h"
 
-namespace agent_exporter::http {
+namespace agent_exporter::base {
 namespace {
 
 using std::chrono::milliseconds;
@@ -26,7 +26,7 @@ DeadlineRunner::HasTimeUntil Within(milliseconds timeout) {
 }
 
 TEST(DeadlineRunner, InTimeOneThreadForAll) {
-  DeadlineRunner runner(base::System::Real());
+  DeadlineRunner runner(System::Real());
   std::thread::id first, second;
   EXPECT_TRUE(runner.Run([&] { first = std::this_thread::get_id(); }, Within(kAmple)));
   EXPECT_TRUE(runner.Run([&] { second = std::this_thread::get_id(); }, Within(kAmple)));
@@ -35,7 +35,7 @@ TEST(DeadlineRunner, InTimeOneThreadForAll) {
 }
 
 TEST(DeadlineRunner, ALateJobIsLeftToEndAndTheNextHasAThread) {
-  DeadlineRunner runner(base::System::Real());
+  DeadlineRunner runner(System::Real());
   auto open = std::make_shared<std::promise<void>>();
   auto ended = std::make_shared<std::promise<void>>();
   std::future<void> end = ended->get_future();
@@ -53,7 +53,7 @@ TEST(DeadlineRunner, ALateJobIsLeftToEndAndTheNextHasAThread) {
 }
 
 TEST(DeadlineRunner, AJobThatGetsMoreTimeIsWaitedFor) {
-  DeadlineRunner runner(base::System::Real());
+  DeadlineRunner runner(System::Real());
   std::promise<void> asked_twice;
   int asked = 0;
   const auto more_time = [&] {
@@ -69,7 +69,7 @@ TEST(DeadlineRunner, MayBeDestroyedWhileAJobRuns) {
   auto ended = std::make_shared<std::promise<void>>();
   std::future<void> end = ended->get_future();
   {
-    DeadlineRunner runner(base::System::Real());
+    DeadlineRunner runner(System::Real());
     EXPECT_FALSE(runner.Run(
         [gate = open->get_future().share(), ended] {
           gate.wait();
@@ -82,7 +82,7 @@ TEST(DeadlineRunner, MayBeDestroyedWhileAJobRuns) {
 }
 
 TEST(DeadlineRunner, LetsGoOfWhatTheJobHeld) {
-  DeadlineRunner runner(base::System::Real());
+  DeadlineRunner runner(System::Real());
   auto held = std::make_shared<int>(1);
   std::weak_ptr<int> watch = held;
   EXPECT_TRUE(runner.Run([held = std::move(held)] {}, Within(kAmple)));
@@ -90,7 +90,7 @@ TEST(DeadlineRunner, LetsGoOfWhatTheJobHeld) {
 }
 
 TEST(DeadlineRunner, WithoutALimitItWaitsForTheEnd) {
-  DeadlineRunner runner(base::System::Real());
+  DeadlineRunner runner(System::Real());
   bool ended = false;
   runner.Run([&] {
     std::this_thread::sleep_for(milliseconds(20));
@@ -100,7 +100,7 @@ TEST(DeadlineRunner, WithoutALimitItWaitsForTheEnd) {
 }
 
 TEST(RunnerPool, OneThreadDoesWhatOneAfterTheOtherWants) {
-  RunnerPool pool(base::System::Real());
+  RunnerPool pool(System::Real());
   std::set<std::thread::id> threads;
   for (int i = 0; i < 10; ++i) {
     RunnerPool::Lease(pool)->Run([&] { threads.insert(std::this_thread::get_id()); });
@@ -115,7 +115,7 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
     return std::distance(begin(tasks), end(tasks));
   };
   const auto before = live();  // other tests' threads among them, which end when they like
-  RunnerPool pool(base::System::Real());
+  RunnerPool pool(System::Real());
   {
     std::set<std::thread::id> threads;
     std::vector<std::unique_ptr<RunnerPool::Lease>> leases;
@@ -131,7 +131,7 @@ TEST(RunnerPool, EachLeaseHasAThreadOfItsOwnAndABurstLeavesFew) {
 }
 
 TEST(DeadlineRunner, WithoutAThreadTheJobRunsOnTheCallersAndTheNextAsksAgain) {
-  base::RefusingSystem system;
+  RefusingSystem system;
   system.threads = 0;
   DeadlineRunner runner(system);
   std::thread::id ran_on;
@@ -147,7 +147,7 @@ TEST(DeadlineRunner, WithoutAThreadTheJobRunsOnTheCallersAndTheNextAsksAgain) {
 }
 
 TEST(RunnerPool, ARefusedThreadBreaksNoRunner) {
-  base::RefusingSystem system;
+  RefusingSystem system;
   system.threads = 0;
   RunnerPool pool(system);
   std::set<std::thread::id> threads;
@@ -160,4 +160,4 @@ TEST(RunnerPool, ARefusedThreadBreaksNoRunner) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::http
+}  // namespace agent_exporter::base

@@ -66,7 +66,8 @@ class Observer {
     tracker_.SetRules(std::move(rules));
     want_walk_ = true;
   }
-  // Both take effect at the next look.
+  // All take effect at the next look.
+  void SetPanes(std::vector<SessionPane> panes) { tracker_.SetPanes(std::move(panes)); }
   void Register(Registration registration) { tracker_.Register(std::move(registration)); }
   void NoteExit(const NotedExit& exit) { noted_exits_.push_back(exit); }
 

@@ -48,6 +48,10 @@ void Tracker::Place(TrackedProcess& process) {
     inherited = parent->group;
     process.lineage = inherited;
     process.lineage_ppid = process.stat.ppid;
+  } else if (process.adopter != nullptr) {
+    inherited = groups_.Get(*process.adopter, now_, &process.folded);
+    process.lineage = inherited;
+    process.lineage_ppid = process.stat.ppid;
   } else {
     process.lineage.reset();  // its parent is alive and belongs to no agent
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agents/match_context.h"
+#include "agents/program_conditions.h"
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
 #include "base/error_list.h"
@@ -24,6 +25,7 @@ struct CompiledRule {
   RuleTemplate name;
   RuleTemplate kind;
   RuleTemplate slot;
+  std::vector<std::unique_ptr<Condition>> adopt;  // by environment; empty: it does not
 };
 
 bool Matches(const CompiledRule& rule, MatchContext& context) {
@@ -45,6 +47,7 @@ absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
                      " has no condition and would match every process; add comm, script or another"));
   }
   compiled.conditions = *std::move(conditions);
+  for (const std::string& word : rule.adopt.environ) compiled.adopt.push_back(EnvironCondition({word}));
 
   const std::pair<const std::string*, RuleTemplate*> templates[] = {
       {&rule.name, &compiled.name}, {&rule.kind, &compiled.kind}, {&rule.slot, &compiled.slot}};
@@ -128,6 +131,8 @@ uint64_t RuleFingerprint(const Rule& rule) {
       add_all(*values);
     }
   }
+  add_all(rule.adopt.environ);
+  for (const std::string* value : {&rule.adopt.tmux_socket, &rule.adopt.tmux_sessions}) add(*value);
   absl::StrAppend(&text, rule.scope == Scope::kTree ? "tree" : "process");
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
@@ -158,6 +163,35 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
         .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
                                                             .rule = impl_->rules[i].name,
                                                             .what = AskAll(rule, context, &Condition::Why)})};
+  }
+  return std::nullopt;
+}
+
+Match RuleSet::AdoptedBy(size_t rule, std::string what) const {
+  const Rule& by = impl_->rules[rule];
+  return {.agent = base::LabelValue(by.name),
+          .kind = base::LabelValue(by.kind),
+          .slot = base::LabelValue(by.slot),
+          .rule = rule,
+          .own_rule = !by.built_in,
+          .reason = std::make_shared<MatchReason>(
+              MatchReason{.origin = by.origin, .rule = by.name, .what = std::move(what)})};
+}
+
+std::optional<Match> RuleSet::Adopter(ProcessFacts& facts) const {
+  MatchContext context(facts, impl_->users);
+  for (size_t i = 0; i < impl_->compiled.size(); ++i) {
+    const auto& adopt = impl_->compiled[i].adopt;
+    if (adopt.empty()) continue;
+    const auto holds = [&](const auto& condition) { return condition->Holds(context); };
+    if (std::all_of(adopt.begin(), adopt.end(), holds)) return AdoptedBy(i, "adopted by its environment");
+  }
+  return std::nullopt;
+}
+
+std::optional<Match> RuleSet::Adopter(const SessionPane& pane) const {
+  for (size_t i = 0; i < impl_->rules.size(); ++i) {
+    if (Adopts(impl_->rules[i].adopt, pane)) return AdoptedBy(i, "adopted by its tmux session");
   }
   return std::nullopt;
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agents/adoption.h"
 #include "agents/match_reason.h"  // IWYU pragma: export
 #include "agents/process_facts.h"
 #include "base/label_value.h"  // IWYU pragma: export
@@ -58,6 +59,7 @@ struct Rule : MatchConditions {
   Scope scope = Scope::kTree;
 
   MatchConditions except;  // none of these may hold ("not" in YAML)
+  Adoption adopt;          // only where name, kind and slot are no templates
 
   // The agent's own log file, in which rate limits show; and expressions instead of the default ones, by kind
   // (ledger/rate_limit_log.h).
@@ -116,11 +118,15 @@ class RuleSet {
   std::vector<pid_t> PidfilePids() const;
 
   std::optional<Match> Find(ProcessFacts& facts) const;
+  // The agent that adopts a process by its environment, or by the tmux pane it runs in.
+  std::optional<Match> Adopter(ProcessFacts& facts) const;
+  std::optional<Match> Adopter(const SessionPane& pane) const;
   std::vector<RuleVerdict> Explain(ProcessFacts& facts) const;
 
  private:
   struct Impl;
   explicit RuleSet(std::unique_ptr<Impl> impl);
+  Match AdoptedBy(size_t rule, std::string what) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -18,7 +18,7 @@ namespace {
 
 const std::vector<std::string_view>& RuleKeys() {
   static const auto* const kKeys = new std::vector<std::string_view>{
-      "name", "match", "kind", "slot", "scope", "rate_limit_log", "rate_limit_patterns"};
+      "name", "match", "kind", "slot", "scope", "adopt", "rate_limit_log", "rate_limit_patterns"};
   return *kKeys;
 }
 
@@ -147,6 +147,13 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
     errors.Add(YamlError(
         node, file,
         "an agent has no name; add name: (only a match with exactly one comm or script names itself)"));
+  }
+  if (node["adopt"].IsDefined()) {
+    rule.adopt = errors.Take(AdoptionFromYaml(node["adopt"], file)).value_or(Adoption());
+    if ((rule.name + rule.kind + rule.slot).find('{') != std::string::npos) {
+      errors.Add(Error(node["adopt"], file,
+                       "adopt belongs to one agent; give this rule a name, kind and slot without {}"));
+    }
   }
   errors.Add(ReadRateLimits(node, file, &rule));
   if (!errors.empty()) return errors.status();

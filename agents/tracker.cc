@@ -50,6 +50,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   ConfirmChildren();
   TakeLeave(walk, gone);
   MatchChanged();
+  AdoptPanes();
   PlaceAll();
 
   for (const auto& [key, group] : groups_.groups()) group->members = 0;

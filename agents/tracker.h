@@ -70,7 +70,8 @@ struct TrackedProcess {
   std::shared_ptr<AgentGroup> own_group;  // of `match`
   bool folded = false;
   bool examine = true;
-  bool may_keep = false;  // no execve was seen: `match` stays if no rule matches now
+  bool may_keep = false;                 // no execve was seen: `match` stays if no rule matches now
+  std::shared_ptr<const Match> adopter;  // whose it is outside all trees; null: nobody's (agents/adoption.h)
 
   // Lineage: the group and the parent it was first placed below.
   std::shared_ptr<AgentGroup> lineage;
@@ -153,6 +154,9 @@ class Tracker {
   // From now on these rules; every process is matched again at the next update. Counters stay.
   void SetRules(RuleSet rules);
   const RuleSet& rules() const { return rules_; }
+
+  // The panes there are now. Those that a rule adopts belong to its agent from the next update on.
+  void SetPanes(std::vector<SessionPane> panes) { panes_ = std::move(panes); }
 
   // From the next update on a root; forgotten when it is gone. Registering the same key again replaces it.
   void Register(Registration registration);
@@ -257,6 +261,7 @@ class Tracker {
   void MatchChanged();
   void Examine(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program);
   void ExamineAll(const RuleSet& before);
+  void AdoptPanes();
   void PlaceAll();
   void Place(TrackedProcess& process);
   struct Joining {
@@ -292,8 +297,9 @@ class Tracker {
   std::vector<kernel::ProcessKey> execs_;  // no members; to be looked at next time
   absl::flat_hash_map<kernel::ProcessKey, Departed> departed_;
   std::vector<Registered> registered_;  // a handful
-  bool events_ = false;                 // some were applied: exits are told
-  bool leaving_ = false;                // whoever this update did not see is gone
+  std::vector<SessionPane> panes_;
+  bool events_ = false;   // some were applied: exits are told
+  bool leaving_ = false;  // whoever this update did not see is gone
   pid_t next_aside_ = -1;
   absl::flat_hash_map<kernel::ProcessKey, Remembered> remembered_;  // until the first update
   // With the generation: what strangers did of late, should one of them turn out to be an agent.

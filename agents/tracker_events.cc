@@ -217,6 +217,10 @@ std::vector<kernel::ProcessKey> Tracker::KeysToRead() const {
   });
   keys.insert(keys.end(), execs_.begin(), execs_.end());
   for (const pid_t pid : rules_.PidfilePids()) keys.push_back({pid, 0});
+  for (const SessionPane& pane : panes_) {
+    const auto known = processes_.find(pane.pid);
+    if (known == processes_.end() || known->second.group == nullptr) keys.push_back({pane.pid, 0});
+  }
   for (const Registered& registered : registered_) {
     if (registered.group == nullptr) keys.push_back(registered.registration.key);
   }

@@ -40,6 +40,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   // Who it was is gone with its memory; its last match stays.
   if (process.stat.state == 'Z' && registered == nullptr) return;
   std::shared_ptr<const Match> match;
+  std::optional<Match> adopter;
   bool undecided = false;
   if (registered != nullptr) {
     match = std::make_shared<const Match>(registered->registration.match);
@@ -53,7 +54,8 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
     const std::unique_ptr<ProcessFacts> facts = facts_(process.stat, program);
     if (std::optional<Match> found = rules_.Find(*facts))
       match = std::make_shared<const Match>(*std::move(found));
-    undecided = match == nullptr && !facts->complete();
+    if (match == nullptr) adopter = rules_.Adopter(*facts);
+    undecided = match == nullptr && !adopter && !facts->complete();
   }
   // What the kernel did not answer may come at the next look; until then the last match stays.
   if (undecided) {
@@ -62,6 +64,8 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
     return;
   }
   if (match == nullptr && may_keep) match = process.match;
+  process.adopter.reset();
+  if (match == nullptr && adopter) process.adopter = std::make_shared<const Match>(*std::move(adopter));
   process.match = std::move(match);
   process.registered = registered != nullptr;
   process.own_group.reset();
@@ -70,6 +74,20 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   if (registered != nullptr) {
     registered->group = process.own_group;
     registered->group->whole_tree = !process.folded;
+  }
+}
+
+void Tracker::AdoptPanes() {
+  for (const SessionPane& pane : panes_) {
+    const auto found = processes_.find(pane.pid);
+    if (found == processes_.end()) continue;
+    TrackedProcess& process = found->second;
+    // The list may be a few seconds old, and the pid another's by now.
+    if (process.seen != generation_ || process.stat.ppid != pane.server) continue;
+    if (process.match != nullptr || process.adopter != nullptr) continue;
+    if (std::optional<Match> adopter = rules_.Adopter(pane)) {
+      process.adopter = std::make_shared<const Match>(*std::move(adopter));
+    }
   }
 }
 

@@ -78,6 +78,18 @@ Sockets FindSockets(const std::string& root) {
   return result;
 }
 
+// `path` is one that an administrator chose.
+void AddSocket(const std::string& path, Sockets* sockets) {
+  struct stat info{};
+  if (std::find(sockets->own.begin(), sockets->own.end(), path) != sockets->own.end()) return;
+  if (::stat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return;
+  if (info.st_uid == ::geteuid()) {
+    sockets->own.push_back(path);
+  } else {
+    ++sockets->others;
+  }
+}
+
 // A socket file outlives a server that was killed. Connecting is cheaper than running tmux to find out.
 bool HasServer(const std::string& socket) {
   sockaddr_un address{};
@@ -151,7 +163,8 @@ absl::StatusOr<TmuxList> ListTmux(const TmuxOptions& options) {
   const SteadyClock::time_point deadline = SteadyClock::now() + options.time_limit;
   const auto program = FindProgram(options.program);
   if (!program.ok()) return program.status();
-  const Sockets sockets = FindSockets(options.socket_root);
+  Sockets sockets = FindSockets(options.socket_root);
+  for (const std::string& path : options.sockets) AddSocket(path, &sockets);
   TmuxList list{.others = sockets.others};
   for (const std::string& socket : sockets.own) {
     if (absl::Status status = AskServer(options, *program, socket, deadline, &list.panes); !status.ok()) {

@@ -42,6 +42,7 @@ struct TmuxList {
 struct TmuxOptions {
   // Where tmux keeps its sockets, in tmux-<uid>/: $TMUX_TMPDIR or /tmp.
   std::string socket_root;
+  std::vector<std::string> sockets;            // paths of more
   std::chrono::milliseconds time_limit{3000};  // for all servers in total
   std::string program = "tmux";
   int cancel_fd = -1;  // as BoundedCommand::cancel_fd

@@ -28,6 +28,9 @@ std::string Place(const agents::TrackedProcess* member, const agents::Tracker& t
   if (member->role == agents::Role::kRoot) return absl::StrCat("It is a root of ", agent, ".");
   std::string text = absl::StrCat("It is a descendant of ", agent);
   if (member->orphan) absl::StrAppend(&text, ", orphaned: its parent ended");
+  if (member->adopter != nullptr && member->adopter->agent == member->group->name) {
+    absl::StrAppend(&text, ", ", member->adopter->reason->what, " (", member->adopter->reason->origin, ")");
+  }
   for (const agents::TrackedProcess* at = member; at != nullptr; at = FindMember(tracker, at->stat.ppid)) {
     if (at->role != agents::Role::kRoot || at->group != member->group) continue;
     absl::StrAppend(&text, " (root: pid ", at->stat.key.pid, ", ", base::LabelValue(at->stat.comm), ")");

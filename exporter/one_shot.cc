@@ -8,6 +8,7 @@
 #include "base/bounded_reads.h"
 #include "collectors/collector.h"
 #include "exporter/commands.h"
+#include "serve/pane_watch.h"
 
 namespace agent_exporter::exporter {
 
@@ -15,7 +16,13 @@ absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& op
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return config.status();
   base::BoundedReads::Shared().SetPatience(std::chrono::seconds(1));
-  return MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+  auto watch = MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
+  if (!watch.ok()) return watch;
+  agents::Observer& observer = (*watch)->observer();
+  const auto adopt = [&observer](serve::PaneWatch::Panes panes) { observer.SetPanes(std::move(panes)); };
+  serve::PaneWatch({.list = serve::ListPanes, .changed = adopt}, base::System::Real())
+      .SetRules(observer.rules().rules());
+  return watch;
 }
 
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions options, Config config) {

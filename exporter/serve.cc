@@ -97,7 +97,7 @@ void LogAddresses(const Options& options, const http::HttpServer& server, bool t
 
 // Logs one line for each error of a bad file and keeps the old configuration.
 void Reload(const Options& options, bool events, serve::Sampler& sampler, serve::MetricsHandler& metrics,
-            http::WebAccess& access) {
+            http::WebAccess& access, Services& services) {
   auto config = LoadConfig(options.config_file);
   auto web_config = LoadWebConfig(options.web_config_file);
   const absl::Status status = config.ok() ? web_config.status() : config.status();
@@ -110,6 +110,7 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
   }
   access.SetUsers(std::move(web_config->users));
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
+  services.SetRules(config->rules);
   sampler.SetRules(std::move(config->rules));
   spdlog::info(
       "configuration reloaded (rules, sample_interval and passwords; other settings need a restart)");
@@ -243,9 +244,10 @@ int Serve(const Options& options, const base::Clock& clock) {
   if (const auto first = sampler.Latest()) LogRunningAgents(*first);
   spdlog::info("{}", token_log_line);
   services.LogLedger();
+  services.WatchPanes();
   base::GiveBackStartPages();
   LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
-  WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access); });
+  WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access, services); });
   LeaveWithin(milliseconds(900));  // an orderly end takes less, and files on disk are whole at any moment
   server.Stop();
   slots->reset();

@@ -82,6 +82,14 @@ void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
     sampler.AddListener([this](const Tick& tick) { tree_state_->OnTick(tick->monotonic_seconds); });
   }
   ledger_->Follow(sampler);
+
+  const auto adopt = [&sampler](serve::PaneWatch::Panes panes) {
+    sampler.BeforeNextLook(
+        [panes = std::move(panes)](agents::Observer& observer) { observer.SetPanes(panes); });
+  };
+  panes_ = std::make_unique<serve::PaneWatch>(
+      serve::PaneWatch::Options{.list = serve::ListPanes, .changed = adopt}, base::System::Real());
+  panes_->SetRules(watch.observer().rules().rules());
 }
 
 std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
@@ -119,6 +127,7 @@ void Services::AddRoutes(http::HttpServer& server, const http::BearerToken& toke
 void Services::LogLedger() const { spdlog::info("{}", ledger_->log_line()); }
 
 void Services::Stop() {
+  panes_->Stop();
   ledger_->Stop();
   snapshots_->Stop();
   if (leak_state_ != nullptr) leak_state_->Finish();

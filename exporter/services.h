@@ -20,6 +20,7 @@
 #include "ledger/ledger_service.h"
 #include "run/exit_log.h"
 #include "serve/leak_state.h"
+#include "serve/pane_watch.h"
 #include "serve/registry.h"
 #include "serve/sampler.h"
 #include "serve/tree_state.h"
@@ -41,6 +42,11 @@ class Services {
 
   // Logs where the ledger is, or why there is none.
   void LogLedger() const;
+  // The configuration was reloaded. From the main thread.
+  void SetRules(const agents::RuleSet& rules) { panes_->SetRules(rules.rules()); }
+  // Lists tmux panes from now on, where a rule asks for them. Call it when everything else runs.
+  void WatchPanes() { panes_->Start(); }
+
   // Call it after the sampler has stopped.
   void Stop();
 
@@ -64,6 +70,7 @@ class Services {
   std::shared_ptr<sessions::MetaKeeper> meta_;
   std::unique_ptr<ledger::LedgerService> ledger_;
   std::optional<snapshot::SnapshotService> snapshots_;
+  std::unique_ptr<serve::PaneWatch> panes_;
   std::unique_ptr<serve::LeakState> leak_state_;  // null: no state directory
   std::unique_ptr<serve::TreeState> tree_state_;  // null: no state directory
 };

@@ -22,6 +22,7 @@ Sampler::Sampler(std::unique_ptr<Watch> watch, std::chrono::milliseconds interva
 Sampler::~Sampler() { Stop(); }
 
 absl::Status Sampler::Start(base::System& system) {
+  for (const auto& task : std::exchange(tasks_, {})) task(watch_->observer());  // no other thread yet
   if (absl::Status status = Look(true); !status.ok()) return status;
   auto thread = system.StartThread([this] { Loop(); });
   if (thread.ok()) thread_ = *std::move(thread);

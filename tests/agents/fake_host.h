@@ -99,6 +99,8 @@ class TrackedHost {
                           : Process(stat.comm, hidden ? std::vector<std::string>{} : std::vector{stat.comm});
               facts.uid_value = uid;
               facts.complete_value = !unanswered;
+              if (const auto marks = environments.find(stat.key.pid); marks != environments.end())
+                facts.environment_value = marks->second;
               return std::make_unique<FakeFacts>(std::move(facts));
             },
             [this](kernel::ProcessStat* stat) {
@@ -147,6 +149,7 @@ class TrackedHost {
   int confirmed = 0;
   std::optional<uid_t> uid;  // of every process
   bool hide_arguments = false;
+  std::map<pid_t, std::vector<std::string>> environments;
   bool unanswered = false;  // the kernel does not answer about arguments
 
  private:

@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "agents.yaml:3: unknown key \"matches\"; did you mean match?"},
         ErrorCase{"agents:\n- name: a\n  colour: red\n  match: {comm: a}",
                   "agents.yaml:3: unknown key \"colour\"; known keys: name, match, kind, slot, scope, "
-                  "rate_limit_log, rate_limit_patterns"},
+                  "adopt, rate_limit_log, rate_limit_patterns"},
         ErrorCase{"agents:\n- name: a\n  match: {com: a}",
                   "agents.yaml:3: unknown key \"com\"; did you mean comm?"},
         ErrorCase{"agents:\n- name: a\n  name: b\n  match: {comm: a}",

@@ -1,0 +1,57 @@
+// Adoption: processes outside an agent's tree that belong to it all the same, since a daemon started them for
+// it.
+//
+//   adopt: {environ: {RUNNER_TRACKING_ID: "github_*"}}    the mark that a job runner gives to all it starts
+//   adopt: {tmux: {socket: default, sessions: "agent-*"}} sessions on a tmux server that is older than the
+//   agent
+//
+// An adopted process is a descendant of the agent, and so is what it starts. Nothing is taken from another
+// agent's tree, and a process that a rule matches is that rule's.
+//
+// Thread safety: plain values and free functions.
+
+#ifndef AGENT_EXPORTER_AGENTS_ADOPTION_H_
+#define AGENT_EXPORTER_AGENTS_ADOPTION_H_
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace agent_exporter::agents {
+
+struct Adoption {
+  std::vector<std::string> environ;  // "NAME=VALUE" (base/path_pattern.h), which must all be there
+  // A server's socket, as a path or as a name in tmux' own folder, and its sessions (base/path_pattern.h).
+  // Both or neither are empty.
+  std::string tmux_socket;
+  std::string tmux_sessions;
+
+  friend bool operator==(const Adoption&, const Adoption&) = default;
+};
+
+// A pane of a tmux server and the program that runs in it.
+struct SessionPane {
+  pid_t pid = 0;
+  pid_t server = 0;    // its parent
+  std::string socket;  // its path
+  std::string session;
+
+  friend bool operator==(const SessionPane&, const SessionPane&) = default;
+};
+
+bool Adopts(const Adoption& adoption, const SessionPane& pane);
+
+// Reads `adopt` of a rule. InvalidArgument: file, line, what is wrong and what to do.
+absl::StatusOr<Adoption> AdoptionFromYaml(const YAML::Node& node, std::string_view file);
+
+}  // namespace agent_exporter::agents
+
+#endif  // AGENT_EXPORTER_AGENTS_ADOPTION_H_

@@ -151,8 +151,8 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   if (node["adopt"].IsDefined()) {
     rule.adopt = errors.Take(AdoptionFromYaml(node["adopt"], file)).value_or(Adoption());
     if ((rule.name + rule.kind + rule.slot).find('{') != std::string::npos) {
-      errors.Add(Error(node["adopt"], file,
-                       "adopt belongs to one agent; give this rule a name, kind and slot without {}"));
+      errors.Add(YamlError(node["adopt"], file,
+                           "adopt belongs to one agent; give this rule a name, kind and slot without {}"));
     }
   }
   errors.Add(ReadRateLimits(node, file, &rule));

@@ -81,14 +81,14 @@ class MemoryTest(harness.TestCase):
         self.assertEqual(of["agent_orphans"], 8, "its orphans outlive the agent, whose children are some now")
         exporter.kill()
 
-    def test_a_file_that_is_none_is_set_aside(self):
+    def test_a_file_that_is_none_is_moved_away(self):
         state = os.path.join(self.directory, "state")
         os.mkdir(state)
         path = pathlib.Path(state, "tree.state")
         path.write_text("what is this")
         exporter = self.start(self.config_for("nobody"), state)
         self.assertEqual(pathlib.Path(state, "tree.state.bad").read_text(), "what is this")
-        self.assertEqual(len([line for line in exporter.log.all if "set aside" in line]), 1)
+        self.assertEqual(len([line for line in exporter.log.all if "moved to" in line]), 1)
         harness.wait_for(path.exists, "a new one")
         self.assertEqual(exporter.stop(), 0)
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
-#include <set>
+#include <string_view>
 #include <utility>
 
 #include "agents/complete_sum.h"
+#include "agents/resource_names.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -17,20 +19,50 @@ using Resource = ResourceUse::Resource;
 using UseScope = ResourceUse::Scope;
 using Source = ResourceUse::Source;
 
-// Keeps the tightest of what is offered, for each scope and resource.
-class TightestOf {
+// Tells figures apart that one holder has of one resource.
+constexpr uint64_t SeriesOf(std::string_view measure, std::string_view group = "") {
+  uint64_t hash = 14695981039346656037u;
+  for (const std::string_view part : {measure, group}) {
+    for (const char byte : part) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  }
+  return hash;
+}
+
+constexpr uint64_t kOwn = SeriesOf("own"), kVirtual = SeriesOf("virtual"), kHeap = SeriesOf("v8"),
+                   kTree = SeriesOf("tree");
+
+// Below this share of its limit a process that is no root is not watched for itself.
+constexpr double kWatchedShare = 0.1;
+
+// Keeps the tightest limit of each figure. Figures of one holder are offered one after the other.
+class Holdings {
  public:
-  void Offer(UseScope scope, Resource resource, Source source, std::optional<uint64_t> used,
-             std::optional<uint64_t> limit) {
+  void Offer(UseScope scope, Resource resource, Source source, const kernel::ProcessKey& holder,
+             uint64_t series, std::optional<uint64_t> used, std::optional<uint64_t> limit) {
     if (!used || !limit || *limit == 0) return;
-    const ResourceUse use{scope, resource, source, *used, *limit};
-    std::optional<ResourceUse>& slot = slots_[static_cast<size_t>(scope)][static_cast<size_t>(resource)];
-    if (!slot || use.ratio() > slot->ratio()) slot = use;
+    const ResourceUse use{scope, resource, source, *used, *limit, holder, series};
+    for (auto at = all_.rbegin(); at != all_.rend() && at->holder == holder; ++at) {
+      if (at->scope != scope || at->resource != resource || at->series != series) continue;
+      if (use.ratio() > at->ratio()) *at = use;
+      return;
+    }
+    all_.push_back(use);
   }
 
-  std::vector<ResourceUse> Take() const {
+  // The tightest of each scope and resource. A tree's descriptors are those of its fullest process.
+  std::vector<ResourceUse> Tightest() const {
+    std::array<std::array<std::optional<ResourceUse>, kResources.size()>, 2> slots;
+    for (const ResourceUse& use : all_) {
+      for (const UseScope scope : kScopes) {
+        if (scope != use.scope && !(use.scope == UseScope::kSelf && use.resource == Resource::kFds)) continue;
+        auto& slot = slots[static_cast<size_t>(scope)][static_cast<size_t>(use.resource)];
+        if (slot && use.ratio() <= slot->ratio()) continue;
+        slot = use;
+        slot->scope = scope;
+      }
+    }
     std::vector<ResourceUse> uses;
-    for (const auto& scope : slots_) {
+    for (const auto& scope : slots) {
       for (const auto& slot : scope) {
         if (slot) uses.push_back(*slot);
       }
@@ -38,8 +70,16 @@ class TightestOf {
     return uses;
   }
 
+  // All but what is far from its limit and no root's.
+  std::vector<ResourceUse> Take() {
+    std::erase_if(all_, [](const ResourceUse& use) {
+      return use.holder.pid != 0 && use.scope == UseScope::kTree && use.ratio() < kWatchedShare;
+    });
+    return std::move(all_);
+  }
+
  private:
-  std::array<std::array<std::optional<ResourceUse>, 3>, 2> slots_;
+  std::vector<ResourceUse> all_;
 };
 
 }  // namespace
@@ -49,6 +89,7 @@ void LimitBook::ReadProcess(ProcessSample& process, double now) {
   const uint64_t fds = process.usage.open_fds.value_or(0);
   const bool half_full = entry.limits.open_files && fds * 2 > *entry.limits.open_files;
   if (entry.read_at < 0 || now - entry.read_at >= kRereadSeconds || half_full || entry.comm != process.comm) {
+    if (entry.read_at < 0 || entry.comm != process.comm) entry.v8_heap = ReadV8Heap(files_, process);
     entry.read_at = now;
     entry.comm = process.comm;
     auto limits = files_.Limits(process.key.pid);
@@ -88,79 +129,128 @@ const std::vector<kernel::CgroupLimit>& LimitBook::CgroupLimits(const std::strin
   return by_membership_[membership].limits;
 }
 
-void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
-  TightestOf tightest;
-  CompleteSum self_memory, self_pids, tree_memory, tree_pids, self_fds, tree_fds;
-  std::set<std::string> memberships;
-  const std::string* membership = nullptr;  // the last one seen
-  bool any_root = false;
+namespace {
 
-  for (const ProcessSample& process : agent.processes) {
-    const bool root = process.role == Role::kRoot;
-    const uint32_t tasks = std::max(process.threads, 1u);
-    tree_pids.Add(tasks);
-    if (root) self_pids.Add(tasks);
-    if (process.state == 'Z') continue;
-    any_root |= root;
-    const kernel::ProcessUsage& usage = process.usage;
-    if (process.limits_known) {
-      for (const UseScope scope : {UseScope::kSelf, UseScope::kTree}) {
-        if (scope == UseScope::kSelf && !root) continue;
-        tightest.Offer(scope, Resource::kFds, Source::kRlimit, usage.open_fds, process.limits.open_files);
-        tightest.Offer(scope, Resource::kMemory, Source::kRlimit, usage.virtual_bytes,
-                       process.limits.address_space_bytes);
-      }
-    }
-    tree_memory.Add(usage.resident_bytes);
-    tree_fds.Add(usage.open_fds);
-    if (root) {
-      self_memory.Add(usage.resident_bytes);
-      self_fds.Add(usage.open_fds);
-    }
-    const auto entry = processes_.find(process.key);
-    if (entry == processes_.end() || entry->second.cgroup.get() == membership) continue;
-    membership = entry->second.cgroup.get();
-    if (membership != nullptr && !membership->empty()) memberships.insert(*membership);
+Source SourceOf(const kernel::CgroupLimit& limit) {
+  switch (limit.kind) {
+    case kernel::CgroupLimit::Kind::kHigh:
+      return Source::kCgroupHigh;
+    case kernel::CgroupLimit::Kind::kSwap:
+      return Source::kCgroupSwap;
+    case kernel::CgroupLimit::Kind::kMax:
+      break;
   }
-  if (agent.processes.empty()) return;
+  return limit.ancestor ? Source::kCgroupAncestor : Source::kCgroup;
+}
 
-  for (const ProcessSample& process : agent.processes) {
-    if (process.role != Role::kRoot || !process.limits_known) continue;
-    tightest.Offer(UseScope::kSelf, Resource::kPids, Source::kRlimit, self_pids.value(),
-                   process.limits.processes);
-    tightest.Offer(UseScope::kTree, Resource::kPids, Source::kRlimit, tree_pids.value(),
-                   process.limits.processes);
-  }
-  for (const std::string& member_of : memberships) {
-    for (const kernel::CgroupLimit& limit : CgroupLimits(member_of, now)) {
-      const Source source = limit.ancestor ? Source::kCgroupAncestor : Source::kCgroup;
-      const bool memory = limit.resource == kernel::CgroupLimit::Resource::kMemory;
-      const Resource resource = memory ? Resource::kMemory : Resource::kPids;
-      tightest.Offer(UseScope::kTree, resource, source, limit.used, limit.limit);
-      if (any_root) {
-        tightest.Offer(UseScope::kSelf, resource, source, memory ? self_memory.value() : self_pids.value(),
-                       limit.limit);
-      }
-      if (!memory) {
-        const uint64_t headroom = limit.limit > limit.used ? limit.limit - limit.used : 0;
-        agent.cgroup_pids_headroom = std::min(agent.cgroup_pids_headroom.value_or(headroom), headroom);
-      }
-    }
-  }
+bool IsMemory(const kernel::CgroupLimit& limit) {
+  return limit.resource == kernel::CgroupLimit::Resource::kMemory;
+}
 
-  std::optional<uint64_t> host_memory;
-  if (host.memory) host_memory = host.memory->total;
-  std::optional<uint64_t> host_tasks = host.pid_max;
-  if (host.threads_max) host_tasks = std::min(host_tasks.value_or(*host.threads_max), *host.threads_max);
-  const auto offer_host = [&](UseScope scope, const CompleteSum& fds, const CompleteSum& memory,
-                              const CompleteSum& pids) {
-    tightest.Offer(scope, Resource::kFds, Source::kHost, fds.value(), host.max_fds);
-    tightest.Offer(scope, Resource::kMemory, Source::kHost, memory.value(), host_memory);
-    tightest.Offer(scope, Resource::kPids, Source::kHost, pids.value(), host_tasks);
+std::optional<uint64_t> HostTasks(const kernel::HostSample& host) {
+  if (!host.threads_max) return host.pid_max;
+  return std::min(host.pid_max.value_or(*host.threads_max), *host.threads_max);
+}
+
+// What `own` may grow to: what is left, beyond itself.
+std::optional<uint64_t> HostMemory(const kernel::HostSample& host, std::optional<uint64_t> own) {
+  if (!host.memory || !own) return std::nullopt;
+  return *own + host.memory->available + host.memory->swap_free;
+}
+
+std::optional<uint64_t> HeapBytes(const V8Heap& heap, const kernel::HostSample& host,
+                                  const std::vector<kernel::CgroupLimit>& cgroups) {
+  if (heap.given_bytes || !host.memory) return heap.given_bytes;
+  uint64_t memory = host.memory->total;
+  for (const kernel::CgroupLimit& limit : cgroups) {
+    if (IsMemory(limit) && limit.kind == kernel::CgroupLimit::Kind::kMax)
+      memory = std::min(memory, limit.limit);
+  }
+  return DefaultV8HeapBytes(memory);
+}
+
+// What one process holds, against each limit that can stop it.
+void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
+                  const std::vector<kernel::CgroupLimit>& cgroups, const std::optional<V8Heap>& heap,
+                  Holdings* holdings) {
+  const bool root = process.role == Role::kRoot;
+  const kernel::ProcessUsage& usage = process.usage;
+  const auto offer = [&](Resource resource, Source source, std::optional<uint64_t> used,
+                         std::optional<uint64_t> limit, uint64_t series = kOwn) {
+    holdings->Offer(root ? UseScope::kSelf : UseScope::kTree, resource, source, process.key, series, used,
+                    limit);
   };
-  if (any_root) offer_host(UseScope::kSelf, self_fds, self_memory, self_pids);
-  offer_host(UseScope::kTree, tree_fds, tree_memory, tree_pids);
-  agent.resources = tightest.Take();
+  const auto tasks = std::optional<uint64_t>(std::max(process.threads, 1u));
+  if (process.limits_known) {
+    offer(Resource::kFds, Source::kRlimit, usage.open_fds, process.limits.open_files);
+    offer(Resource::kMemory, Source::kRlimit, usage.virtual_bytes, process.limits.address_space_bytes,
+          kVirtual);
+    if (root) offer(Resource::kPids, Source::kRlimit, tasks, process.limits.processes);
+  }
+  if (heap)
+    offer(Resource::kMemory, Source::kV8Heap, usage.anon_bytes, HeapBytes(*heap, host, cgroups), kHeap);
+  for (const kernel::CgroupLimit& limit : cgroups) {
+    if (IsMemory(limit)) {
+      offer(Resource::kMemory, SourceOf(limit), usage.resident_bytes, limit.limit);
+    } else if (root) {
+      offer(Resource::kPids, SourceOf(limit), tasks, limit.limit);
+    }
+  }
+  offer(Resource::kMemory, Source::kHost, usage.resident_bytes, HostMemory(host, usage.resident_bytes));
+  if (!root) return;
+  offer(Resource::kFds, Source::kHost, usage.open_fds, host.max_fds);
+  offer(Resource::kPids, Source::kHost, tasks, HostTasks(host));
+}
+
+}  // namespace
+
+void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
+  if (agent.processes.empty()) return;
+  Holdings holdings;
+  CompleteSum memory, tasks, fds;
+  std::optional<uint64_t> most_of_user;                            // processes
+  std::map<std::string, std::vector<kernel::CgroupLimit>> groups;  // by membership
+  for (const ProcessSample& process : agent.processes) {
+    tasks.Add(std::max(process.threads, 1u));
+    if (process.state == 'Z') continue;
+    memory.Add(process.usage.resident_bytes);
+    fds.Add(process.usage.open_fds);
+    const auto entry = processes_.find(process.key);
+    const ProcessEntry* const known = entry == processes_.end() ? nullptr : &entry->second;
+    const std::vector<kernel::CgroupLimit>* limits = nullptr;
+    if (known != nullptr && known->cgroup != nullptr && !known->cgroup->empty()) {
+      const auto [group, fresh] = groups.try_emplace(*known->cgroup);
+      if (fresh) group->second = CgroupLimits(*known->cgroup, now);
+      limits = &group->second;
+    }
+    static const std::vector<kernel::CgroupLimit> kNone;
+    OfferProcess(process, host, limits == nullptr ? kNone : *limits,
+                 known == nullptr ? std::nullopt : known->v8_heap, &holdings);
+    if (process.role == Role::kRoot && process.limits.processes) {
+      most_of_user = std::min(most_of_user.value_or(*process.limits.processes), *process.limits.processes);
+    }
+  }
+
+  const auto offer_tree = [&holdings](Resource resource, Source source, uint64_t series,
+                                      std::optional<uint64_t> used, std::optional<uint64_t> limit) {
+    holdings.Offer(UseScope::kTree, resource, source, {}, series, used, limit);
+  };
+  offer_tree(Resource::kPids, Source::kRlimit, kTree, tasks.value(), most_of_user);
+  for (const auto& [membership, limits] : groups) {
+    for (const kernel::CgroupLimit& limit : limits) {
+      const Resource resource = IsMemory(limit) ? Resource::kMemory : Resource::kPids;
+      offer_tree(resource, SourceOf(limit), SeriesOf(Name(SourceOf(limit)), limit.path), limit.used,
+                 limit.limit);
+      if (IsMemory(limit)) continue;
+      const uint64_t headroom = limit.limit > limit.used ? limit.limit - limit.used : 0;
+      agent.cgroup_pids_headroom = std::min(agent.cgroup_pids_headroom.value_or(headroom), headroom);
+    }
+  }
+  offer_tree(Resource::kFds, Source::kHost, kTree, fds.value(), host.max_fds);
+  offer_tree(Resource::kMemory, Source::kHost, kTree, memory.value(), HostMemory(host, memory.value()));
+  offer_tree(Resource::kPids, Source::kHost, kTree, tasks.value(), HostTasks(host));
+  agent.resources = holdings.Tightest();
+  agent.holdings = holdings.Take();
 }
 
 }  // namespace agent_exporter::agents

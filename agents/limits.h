@@ -1,21 +1,27 @@
-// Which limit an agent hits first.
+// Which limit an agent hits first, and what there is to watch on the way.
 //
-// For each scope and resource every limit that applies is compared and the tightest (the highest used/limit)
-// kept:
+// Every process is set against the limits that can stop it, its own control group's and its own rlimits:
 //
-//   resource  rlimit                              cgroup, cgroup_ancestor         host
-//   fds       soft RLIMIT_NOFILE, per process      -                               fs.file-max
-//   memory    RLIMIT_AS, against virtual memory    memory.max                      MemTotal
-//   pids      RLIMIT_NPROC                         pids.max                        min(pid_max, threads-max)
+//   resource  rlimit                              cgroup ...                        host
+//   fds       soft RLIMIT_NOFILE                   -                                 fs.file-max
+//   memory    RLIMIT_AS, against virtual memory    memory.max, memory.high, with     what is available beyond
+//   its
+//                                                  swap; cgroup, cgroup_ancestor,    own, with free swap
+//                                                  cgroup_high, cgroup_swap
+//   pids      RLIMIT_NPROC                         pids.max                          min(pid_max,
+//   threads-max)
 //
-// scope self sets the roots' own figures against each limit; scope tree sets what really counts against it:
-// for fds the process of the tree that is nearest to its own limit, for a cgroup everything charged to that
-// cgroup. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that. A zombie is a task until
-// somebody waits for it: pid, RLIMIT_NPROC, threads-max and pids.max are given back in release_task()
-// (kernel/exit.c; pids_release in kernel/cgroup/pids.c).
+// A node process dies at V8's heap limit first (v8_heap, agents/v8_heap.h): its anonymous memory stands
+// against that.
 //
-// Limits are read at most every 60 s, sooner for whatever is more than half full and for whom runs another
-// program than before: `ulimit -n 256; exec agent` is how limits are set.
+// scope self is the fullest root; scope tree is what counts against a limit beyond the roots: everything
+// charged to a control group, the whole tree against the host, and for fds the process of the tree that is
+// nearest to its own limit. RLIMIT_NPROC counts per user; the agent's tasks are a lower bound of that. A
+// zombie is a task until somebody waits for it: pid, RLIMIT_NPROC, threads-max and pids.max are given back in
+// release_task() (kernel/exit.c; pids_release in kernel/cgroup/pids.c).
+//
+// Limits are read at most every 60 s, sooner for whatever is more than half full and for processes that run
+// another program than before: `ulimit -n 256; exec agent` is how limits are set.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -28,6 +34,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "agents/observation.h"
+#include "agents/v8_heap.h"
 #include "kernel/cgroup.h"
 #include "kernel/process_files.h"
 #include "kernel/unreadable.h"
@@ -43,7 +50,8 @@ class LimitBook {
   // Fills in limits and limits_known of `process` (its usage is read already). `now`: monotonic seconds.
   void ReadProcess(ProcessSample& process, double now);
 
-  // Fills in resources and cgroup_pids_headroom of `agent`, whose processes went through ReadProcess.
+  // Fills in holdings, resources and cgroup_pids_headroom of `agent`, whose processes went through
+  // ReadProcess.
   void Tightest(AgentSample& agent, const kernel::HostSample& host, double now);
 
   // The text of the cgroup file of a process that went through ReadProcess; null: not known.
@@ -59,7 +67,8 @@ class LimitBook {
     double read_at = -1;
     bool known = false;
     kernel::ProcessLimits limits;
-    std::string comm;  // when they were read
+    std::string comm;               // when they were read
+    std::optional<V8Heap> v8_heap;  // of a node process
     // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
     std::shared_ptr<const std::string> cgroup;
   };

@@ -12,7 +12,6 @@
 #define AGENT_EXPORTER_AGENTS_OBSERVATION_H_
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,26 +65,28 @@ struct ProcessSample {
 struct ResourceUse {
   enum class Scope { kSelf, kTree };
   enum class Resource { kFds, kMemory, kPids };
-  enum class Source { kRlimit, kCgroup, kCgroupAncestor, kHost };
+  enum class Source { kRlimit, kCgroup, kCgroupAncestor, kCgroupHigh, kCgroupSwap, kV8Heap, kHost };
   Scope scope = Scope::kSelf;
   Resource resource = Resource::kFds;
   Source source = Source::kHost;
   uint64_t used = 0;
   uint64_t limit = 0;
+  kernel::ProcessKey holder;  // whose use it is; 0, 0: the agent's as a whole, or a control group's
+  uint64_t series = 0;        // tells apart what one holder has of one resource: which measure, which group
   double ratio() const { return limit == 0 ? 0 : static_cast<double>(used) / static_cast<double>(limit); }
 };
 
-// Whether what counts against a limit has been growing in a way that ends at the limit;
-// leaks/leak_detector.h says how that is judged. One for each ResourceUse of an agent.
+// What counts against a limit has been growing in a way that ends at the limit; leaks/leak_detector.h says
+// how that is judged.
 struct LeakEvidence {
   ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
   ResourceUse::Resource resource = ResourceUse::Resource::kFds;
-  // Robust slope of the floor, in units of `used` a second; 0 without evidence.
+  bool page = false;  // somebody should look now; false: by day
+  // Robust slope of the floor, in units of `used` a second.
   double growth_per_second = 0;
-  // At that slope; +infinity without evidence.
-  double seconds_to_limit = std::numeric_limits<double>::infinity();
-  // How long the floor has been seen to rise; 0 without evidence.
-  double evidence_span_seconds = 0;
+  double seconds_to_limit = 0;       // at that slope
+  double evidence_span_seconds = 0;  // how long the floor has been seen to rise
+  ResourceUse use;                   // the figure that grows, and who holds it
 };
 
 // Sums that only rise while the exporter lives, whatever joins or leaves.
@@ -128,8 +129,11 @@ struct AgentSample {
   double self_cpu_ratio = 0, tree_cpu_ratio = 0;
   // The highest of the last 60 s, over every look.
   std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
-  std::vector<ResourceUse> resources;            // the tightest limit of each scope and resource
-  std::vector<LeakEvidence> leaks;               // as of the last tick
+  std::vector<ResourceUse> resources;  // the tightest limit of each scope and resource
+  // Every figure that can hit a limit: of each root, of each process above a tenth of its limit, of each
+  // control group and of the tree.
+  std::vector<ResourceUse> holdings;
+  std::vector<LeakEvidence> leaks;  // as of the last tick: at most one of each scope and resource
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
   std::optional<LastExit> last_exit;
   std::vector<RootExit> ended;  // roots whose end was noticed in the last ten seconds, at most 64

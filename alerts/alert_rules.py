@@ -1,14 +1,11 @@
 """The alerts. severity critical is a page: somebody gets up. severity warning is a ticket: somebody looks at it by day.
 
-A leak pages where PromQL's rising floor and the exporter's own evidence agree and the limit is near; a ticket takes either.
-Where an alert has both severities, both are in force at once and Alertmanager mutes the lower one
-(alertmanager.example.yml).
+The exporter judges (docs/detection.md); rules compare its gauges, so that they cost next to nothing. Where an alert has both
+severities, Alertmanager mutes the lower one (alertmanager.example.yml). An annotation has at most one query, because Prometheus
+runs it at each evaluation while the alert fires.
 """
 
 import textwrap
-
-LEAK = "agent:leak_{}:seconds_to_limit"
-
 
 AGENT = ("job", "instance", "agent", "kind", "slot")
 RESOURCE = (*AGENT, "scope", "resource")
@@ -33,8 +30,12 @@ def look_up(query, labels=RESOURCE, unit="humanize", shown="value", otherwise="u
             f"{{{{ . | first | {shown}{show} }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}")
 
 
-def limit_source():
-    return look_up("agent_resource_limit_info", unit="", shown="label `source`")
+def holder():
+    """Who holds most of it."""
+    of = ", ".join(f"{label}=%q" for label in RESOURCE)
+    values = " ".join(f"$labels.{label}" for label in RESOURCE)
+    return (f"{{{{ with printf `agent_limit_holder_info{{{of}}}` {values} | query }}}}Held by {{{{ . | first | label `comm` }}}},"
+            " pid {{ . | first | label `pid` }}.{{ end }}")
 
 
 def last_exit(within):
@@ -66,68 +67,82 @@ class Alerts:
         }
         self.rules.append(rule)
 
-    def leak(self, name, severity, resource, scopes, verdict, what, unit, elsewhere="", advice=""):
+    def leak(self, name, severity, resource, scopes, what, advice, elsewhere=""):
         """One alert on a leak of `resource`: in the first of `scopes` that shows it.
 
         `elsewhere`: a scope that another alert looks after.
         """
-        leak = self.t.leak
         page = severity == "critical"
-        within = leak.page_within if page else leak.ticket_within
         conditions = []
         for scope in scopes:
-            select = f'{{scope="{scope}", resource="{resource}"}}'
-            condition = f"{LEAK.format(verdict)}{select} < {within.seconds:g}"
+            select = f'scope="{scope}", resource="{resource}"'
+            left = f"agent_leak_seconds_to_limit{{{select}}}"
+            verdict = f'agent_leak_verdict{{{select}, severity="{"page" if page else "ticket"}"}}'
+            # The nearer the limit, the shorter the verdict need have stood.
+            stood = [f"{verdict} offset {wait} == 1" + (f" and ignoring (severity) {left} < {within.seconds:g}" if within else "")
+                     for within, wait in self.waits(page)]
             if page:
-                # The floor's estimate is the rougher one: it need not be as near.
-                condition += f"\nand {LEAK.format('floor')}{select} < {(within * 2).seconds:g}"
+                stood.insert(0, f"{verdict} == 1 and ignoring (severity) {left} < {self.t.leak.at_once_within.seconds:g}")
+            condition = (f"{left}\nand ignoring (severity) ({verdict} == 1)\n"
+                         "and ignoring (severity) (\n  " + "\n  or ".join(stood) + "\n)")
             if elsewhere:
-                condition += (f"\nunless ignoring (scope) {LEAK.format(verdict)}"
-                              f'{{scope="{elsewhere}", resource="{resource}"}} < {within.seconds:g}')
+                condition += f'\nunless ignoring (scope) agent_leak_active{{scope="{elsewhere}", resource="{resource}"}} == 1'
             conditions.append(condition)
             elsewhere = scope
-        expr = "\nor\n".join(conditions)
-        suffix = "B" if unit == SIZE else " {{ $labels.resource }}"
         self.add(
-            name, severity, expr,
+            name, severity, "\nor\n".join(conditions),
             f"{WHO} {what}: {{{{ $value | humanizeDuration }}}} to the limit",
-            f"""{WHO} {what}. In use: {look_up('agent_resource_used', unit=unit)}{suffix} of
-            {look_up('agent_resource_limit', unit=unit)}{suffix} ({look_up('agent_resource_used_ratio', unit='humanizePercentage')};
-            limit: {limit_source()}; scope {{{{ $labels.scope }}}}). Growth as the exporter sees it:
-            {look_up('3600 * agent_leak_growth_per_second', unit=unit)}{suffix} an hour over the last
-            {look_up('agent_leak_evidence_span_seconds', unit='humanizeDuration')}. At this pace the limit is reached in
-            {{{{ $value | humanizeDuration }}}}. {advice}""",
-            wait=leak.page_for if page else leak.ticket_for, keep=self.t.keep_firing_for)
+            f"""{WHO} {what} (scope {{{{ $labels.scope }}}}). At this pace the limit is reached in {{{{ $value | humanizeDuration }}}}.
+            {holder()} {advice}""",
+            keep=self.t.keep_firing_for)
+
+    def waits(self, page):
+        """[(time left below, how long the verdict must have stood)]"""
+        leak = self.t.leak
+        return [(leak.soon_within, leak.soon_for), (None, leak.page_for if page else leak.ticket_for)]
 
 
 def leak_alerts(alerts):
-    alerts.leak("AgentFdLeakFast", "critical", "fds", ["self"], "agreed", "leaks file descriptors", COUNT,
-                advice="At the limit open, accept and pipe fail with EMFILE.")
-    alerts.leak("AgentFdLeakSlow", "warning", "fds", ["self"], "suspected", "seems to leak file descriptors", COUNT,
-                advice="Nobody needs to get up for this; it needs a fix or a planned restart before then.")
-    for severity, verdict, what in (("critical", "agreed", "leaks file descriptors in a child"),
-                                    ("warning", "suspected", "seems to leak file descriptors in a child")):
-        alerts.leak("AgentDescendantFdLeak", severity, "fds", ["tree"], verdict, what, COUNT, elsewhere="self",
-                    advice="The agent's own figure does not show it: look at the process with the most open_fds.")
-    for severity, verdict, what in (("critical", "agreed", "uses ever more memory"),
-                                    ("warning", "suspected", "seems to use ever more memory")):
-        alerts.leak("AgentMemoryClimb", severity, "memory", ["self", "tree"], verdict, what, SIZE,
-                    advice="At the limit the kernel kills a process of the tree, or of the host.")
-    for severity, verdict, what in (("critical", "agreed", "starts processes or threads that never end"),
-                                    ("warning", "suspected", "seems to start processes or threads that never end")):
-        alerts.leak("AgentChildPileUp", severity, "pids", ["self", "tree"], verdict, what, COUNT,
-                    advice="At the limit fork fails, for the agent or for the whole host.")
+    alerts.leak("AgentFdLeakFast", "critical", "fds", ["self"], "leaks file descriptors",
+                "At the limit open, accept and pipe fail with EMFILE.")
+    alerts.leak("AgentFdLeakSlow", "warning", "fds", ["self"], "seems to leak file descriptors",
+                "Nobody needs to get up for this; it needs a fix or a planned restart before then.")
+    for severity, seems in (("critical", ""), ("warning", "seems to ")):
+        verb = (lambda word: word) if seems else (lambda word: word + "s")
+        alerts.leak("AgentDescendantFdLeak", severity, "fds", ["tree"], f"{seems}{verb('leak')} file descriptors in a child",
+                    "The agent's own figure does not show it.", elsewhere="self")
+        alerts.leak("AgentMemoryClimb", severity, "memory", ["self", "tree"], f"{seems}{verb('use')} ever more memory",
+                    "At the limit the kernel kills a process of the tree or of the host, or node ends itself.")
+        alerts.leak("AgentChildPileUp", severity, "pids", ["self", "tree"],
+                    f"{seems}{verb('start')} processes or threads that never end",
+                    "At the limit fork fails, for the agent or for the whole host.")
 
 
 def limit_alerts(alerts):
     t = alerts.t
+    ratio = "agent_resource_used_ratio"
     alerts.add(
-        "AgentNearLimit", "critical", f"agent_resource_used_ratio > {t.near_limit.ratio}",
+        "AgentNearLimit", "critical",
+        f"""
+        {ratio}{{scope="self"}} > {t.near_limit.ratio}
+        or
+        {ratio}{{scope="tree"}} > {t.near_limit.ratio} unless ignoring (scope) {ratio}{{scope="self"}} > {t.near_limit.ratio}
+        """,
         f"{WHO} has used {{{{ $value | humanizePercentage }}}} of its limit of {{{{ $labels.resource }}}}",
-        f"""{WHO} ({{{{ $labels.scope }}}}) uses {look_up('agent_resource_used')} of {look_up('agent_resource_limit')}
-        {{{{ $labels.resource }}}}, {{{{ $value | humanizePercentage }}}}. The limit is: {limit_source()}. Time left at the
-        present growth: {look_up('agent_leak_seconds_to_limit{%} < Inf', unit='humanizeDuration', otherwise='no growth seen')}.""",
+        f"""{WHO} ({{{{ $labels.scope }}}}) has used {{{{ $value | humanizePercentage }}}} of its limit of {{{{ $labels.resource }}}}.
+        {holder()}""",
         wait=t.near_limit.wait, keep=t.keep_firing_for)
+    throttled = t.throttled
+    alerts.add(
+        "AgentMemoryThrottled", "critical",
+        f"""
+        {ratio}{{scope="tree", resource="memory"}} > {throttled.ratio}
+        and ignoring (source) agent_resource_limit_info{{scope="tree", resource="memory", source="cgroup_high"}}
+        """,
+        f"{WHO} is slowed down at memory.high",
+        f"""The control group of {WHO} has used {{{{ $value | humanizePercentage }}}} of its memory.high. The kernel does not kill there:
+        it slows every process of the group down, until they seem to hang.""",
+        wait=throttled.wait, keep=t.keep_firing_for)
     zombies = t.zombies
     series = 'agent_descendants{state="zombie"}'
     alerts.add(
@@ -142,9 +157,9 @@ def limit_alerts(alerts):
         )
         """,
         f"{WHO} has {{{{ $value }}}} zombies",
-        f"""{{{{ $value }}}} children of {WHO} have ended and nobody has waited for them. Each holds a pid; tasks in use:
-        {look_up('agent_resource_used{scope="tree", resource="pids", %}', AGENT)} of
-        {look_up('agent_resource_limit{scope="tree", resource="pids", %}', AGENT)}. Their parent forgets to call wait.""",
+        f"""{{{{ $value }}}} children of {WHO} have ended and nobody has waited for them. Each holds a pid; the limit of tasks is
+        {look_up('agent_resource_used_ratio{scope="tree", resource="pids", %}', AGENT, 'humanizePercentage')} full. Their parent
+        forgets to call wait.""",
         wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     orphans = t.orphans
     alerts.add(
@@ -158,8 +173,7 @@ def limit_alerts(alerts):
         )
         """,
         f"{WHO} left {{{{ $value }}}} processes behind",
-        f"""{{{{ $value }}}} processes that {WHO} started go on without a parent
-        (the agent itself: {look_up('agent_up', AGENT, '')} of 1 up). They hold
+        f"""{{{{ $value }}}} processes that {WHO} started go on without a parent. They hold
         {look_up('agent_orphans_resident_memory_bytes', AGENT, SIZE)}B of memory.""",
         wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     cpu = t.cpu_saturated
@@ -182,35 +196,53 @@ def life_alerts(alerts):
         # Where several run under one name they come and go, and that is no loop.
         f"increase(agent_restarts_total[{loop.within}]) >= {loop.restarts} unless agent_instances > 1",
         f"{WHO} has restarted {{{{ $value | humanize }}}} times in {loop.within}",
-        f"""{WHO} was replaced by a new process {{{{ $value | humanize }}}} times in {loop.within}; the present one is
-        {look_up('agent_self_uptime_seconds', AGENT, 'humanizeDuration')} old. Most of its ends were of category {last_exit(loop.within)}.""",
+        f"""{WHO} was replaced by a new process {{{{ $value | humanize }}}} times in {loop.within}. Most of its ends were of category
+        {last_exit(loop.within)}.""",
         keep=t.keep_firing_for)
+    killed = t.killed
+    exits = 'agent_exits_total{category=~"oom-heap|oom-host|killed"}'
+    alerts.add(
+        "AgentKilled", "warning",
+        f"increase({exits}[{killed.within}]) > 0",
+        f"{WHO} was killed ({{{{ $labels.category }}}})",
+        f"""A process of {WHO} ended with {{{{ $labels.category }}}} within the last {killed.within}: oom-host is the kernel's OOM killer,
+        oom-heap the limit of its own heap, killed a SIGKILL of somebody else. Its memory limit was
+        {look_up('agent_last_exit_resource_used_ratio{resource="memory", %}', AGENT, 'humanizePercentage')} full as it was last seen.""")
+    alerts.add(
+        "AgentDiedAtLimit", "warning",
+        f"""
+        agent_last_exit_resource_used_ratio > {killed.full_ratio}
+        and ignoring (resource) time() - agent_last_exit_timestamp_seconds < {killed.within.seconds:g}
+        """,
+        f"{WHO} ended with {{{{ $value | humanizePercentage }}}} of its limit of {{{{ $labels.resource }}}} in use",
+        f"""{WHO} has ended, and as it was last seen {{{{ $value | humanizePercentage }}}} of its limit of {{{{ $labels.resource }}}} was in
+        use: that is probably why.""")
+    absent = t.absent
+    gone = "agent_up == 0 and agent_configured == 1"
+    regular = f"agent:up:avg > {absent.regular_ratio}"
+    gone_text = f"""No process of {WHO} runs, though the configuration names it. It was up
+        {look_up('agent:up:avg', AGENT, 'humanizePercentage')} of the last {absent.regular_over}."""
+    alerts.add("AgentAbsent", "critical", f"{gone}\nand {regular}", f"{WHO} is gone", gone_text, wait=absent.page_for)
+    alerts.add("AgentAbsent", "warning", gone, f"{WHO} does not run", gone_text, wait=absent.ticket_for)
+
+
+def slow_alerts(alerts):
+    """What looks back over a day: evaluated seldom."""
+    t = alerts.t
+    alerts.rules.append({"record": "agent:up:avg", "expr": f"avg_over_time(agent_up[{t.absent.regular_over}])"})
     cycle = t.leak_restart_cycle
     alerts.add(
         "AgentLeakRestartCycle", "warning",
         f"""
         increase(agent_restarts_total[{cycle.within}]) >= {cycle.restarts}
-        and ignoring (scope, resource) (
-          group without (scope, resource) (max_over_time(agent_resource_used_ratio[{cycle.within}]) > {t.near_limit.ratio})
-          or group without (resource) (agent_last_exit_resource_used_ratio > {cycle.exit_ratio})
-          or group without (scope, resource) (count_over_time(agent:leak_floor:seconds_to_limit[{cycle.within}]) >= 10)
-        )
+        and ignoring (resource) group without (resource) (agent_last_exit_resource_used_ratio > {cycle.exit_ratio})
         unless agent_instances > 1
         """,
         f"{WHO} leaks, ends and starts again: {{{{ $value | humanize }}}} times in {cycle.within}",
-        f"""{WHO} has been replaced {{{{ $value | humanize }}}} times in {cycle.within} and was near a limit or on its way there
-        meanwhile. The fullest limit stood at
-        {look_up('max(max_over_time(agent_resource_used_ratio{%}[' + str(cycle.within) + ']))', AGENT, 'humanizePercentage')}.
-        A supervisor's restarts hide the leak, and lose what the agent was doing each time.""",
+        f"""{WHO} has been replaced {{{{ $value | humanize }}}} times in {cycle.within}, the last time near a limit: the fullest was
+        {look_up('max(agent_last_exit_resource_used_ratio{%})', AGENT, 'humanizePercentage')} full. A supervisor's restarts hide the
+        leak, and lose what the agent was doing each time.""",
         keep=t.keep_firing_for)
-    absent = t.absent
-    gone = "agent_up == 0 and agent_configured == 1"
-    regular = f"avg_over_time(agent_up[{absent.regular_over}]) > {absent.regular_ratio}"
-    gone_text = f"""No process of {WHO} runs, though the configuration names it. Most of its last ends were of category
-        {last_exit(absent.regular_over)}; time up over {absent.regular_over}:
-        {look_up('avg_over_time(agent_up{%}[' + str(absent.regular_over) + '])', AGENT, 'humanizePercentage')}."""
-    alerts.add("AgentAbsent", "critical", f"{gone}\nand {regular}", f"{WHO} is gone", gone_text, wait=absent.page_for)
-    alerts.add("AgentAbsent", "warning", gone, f"{WHO} does not run", gone_text, wait=absent.ticket_for)
 
 
 def exporter_alerts(alerts):
@@ -248,10 +280,8 @@ def host_alerts(alerts):
         agent_host_fork_headroom_tasks{{limit="threads_max"}} / ignoring (limit) agent_host_threads_max < {fork.headroom_ratio}
         """,
         "{{ $labels.instance }} can start only {{ $value | humanizePercentage }} of its tasks more",
-        f"""{{{{ $labels.instance }}}} runs {look_up('agent_host_threads', instance, COUNT)} tasks, and there may be
-        {look_up('agent_host_pid_max', instance, COUNT)} by pid_max and
-        {look_up('agent_host_threads_max', instance, COUNT)} by threads-max. When none are left no shell starts either. The agent with the most
-        tasks: {{{{ with printf `topk(1, agent_resource_used{{job=%q, instance=%q, scope="tree", resource="pids"}})` $labels.job
+        f"""{{{{ $labels.instance }}}} can start only {{{{ $value | humanizePercentage }}}} of its tasks more (limit {{{{ $labels.limit }}}}).
+        When none are left no shell starts either. The agent with the most tasks: {{{{ with printf `topk(1, agent_resource_used{{job=%q, instance=%q, scope="tree", resource="pids"}})` $labels.job
         $labels.instance | query }}}}{{{{ . | first | label `agent` }}}} ({{{{ . | first | value | humanize }}}}){{{{ else }}}}unknown{{{{ end }}}}.""",
         dashboard="host", wait=fork.wait, keep=t.keep_firing_for)
     memory = t.host_memory
@@ -270,9 +300,8 @@ def host_alerts(alerts):
           unless ignoring (resource, kind) agent_host_pressure_waiting_seconds_total{{resource="memory", kind="some"}}
         """,
         "{{ $labels.instance }} has {{ $value | humanizePercentage }} of its memory left",
-        f"""{{{{ $labels.instance }}}} has {look_up('agent_host_memory_available_bytes', instance, SIZE)}B of
-        {look_up('agent_host_memory_total_bytes', instance, SIZE)}B left and its tasks wait for memory. The OOM killer
-        comes next. The largest agent: {largest}.""",
+        f"""{{{{ $labels.instance }}}} has {{{{ $value | humanizePercentage }}}} of its memory left and its tasks wait for memory. The OOM
+        killer comes next. The largest agent: {largest}.""",
         dashboard="host", wait=memory.wait, keep=t.keep_firing_for)
     stall = t.memory_stall
     for severity, ratio in (("critical", stall.page_ratio), ("warning", stall.ticket_ratio)):
@@ -280,16 +309,16 @@ def host_alerts(alerts):
             "AgentHostMemoryStall", severity, f"{waiting.format('full')} > {ratio}",
             "{{ $labels.instance }} does nothing but wait for memory, {{ $value | humanizePercentage }} of the time",
             f"""For {{{{ $value | humanizePercentage }}}} of the last {window} every task of {{{{ $labels.instance }}}} that could
-            have run waited for memory (PSI full). Available:
-            {look_up('agent_host_memory_available_bytes', instance, SIZE)}B. The largest agent: {largest}.""",
+            have run waited for memory (PSI full). The largest agent: {largest}.""",
             dashboard="host", wait=stall.wait, keep=t.keep_firing_for)
 
 
 def groups(t):
     result = []
-    for name, fill in (("leaks", leak_alerts), ("limits", limit_alerts), ("life", life_alerts),
-                       ("exporter", exporter_alerts), ("host", host_alerts)):
+    for name, fill, interval in (("leaks", leak_alerts, t.leak.interval), ("limits", limit_alerts, t.interval),
+                                 ("life", life_alerts, t.interval), ("slow", slow_alerts, t.interval * 5),
+                                 ("exporter", exporter_alerts, t.interval), ("host", host_alerts, t.interval)):
         alerts = Alerts(t)
         fill(alerts)
-        result.append({"name": f"agent_exporter_alerts_{name}", "interval": t.interval, "rules": alerts.rules})
+        result.append({"name": f"agent_exporter_alerts_{name}", "interval": interval, "rules": alerts.rules})
     return result

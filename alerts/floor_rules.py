@@ -124,11 +124,5 @@ def groups(t):
         {"name": "agent_exporter_leaks", "interval": t.interval, "rules": [
             {"record": "agent:leak_floor:seconds_to_limit",
              "expr": "min without (span) (agent:resource_floor:leak_seconds_to_limit)"},
-            {"record": "agent:leak_evidence:seconds_to_limit",
-             "expr": f"agent_leak_seconds_to_limit < {t.leak.ticket_within.seconds:g}"},
-            {"record": "agent:leak_agreed:seconds_to_limit",
-             "expr": "agent:leak_evidence:seconds_to_limit and agent:leak_floor:seconds_to_limit"},
-            {"record": "agent:leak_suspected:seconds_to_limit",
-             "expr": "agent:leak_evidence:seconds_to_limit or agent:leak_floor:seconds_to_limit"},
         ]},
     ]

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Makes agent_exporter.rules.yml out of thresholds.yml, floor_rules.py and alert_rules.py.
+"""Makes the rule files out of thresholds.yml, alert_rules.py and floor_rules.py:
+
+    agent_exporter.rules.yml           the alerts
+    agent_exporter.vmalert.rules.yml   the same for vmalert before 1.80, which does not know keep_firing_for
+    agent_exporter.floors.rules.yml    rising floors, a second opinion in PromQL; nothing needs it
 
 Python and not jsonnet: what runs the tests can run this as well, and the one knob that tests need, time that runs
 faster, is arithmetic on durations.
 
-    alerts/generate.py --write            writes agent_exporter.rules.yml beside this file
-    alerts/generate.py --check            exits 1 if that file is not up to date
-    alerts/generate.py                    prints it
+    alerts/generate.py --write            writes them beside this file
+    alerts/generate.py --check            exits 1 if one is not up to date
+    alerts/generate.py                    prints the first
         --speed-up N                      every duration divided by N: the same rules for a test in accelerated time
         --set leak.page_within=4h         another threshold than the file's; repeatable
 
@@ -24,10 +28,9 @@ import alert_rules
 import floor_rules
 
 HERE = pathlib.Path(__file__).resolve().parent
-OUTPUT = HERE / "agent_exporter.rules.yml"
 HEAD = """\
 # Made by alerts/generate.py from thresholds.yml, floor_rules.py and alert_rules.py: change those instead.
-# Prometheus 2.42 or later (keep_firing_for). What each rule means: docs/alerts.md and docs/runbooks/.
+# {} What each rule means: docs/alerts.md and docs/runbooks/.
 """
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -94,9 +97,20 @@ def load(settings=(), speed_up=1):
     return Thresholds(tree, speed_up)
 
 
-def rule_file(thresholds):
-    """The groups in the order in which they build on each other."""
-    return {"groups": floor_rules.groups(thresholds) + alert_rules.groups(thresholds)}
+def without_keep_firing_for(groups):
+    return [{**group, "rules": [{key: value for key, value in rule.items() if key != "keep_firing_for"}
+                                for rule in group["rules"]]} for group in groups]
+
+
+def files(thresholds):
+    """{name: text}; groups stand in the order in which they build on each other."""
+    alerts = alert_rules.groups(thresholds)
+    return {
+        "agent_exporter.rules.yml": text_of("Prometheus 2.42 or later (keep_firing_for).", alerts),
+        "agent_exporter.vmalert.rules.yml": text_of("For vmalert before 1.80: without keep_firing_for.",
+                                                    without_keep_firing_for(alerts)),
+        "agent_exporter.floors.rules.yml": text_of("A second opinion; no alert needs it.", floor_rules.groups(thresholds)),
+    }
 
 
 class Dumper(yaml.SafeDumper):
@@ -122,8 +136,8 @@ Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
     "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None))
 
 
-def text_of(rules):
-    return HEAD + yaml.dump(plain(rules), Dumper=Dumper, sort_keys=False, width=10000, allow_unicode=True)
+def text_of(head, groups):
+    return HEAD.format(head) + yaml.dump(plain({"groups": groups}), Dumper=Dumper, sort_keys=False, width=10000, allow_unicode=True)
 
 
 def main():
@@ -134,14 +148,16 @@ def main():
     parser.add_argument("--speed-up", type=float, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    text = text_of(rule_file(load(arguments.set, arguments.speed_up)))
+    made = files(load(arguments.set, arguments.speed_up))
     if arguments.check:
-        if not OUTPUT.exists() or OUTPUT.read_text() != text:
-            sys.exit(f"{OUTPUT.name} is not what its sources make; run alerts/generate.py --write")
+        for name, text in made.items():
+            if not (HERE / name).exists() or (HERE / name).read_text() != text:
+                sys.exit(f"{name} is not what its sources make; run alerts/generate.py --write")
     elif arguments.write:
-        OUTPUT.write_text(text)
+        for name, text in made.items():
+            (HERE / name).write_text(text)
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(made["agent_exporter.rules.yml"])
 
 
 if __name__ == "__main__":

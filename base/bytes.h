@@ -16,6 +16,7 @@ namespace agent_exporter::base {
 class ByteWriter {
  public:
   void U8(uint8_t value) { Put(value, 1); }
+  void U16(uint16_t value) { Put(value, 2); }
   void U32(uint32_t value) { Put(value, 4); }
   void U64(uint64_t value) { Put(value, 8); }
   void I64(int64_t value) { U64(static_cast<uint64_t>(value)); }
@@ -43,6 +44,7 @@ class ByteReader {
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
 
   uint8_t U8() { return static_cast<uint8_t>(Take(1)); }
+  uint16_t U16() { return static_cast<uint16_t>(Take(2)); }
   uint32_t U32() { return static_cast<uint32_t>(Take(4)); }
   uint64_t U64() { return Take(8); }
   int64_t I64() { return static_cast<int64_t>(U64()); }

@@ -25,7 +25,7 @@ std::vector<agents::AgentSample> Agents() {
     root.role = agents::Role::kRoot;
     for (const auto scope : {Use::Scope::kSelf, Use::Scope::kTree}) {
       for (const auto resource : {Use::Resource::kFds, Use::Resource::kMemory, Use::Resource::kPids}) {
-        agents[static_cast<size_t>(i)].resources.push_back(
+        agents[static_cast<size_t>(i)].holdings.push_back(
             {scope, resource, Use::Source::kRlimit, 1000, uint64_t{1} << 20});
       }
     }
@@ -40,7 +40,7 @@ void OneTick(benchmark::State& state) {
   double now = 0;
   const auto tick = [&] {
     for (agents::AgentSample& agent : agents) {
-      for (agents::ResourceUse& use : agent.resources) use.used = 1000 + static_cast<uint64_t>(now / 10);
+      for (agents::ResourceUse& use : agent.holdings) use.used = 1000 + static_cast<uint64_t>(now / 10);
       book.Tick(now, &agent);
     }
     book.ForgetUnseen();

@@ -13,7 +13,7 @@
   ROW(descendants,   true,  kNothing,         "what runs below each agent: children, whole tree, orphans, CPU")       \
   ROW(memory,        true,  kMemoryParts,     "resident memory by type (anon, file, shmem) and swap")                 \
   ROW(limits,        true,  kNothing,         "the tightest real limit of fds, memory and pids, and how full it is")  \
-  ROW(leak,          true,  kNothing,         "evidence of leaks: growth of the floor and seconds to the limit")             \
+  ROW(leak,          true,  kNothing,         "leaks as the exporter judges them: severity, time left, who holds the limit")             \
   ROW(pid_cpu,       true,  kNothing,         "CPU ratio, memory and fds of each agent's busiest processes")          \
   ROW(page_faults,   true,  kNothing,         "minor and major page faults of each tree")                             \
   ROW(io,            false, kIo,              "storage bytes read and written by each tree")                          \

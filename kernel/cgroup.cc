@@ -15,45 +15,92 @@ namespace {
 // v1 spells "no limit" as the largest page counter, LONG_MAX rounded down to a page (mm/page_counter.c).
 constexpr uint64_t kUnlimitedV1 = uint64_t{1} << 62;
 
-struct ResourceFiles {
-  CgroupLimit::Resource resource;
-  std::string_view controller;
-  std::string_view limit;
-  std::string_view used;
-  std::string_view droppable_key;  // a line of memory.stat to take off `used`; none for tasks
+struct MemoryFiles {
+  std::string_view max, current, high, swap_max, swap_current;
+  bool swap_has_memory;  // the swap files count memory and swap together
+  std::string_view stat_prefix;
 };
-
-constexpr ResourceFiles kV2[] = {
-    {CgroupLimit::Resource::kMemory, "memory", "memory.max", "memory.current", "inactive_file"},
-    {CgroupLimit::Resource::kPids, "pids", "pids.max", "pids.current", ""},
-};
+constexpr MemoryFiles kMemoryV2 = {
+    "memory.max", "memory.current", "memory.high", "memory.swap.max", "memory.swap.current", false, ""};
 // The limits of v1 count whole subtrees, as do the total_ figures of memory.stat.
-constexpr ResourceFiles kV1[] = {
-    {CgroupLimit::Resource::kMemory, "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file"},
-    {CgroupLimit::Resource::kPids, "pids", "pids.max", "pids.current", ""},
-};
+constexpr MemoryFiles kMemoryV1 = {"memory.limit_in_bytes",
+                                   "memory.usage_in_bytes",
+                                   "",
+                                   "memory.memsw.limit_in_bytes",
+                                   "memory.memsw.usage_in_bytes",
+                                   true,
+                                   "total_"};
 
-// Reads one group's limit and use. Empty if there is no limit or a file cannot be read.
-std::optional<CgroupLimit> ReadGroup(const RootedReader& root, const std::string& group,
-                                     const ResourceFiles& files, std::string* buffer) {
-  const auto read = [&](std::string_view file, auto parse) {
-    const absl::StatusOr<std::string_view> text = root.Read(group + "/" + std::string(file), buffer);
-    return text.ok() ? parse(*text) : decltype(parse(*text))(text.status());
-  };
-  const absl::StatusOr<std::optional<uint64_t>> limit = read(files.limit, ParseNumberOrMax);
-  if (!limit.ok() || !limit->has_value() || **limit >= kUnlimitedV1) return std::nullopt;
-  absl::StatusOr<uint64_t> used = read(files.used, ParseNumber);
-  if (!used.ok()) return std::nullopt;
-  if (!files.droppable_key.empty()) {
-    const absl::StatusOr<uint64_t> droppable = read(
-        "memory.stat", [&](std::string_view text) { return ParseKeyedNumber(text, files.droppable_key); });
-    if (!droppable.ok()) return std::nullopt;
-    // The two files are read one after the other, so the part may exceed the whole.
-    *used -= std::min(*used, *droppable);
+// One group of one hierarchy.
+class Group {
+ public:
+  Group(const RootedReader& root, std::string path, std::string* buffer)
+      : root_(root), path_(std::move(path)), buffer_(buffer) {}
+
+  // Appends the limits that this group has. Where a file cannot be read there is none.
+  void Memory(const MemoryFiles& files, std::vector<CgroupLimit>* limits) {
+    const std::optional<uint64_t> max = Limit(files.max), high = Limit(files.high);
+    const std::optional<uint64_t> swap_max = Limit(files.swap_max);
+    if (!max && !high && !(swap_max && files.swap_has_memory)) return;
+    const std::optional<uint64_t> current = Number(files.current), droppable = Droppable(files.stat_prefix);
+    if (!current || !droppable) return;
+    // The two files are read one after the other, so that the part may exceed the whole.
+    const uint64_t used = *current - std::min(*current, *droppable);
+    const auto add = [limits](CgroupLimit::Kind kind, uint64_t limit, uint64_t in_use) {
+      limits->push_back({.kind = kind, .limit = limit, .used = in_use});
+    };
+    if (max) add(CgroupLimit::Kind::kMax, *max, used);
+    if (high) add(CgroupLimit::Kind::kHigh, *high, used);
+    if (!swap_max) return;
+    const std::optional<uint64_t> swap = Number(files.swap_current);
+    if (!swap) return;
+    if (files.swap_has_memory) {
+      add(CgroupLimit::Kind::kSwap, *swap_max, *swap - std::min(*swap, *droppable));
+    } else if (max && *swap_max > 0) {
+      add(CgroupLimit::Kind::kSwap, *max + *swap_max, used + *swap);
+    }
   }
-  return CgroupLimit{files.resource, false, "", **limit, *used};
-}
+
+  void Pids(std::vector<CgroupLimit>* limits) {
+    const std::optional<uint64_t> max = Limit("pids.max");
+    const std::optional<uint64_t> current = max ? Number("pids.current") : std::nullopt;
+    if (!current) return;
+    limits->push_back({.resource = CgroupLimit::Resource::kPids, .limit = *max, .used = *current});
+  }
+
+ private:
+  absl::StatusOr<std::string_view> Read(std::string_view file) {
+    return root_.Read(path_ + "/" + std::string(file), buffer_);
+  }
+  std::optional<uint64_t> Number(std::string_view file) {
+    const auto text = Read(file);
+    const auto number = text.ok() ? ParseNumber(*text) : text.status();
+    return number.ok() ? std::optional(*number) : std::nullopt;
+  }
+  // Empty: none, or not known.
+  std::optional<uint64_t> Limit(std::string_view file) {
+    if (file.empty()) return std::nullopt;
+    const auto text = Read(file);
+    const absl::StatusOr<std::optional<uint64_t>> limit = text.ok() ? ParseNumberOrMax(*text) : text.status();
+    return limit.ok() && limit->has_value() && **limit < kUnlimitedV1 ? *limit : std::nullopt;
+  }
+  // Page cache that the kernel can take back at once.
+  std::optional<uint64_t> Droppable(std::string_view prefix) {
+    const auto text = Read("memory.stat");
+    if (!text.ok()) return std::nullopt;
+    const auto figure = [&](const char* key) { return ParseKeyedNumber(*text, std::string(prefix) + key); };
+    const auto inactive = figure("inactive_file"), active = figure("active_file");
+    if (!inactive.ok() || !active.ok()) return std::nullopt;
+    const auto dirty = figure(prefix.empty() ? "file_dirty" : "dirty");
+    const auto writeback = figure(prefix.empty() ? "file_writeback" : "writeback");
+    const uint64_t cache = *inactive + *active, busy = dirty.value_or(0) + writeback.value_or(0);
+    return cache - std::min(cache, busy);
+  }
+
+  const RootedReader& root_;
+  const std::string path_;
+  std::string* const buffer_;
+};
 
 // Whether `path` leaves its hierarchy: the kernel shows "/../x" for a group outside the reader's cgroup
 // namespace.
@@ -70,33 +117,41 @@ bool Exists(const RootedReader& root, const std::string& path) {
 
 std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
   std::vector<CgroupLimit> limits;
-  const auto walk = [&](const std::string& mount, std::string_view own, const ResourceFiles& files) {
+  // Own group first, then up to the root.
+  const auto walk = [&](const std::string& mount, std::string_view own, const auto& read) {
     if (LeavesRoot(own)) return;
     const std::string_view first = own == "/" ? "" : own;
-    for (std::string_view group = first;; group.remove_suffix(group.size() - group.rfind('/'))) {
-      if (auto limit = ReadGroup(root_, mount + std::string(group), files, &buffer_)) {
-        limit->ancestor = group.size() != first.size();
-        limit->path = group.empty() ? "/" : std::string(group);
-        limits.push_back(*std::move(limit));
+    for (std::string_view path = first;; path.remove_suffix(path.size() - path.rfind('/'))) {
+      const size_t known = limits.size();
+      Group group(root_, mount + std::string(path), &buffer_);
+      read(group);
+      for (size_t i = known; i < limits.size(); ++i) {
+        limits[i].ancestor = path.size() != first.size();
+        limits[i].path = path.empty() ? "/" : std::string(path);
       }
-      if (group.empty()) break;
+      if (path.empty()) break;
     }
   };
+  const auto memory_of = [&limits](const MemoryFiles& files) {
+    return [&limits, &files](Group& group) { group.Memory(files, &limits); };
+  };
+  const auto pids = [&limits](Group& group) { group.Pids(&limits); };
 
   for (const CgroupMembership& group : ParseCgroup(membership)) {
     if (group.v2) {
       const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
-      for (const ResourceFiles& files : kV2) walk(mount, group.path, files);
+      walk(mount, group.path, memory_of(kMemoryV2));
+      walk(mount, group.path, pids);
       continue;
     }
-    for (const ResourceFiles& files : kV1) {
-      if (!group.HasController(files.controller)) continue;
+    const auto walk_v1 = [&](std::string_view controller, const auto& read) {
+      if (!group.HasController(controller)) return;
       // Controllers mounted together may be found under the joined name only.
-      const std::string alone(files.controller);
-      const std::string joined(group.controllers);
-      const bool has_alone = Exists(root_, alone);
-      walk(has_alone ? alone : joined, group.path, files);
-    }
+      const std::string alone(controller);
+      walk(Exists(root_, alone) ? alone : std::string(group.controllers), group.path, read);
+    };
+    walk_v1("memory", memory_of(kMemoryV1));
+    walk_v1("pids", pids);
   }
   return limits;
 }

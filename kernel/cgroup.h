@@ -19,12 +19,18 @@ namespace agent_exporter::kernel {
 // One limited resource of one group on the way from a process' own group up to the root.
 struct CgroupLimit {
   enum class Resource { kMemory, kPids };
+  enum class Kind {
+    kMax,   // memory.max | memory.limit_in_bytes | pids.max: beyond it the kernel kills, or refuses to fork
+    kHigh,  // memory.high: beyond it processes are slowed down until they stand still
+    kSwap,  // memory.max + memory.swap.max | memory.memsw.limit_in_bytes: memory and swap together
+  };
   Resource resource = Resource::kMemory;
+  Kind kind = Kind::kMax;
   bool ancestor = false;  // false: the process' own group
   std::string path;       // as /proc/<pid>/cgroup spells it
-  uint64_t limit = 0;  // memory.max | memory.limit_in_bytes | pids.max; groups without a limit give no entry
-  // What counts against the limit: bytes that cannot simply be dropped (memory.current less inactive_file,
-  // the figure kubelet calls working set), or tasks.
+  uint64_t limit = 0;     // groups without a limit give no entry
+  // What counts against the limit: tasks, or bytes that cannot simply be dropped. The kernel takes back page
+  // cache, active_file too, before it kills; only dirty pages and those under writeback must stay.
   uint64_t used = 0;
 };
 

@@ -22,6 +22,7 @@ struct HostMemory {
   uint64_t total = 0;
   uint64_t available = 0;
   uint64_t used = 0;
+  uint64_t swap_free = 0;
 };
 
 struct HostLoad {

@@ -23,14 +23,19 @@ absl::StatusOr<HostMemory> ParseMeminfo(std::string_view text) {
   constexpr std::string_view kTotal = "MemTotal:";
   constexpr std::string_view kFree = "MemFree:";
   constexpr std::string_view kAvailable = "MemAvailable:";
+  constexpr std::string_view kSwapFree = "SwapFree:";
   std::optional<uint64_t> total;
   std::optional<uint64_t> free;
   std::optional<uint64_t> available;
+  std::optional<uint64_t> swap_free;
   bool has_available = false;
   TextScanner scan(text);
   while (const std::optional<std::string_view> line = scan.Line()) {
     if (line->substr(0, kTotal.size()) == kTotal) total = ParseKilobytes(line->substr(kTotal.size()));
     if (line->substr(0, kFree.size()) == kFree) free = ParseKilobytes(line->substr(kFree.size()));
+    if (line->substr(0, kSwapFree.size()) == kSwapFree) {
+      swap_free = ParseKilobytes(line->substr(kSwapFree.size()));
+    }
     if (line->substr(0, kAvailable.size()) == kAvailable) {
       has_available = true;
       available = ParseKilobytes(line->substr(kAvailable.size()));
@@ -40,7 +45,7 @@ absl::StatusOr<HostMemory> ParseMeminfo(std::string_view text) {
   if (!scan.ok() || !total || !available || *available > *total) {
     return absl::InvalidArgumentError("meminfo: no MemTotal with MemAvailable or MemFree");
   }
-  return HostMemory{*total, *available, *total - *available};
+  return HostMemory{*total, *available, *total - *available, swap_free.value_or(0)};
 }
 
 absl::StatusOr<HostLoad> ParseLoadavg(std::string_view text) {

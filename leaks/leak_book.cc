@@ -1,23 +1,16 @@
 #include "leaks/leak_book.h"
 
 #include <algorithm>
-#include <cmath>
+#include <tuple>
 #include <utility>
-
-#include "absl/strings/str_cat.h"
 
 namespace agent_exporter::leaks {
 namespace {
 
-// The first line of a saved book, and its version. Another version is not read: bump it with any change of
-// what Save writes or of what that means.
-constexpr std::string_view kMagic = "agent_exporter leak state ";
-constexpr std::string_view kVersion = "3\n";
-// The kernel's idea of when it booted moves as the wall clock is set.
-constexpr double kSameBootSeconds = 600;
-constexpr uint32_t kMostDetectors = 6;
+// A process that falls below a tenth of its limit for a while is no new one.
+constexpr double kForgetSeconds = 900;
 
-std::string KeyOf(const agents::AgentSample& agent) {
+std::string NameOf(const agents::AgentSample& agent) {
   std::string key = agent.name;
   for (const std::string* part : {&agent.kind, &agent.slot}) {
     key += '\0';
@@ -26,50 +19,43 @@ std::string KeyOf(const agents::AgentSample& agent) {
   return key;
 }
 
-uint64_t Fnv1a(std::string_view bytes) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  return hash;
+// A smaller rise is none, whatever the limit.
+double LeastRise(agents::ResourceUse::Resource resource) {
+  return resource == agents::ResourceUse::Resource::kMemory ? 8.0 * 1024 * 1024 : 8;
 }
 
-absl::string_view Word(std::string_view line) { return {line.data(), line.size() - 1}; }
+bool Worse(const agents::LeakEvidence& a, const agents::LeakEvidence& b) {
+  if (a.page != b.page) return a.page;
+  return a.seconds_to_limit < b.seconds_to_limit;
+}
 
-// The root whose life the evidence is about, null: none lives. In a wrapper it is the program: it may be
-// started again, and may outlive the wrapper.
-const agents::ProcessSample* LifeOf(const agents::AgentSample& agent) {
-  const agents::ProcessSample* life = nullptr;
-  for (const agents::ProcessSample& process : agent.processes) {
-    if (process.role != agents::Role::kRoot || process.state == 'Z') continue;
-    if (life == nullptr || (process.inner && process.ppid == life->key.pid)) life = &process;
+void Report(const agents::ResourceUse& use, const Judgement& judgement, agents::AgentSample* agent) {
+  const agents::LeakEvidence leak{.scope = use.scope,
+                                  .resource = use.resource,
+                                  .page = judgement.severity == Severity::kPage,
+                                  .growth_per_second = judgement.growth_per_second,
+                                  .seconds_to_limit = judgement.seconds_to_limit,
+                                  .evidence_span_seconds = judgement.span_seconds,
+                                  .use = use};
+  for (agents::LeakEvidence& known : agent->leaks) {
+    if (known.scope != use.scope || known.resource != use.resource) continue;
+    if (Worse(leak, known)) known = leak;
+    return;
   }
-  return life;
+  agent->leaks.push_back(leak);
 }
-
-absl::Status Alien() { return absl::InvalidArgumentError("no leak state, or a damaged one"); }
 
 }  // namespace
 
-void LeakBook::Tick(double now, agents::AgentSample* agent) {
-  const agents::ProcessSample* const root = LifeOf(*agent);
-  const kernel::ProcessKey key = root == nullptr ? kernel::ProcessKey() : root->key;
-  Entry& entry = entries_[KeyOf(*agent)];
-  entry.seen = true;
-  if (!(entry.root == key)) {
-    entry.root = key;
-    for (LeakDetector& detector : entry.detectors) detector = detector.NextLife();
-  }
-  if (root == nullptr) return;
-  for (const agents::ResourceUse& use : agent->resources) {
-    auto found =
-        std::find_if(entry.detectors.begin(), entry.detectors.end(), [&](const LeakDetector& detector) {
-          return detector.scope() == use.scope && detector.resource() == use.resource;
-        });
-    if (found == entry.detectors.end()) {
-      found = entry.detectors.emplace(entry.detectors.end(), use.scope, use.resource);
-    }
-    found->Add(now, use);
-  }
-  Show(agent);
+LeakBook::Key LeakBook::Key::Of(const agents::ResourceUse& use) {
+  return {.holder = use.holder, .scope = use.scope, .resource = use.resource, .series = use.series};
+}
+
+bool LeakBook::Key::operator<(const Key& other) const {
+  const auto all = [](const Key& key) {
+    return std::tie(key.holder.pid, key.holder.start_ticks, key.scope, key.resource, key.series);
+  };
+  return all(*this) < all(other);
 }
 
 void LeakBook::Look(double now, bool tick, agents::Observation& observation) {
@@ -83,75 +69,79 @@ void LeakBook::Look(double now, bool tick, agents::Observation& observation) {
   if (tick) ForgetUnseen();
 }
 
-void LeakBook::Show(agents::AgentSample* agent) const {
-  agent->leaks.clear();
-  const auto found = entries_.find(KeyOf(*agent));
-  if (found == entries_.end()) return;
-  for (const agents::ResourceUse& use : agent->resources) {
-    for (const LeakDetector& detector : found->second.detectors) {
-      if (detector.scope() == use.scope && detector.resource() == use.resource) {
-        agent->leaks.push_back(detector.Evidence());
+// Ends what belonged to roots that are gone.
+void LeakBook::EndLives(const agents::AgentSample& agent, Entry& entry) {
+  std::vector<kernel::ProcessKey> roots;
+  for (const agents::ProcessSample& process : agent.processes) {
+    if (process.role == agents::Role::kRoot && process.state != 'Z') roots.push_back(process.key);
+  }
+  const auto lives = [&roots](const kernel::ProcessKey& key) {
+    return std::find(roots.begin(), roots.end(), key) != roots.end();
+  };
+  const bool all_new = std::none_of(entry.roots.begin(), entry.roots.end(), lives);
+  if (all_new && !entry.roots.empty()) {
+    const bool one_at_a_time = entry.roots.size() == 1;
+    entry.inherited.clear();
+    for (auto& [key, figure] : entry.figures) {
+      if (key.holder.pid == 0) {
+        figure.detector = figure.detector.NextLife();
+      } else if (one_at_a_time && key.holder == entry.roots[0]) {
+        Key next = key;
+        next.holder = {};
+        entry.inherited.emplace(next, figure.detector.NextLife());
       }
     }
+    // What was known of the lives before stays known until the next one begins.
+    entry.roots.clear();
+  }
+  std::erase_if(entry.figures, [&](const auto& known) {
+    const kernel::ProcessKey& holder = known.first.holder;
+    return holder.pid != 0 && known.first.scope == agents::ResourceUse::Scope::kSelf && !lives(holder);
+  });
+  if (!roots.empty()) entry.roots = std::move(roots);
+}
+
+void LeakBook::Tick(double now, agents::AgentSample* agent) {
+  Entry& entry = entries_[NameOf(*agent)];
+  entry.seen = true;
+  EndLives(*agent, entry);
+  agent->leaks.clear();
+  if (entry.roots.empty()) return;  // none lives
+  for (const agents::ResourceUse& use : agent->holdings) {
+    const Key key = Key::Of(use);
+    auto found = entry.figures.find(key);
+    if (found == entry.figures.end()) {
+      Key earlier = key;
+      earlier.holder = {};
+      const auto inherited = entry.inherited.find(earlier);
+      found = inherited != entry.inherited.end() && entry.roots.size() == 1 && key.holder == entry.roots[0]
+                  ? entry.figures.emplace(key, inherited->second).first
+                  : entry.figures.emplace(key, LeastRise(use.resource)).first;
+    }
+    Figure& figure = found->second;
+    figure.seen = now;
+    figure.detector.Add(now, use.used, use.limit);
+    const Judgement judgement = figure.detector.Current();
+    if (judgement.severity != Severity::kNone) Report(use, judgement, agent);
+  }
+  std::erase_if(entry.figures, [now](const auto& known) { return now - known.second.seen > kForgetSeconds; });
+}
+
+void LeakBook::Show(agents::AgentSample* agent) const {
+  agent->leaks.clear();
+  const auto entry = entries_.find(NameOf(*agent));
+  if (entry == entries_.end()) return;
+  for (const agents::ResourceUse& use : agent->holdings) {
+    const auto found = entry->second.figures.find(Key::Of(use));
+    if (found == entry->second.figures.end()) continue;
+    const Judgement judgement = found->second.detector.Current();
+    if (judgement.severity != Severity::kNone) Report(use, judgement, agent);
   }
 }
 
 void LeakBook::ForgetUnseen() {
   std::erase_if(entries_, [](const auto& entry) { return !entry.second.seen; });
   for (auto& [key, entry] : entries_) entry.seen = false;
-}
-
-std::string LeakBook::Save(double boot_time) const {
-  base::ByteWriter out;
-  out.Raw(kMagic);
-  out.Raw(kVersion);
-  out.F64(boot_time);
-  out.U32(static_cast<uint32_t>(entries_.size()));
-  for (const auto& [key, entry] : entries_) {
-    out.Text(key);
-    out.I64(entry.root.pid);
-    out.U64(entry.root.start_ticks);
-    out.U32(static_cast<uint32_t>(entry.detectors.size()));
-    for (const LeakDetector& detector : entry.detectors) detector.Save(out);
-  }
-  out.U64(Fnv1a(out.bytes()));
-  return out.bytes();
-}
-
-absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
-  const size_t line_end = saved.find('\n');
-  if (!saved.starts_with(kMagic) || line_end == std::string_view::npos) return Alien();
-  const std::string_view version = saved.substr(kMagic.size(), line_end - kMagic.size() + 1);
-  if (version != kVersion && version.size() <= 10) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it is of version ", Word(version), "; this program reads version ", Word(kVersion)));
-  }
-  constexpr size_t kSumBytes = 8;
-  if (version != kVersion || saved.size() < kSumBytes) return Alien();
-  base::ByteReader sum(saved.substr(saved.size() - kSumBytes));
-  saved.remove_suffix(kSumBytes);
-  if (sum.U64() != Fnv1a(saved)) return Alien();
-
-  base::ByteReader in(saved.substr(kMagic.size() + kVersion.size()));
-  const double saved_boot_time = in.F64();
-  const uint32_t count = in.U32();
-  std::map<std::string, Entry> entries;
-  for (uint32_t i = 0; i < count && in.ok(); ++i) {
-    Entry& entry = entries[in.Text()];
-    entry.root.pid = static_cast<pid_t>(in.I64());
-    entry.root.start_ticks = in.U64();
-    const uint32_t detectors = in.U32();
-    if (detectors > kMostDetectors) return Alien();
-    for (uint32_t j = 0; j < detectors; ++j) {
-      auto detector = LeakDetector::Load(in);
-      if (!detector) return Alien();
-      entry.detectors.push_back(*detector);
-    }
-  }
-  if (!in.ok() || !in.at_end()) return Alien();
-  if (std::abs(saved_boot_time - boot_time) > kSameBootSeconds) entries.clear();
-  entries_ = std::move(entries);
-  return absl::OkStatus();
 }
 
 }  // namespace agent_exporter::leaks

@@ -2,241 +2,244 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <string>
-#include <vector>
-
-#include "absl/types/span.h"
-#include "agents/resource_names.h"
-#include "leaks/theil_sen.h"
+#include <iterator>
 
 namespace agent_exporter::leaks {
 namespace {
 
-// Found on the development seeds of bench/detection; docs/detection.md says what they give on others.
-constexpr std::array<int, 4> kWindows = {6, 8, 12, 16};
-
-struct Strictness {
-  double kendall;     // at least: (rising - falling pairs) / pairs
-  double drawdown;    // at most, of the rise
-  double step;        // at most, of the rise
-  double late_slope;  // at least, of the slope
-  double unrest;      // at most, of the rise: what the figure moves within a bucket
-  double horizon;     // at most, in spans, where there was a life before the rise
-};
-constexpr Strictness kLong = {
-    .kendall = 0.85, .drawdown = 0.15, .step = 0.35, .late_slope = 0.6, .unrest = 2, .horizon = 2.2};
-// Builds and jobs, too, take what they need within minutes: there the test is harder.
-constexpr double kShortSeconds = 7000;
-constexpr Strictness kShort = {
-    .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 1.2};
-constexpr double kVeryShortSeconds = 1740;
-constexpr Strictness kVeryShort = {
-    .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4, .horizon = 0.6};
-constexpr double kHorizonYoung = 1.3;    // where there was none: it may be a warm-up
-constexpr double kHorizonRelapse = 2.2;  // unless the life before ended in a leak
-// What lasts from two hours to most of a day may be a morning, to who has not seen the day before.
-constexpr double kDaySeconds = 86400;
-constexpr double kLongestMorningSeconds = 60000;
-constexpr double kHorizonMorning = 1.1;
-constexpr double kMinNews = 0.5;         // of the rise, above the highest floor before
-constexpr double kMinNewsOfRange = 0.8;  // of what the floor moved before
+// Found on the training seeds of bench/detection; docs/detection.md says what they give on others.
+constexpr std::array<int, 6> kWindows = {6, 8, 10, 12, 14, 16};
+constexpr std::array<int, 2> kBucketsPerFloor = {2, 3};
 constexpr double kMinRiseOfLimit = 0.02;
+constexpr double kNormalCeiling = 0.85;  // of the limit
+constexpr double kRuined = 0.8;          // of the limit: an end above it was no planned one
+constexpr double kAboveEarlier = 1.05;   // of the peak of earlier lives
 
-struct Shape {
-  double kendall = 0;
-  double drawdown = 0;
-  double step = 0;
+// What lasts from two hours to most of a day may be a morning, as long as the day before is unknown.
+constexpr double kDaySeconds = 86400;
+constexpr double kLongestMorningSeconds = 90000;
+
+// In spans: how far away the limit may be.
+constexpr double kHorizonQuick = 0.56;
+constexpr double kHorizonShort = 1.5, kHorizonShortYoung = 0.9;
+constexpr double kHorizonLong = 1.8;
+constexpr double kHorizonYoung = 1.1;
+constexpr double kHorizonMorning = 0.8;
+constexpr double kHorizonRelapse = 2.2;
+constexpr double kFurthestHorizon = 4;  // more than any of them, because slopes and ends differ a little
+constexpr double kClimbShort = 1.2, kClimbLong = 1.8, kClimbUnknown = 0.6;
+// The shorter a rise, the more of them are builds and bursts: a page wants less to be left.
+struct QuickPage {
+  double span, reach;
 };
+constexpr std::array<QuickPage, 3> kPageQuick = {{{250, 0.3}, {450, 0.5}, {kQuickSeconds, 0.56}}};
+constexpr double kPageShort = 0.6;
+constexpr double kPageSeconds = 8 * 3600;
+constexpr double kTicketSeconds = 14 * 86400;
 
-// Of minima in order of time.
-Shape ShapeOf(absl::Span<const Point> minima) {
-  Shape shape;
-  int rising = 0, pairs = 0;
-  for (size_t i = 0; i < minima.size(); ++i) {
-    for (size_t j = i + 1; j < minima.size(); ++j) {
-      ++pairs;
-      rising += (minima[j].y > minima[i].y) - (minima[j].y < minima[i].y);
-      shape.drawdown = std::max(shape.drawdown, minima[i].y - minima[j].y);
-    }
-    if (i > 0) shape.step = std::max(shape.step, minima[i].y - minima[i - 1].y);
-  }
-  shape.kendall = pairs == 0 ? 0 : static_cast<double>(rising) / pairs;
-  return shape;
+double MostReachOfPage(double span) {
+  return std::find_if(kPageQuick.begin(), std::prev(kPageQuick.end()),
+                      [span](const QuickPage& page) { return span < page.span; })
+      ->reach;
 }
+
+uint32_t AsSeconds(double seconds) { return static_cast<uint32_t>(std::clamp(seconds, 1.0, 4e9)); }
 
 }  // namespace
 
-bool LeakDetector::LimitChanged(double now, const agents::ResourceUse& use) {
-  if (limit_ == 0 || (use.limit == limit_ && use.source == source_)) {
-    limit_ = use.limit;
-    source_ = use.source;
-    other_limit_since_ = -1;
-    return false;
-  }
-  if (other_limit_since_ < 0) other_limit_since_ = now;
-  if (now - other_limit_since_ < kLimitSettlesSeconds) return true;
-  *this = LeakDetector(scope_, resource_);
-  limit_ = use.limit;
-  source_ = use.source;
-  return false;
+double LeakDetector::LeastRise() const {
+  return std::max(static_cast<double>(least_rise_), kMinRiseOfLimit * limit_);
 }
 
-void LeakDetector::Add(double now, const agents::ResourceUse& use) {
-  if (LimitChanged(now, use)) return;
-  const int completed = ladder_.Add(now, static_cast<double>(use.used));
-  for (int level = 0; level < completed; ++level) verdicts_[static_cast<size_t>(level)] = Judge(level, now);
-  // What was held back is given back: the floor was none.
-  for (Verdict& verdict : verdicts_) {
-    if (static_cast<double>(use.used) < verdict.floor - verdict.rise / 2) verdict = Verdict();
-  }
-}
-
-agents::LeakEvidence LeakDetector::Evidence() const {
-  agents::LeakEvidence evidence{.scope = scope_, .resource = resource_};
-  for (const Verdict& verdict : verdicts_) {
-    if (verdict.slope <= 0) continue;
-    const double left = std::max(0.0, verdict.hits_at - ladder_.last_seconds());
-    if (left >= evidence.seconds_to_limit) continue;
-    evidence.seconds_to_limit = left;
-    evidence.growth_per_second = verdict.slope;
-    evidence.evidence_span_seconds = ladder_.last_seconds() - verdict.since;
-  }
-  return evidence;
-}
-
-void LeakDetector::Save(base::ByteWriter& out) const {
-  for (const char* name : {Name(scope_), Name(resource_), Name(source_)}) out.Text(name);
-  out.U64(limit_);
-  out.F64(other_limit_since_);
-  out.U8(leaked_before_ ? 1 : 0);
-  for (const Verdict& verdict : verdicts_) {
-    for (const double figure : {verdict.slope, verdict.hits_at, verdict.since, verdict.floor, verdict.rise}) {
-      out.F64(figure);
-    }
-  }
-  ladder_.Save(out);
-}
-
-std::optional<LeakDetector> LeakDetector::Load(base::ByteReader& in) {
-  const auto named = [&in](const auto& all) {
-    const std::string text = in.Text();
-    const auto found = std::find_if(all.begin(), all.end(), [&](auto value) { return text == Name(value); });
-    return found == all.end() ? std::nullopt : std::optional(*found);
+void LeakDetector::TakeLimit(double limit) {
+  if (limit == limit_) return;
+  const bool like = limit > limit_ / 2 && limit < limit_ * 2;
+  const auto move = [&](Finding& finding) {
+    if (finding.slope <= 0) return;
+    finding = like ? finding : Finding();
+    if (like) finding.hits_at = AsSeconds(finding.hits_at + (limit - limit_) / finding.slope);
   };
-  const auto scope = named(agents::kScopes);
-  const auto resource = named(agents::kResources);
-  const auto source = named(agents::kSources);
-  if (!scope || !resource || !source) return std::nullopt;
-  LeakDetector detector(*scope, *resource);
-  detector.source_ = *source;
-  detector.limit_ = in.U64();
-  detector.other_limit_since_ = in.F64();
-  detector.leaked_before_ = in.U8() != 0;
-  for (Verdict& verdict : detector.verdicts_) {
-    for (double* figure : {&verdict.slope, &verdict.hits_at, &verdict.since, &verdict.floor, &verdict.rise}) {
-      *figure = in.F64();
-    }
+  for (Finding& finding : findings_) move(finding);
+  move(shown_);
+  if (!like) {
+    severity_ = Severity::kNone;
+    page_until_ = ticket_until_ = -1;
   }
-  if (!detector.ladder_.Load(in)) return std::nullopt;
-  return detector;
+  limit_ = limit;
+}
+
+void LeakDetector::Add(double now, uint64_t used, uint64_t limit) {
+  TakeLimit(static_cast<double>(limit));
+  const auto figure = static_cast<double>(used);
+  last_used_ = static_cast<float>(used);
+  const int completed = ladder_.Add(now, figure);
+  for (int level = 0; level < completed; ++level) findings_[static_cast<size_t>(level)] = Judge(level, now);
+  if (any_finding_ || severity_ != Severity::kNone) GiveBack(figure);
+  if (completed > 0) Decide(now);
+}
+
+// What was held back is given back: the floor was none.
+void LeakDetector::GiveBack(double used) {
+  for (Finding& finding : findings_) {
+    if (finding.slope > 0 && used < finding.floor - finding.rise / 2) finding = Finding();
+  }
+  if (severity_ != Severity::kNone && used < shown_.floor - shown_.rise / 2) {
+    severity_ = Severity::kNone;
+    page_until_ = ticket_until_ = -1;
+    shown_ = Finding();
+  }
+}
+
+void LeakDetector::Decide(double now) {
+  any_finding_ = false;
+  const Finding* nearest = nullptr;
+  uint32_t climb_hits_at = 0;
+  bool page = false, pageable = false;
+  for (const Finding& finding : findings_) {
+    if (finding.climb_hits_at != 0 && (climb_hits_at == 0 || finding.climb_hits_at < climb_hits_at)) {
+      climb_hits_at = finding.climb_hits_at;
+    }
+    if (finding.slope <= 0) continue;
+    any_finding_ = true;
+    page |= finding.page;
+    pageable |= finding.pageable;
+    if (nearest == nullptr || finding.hits_at < nearest->hits_at) nearest = &finding;
+  }
+  if (nearest != nullptr) {
+    const bool agreed = pageable && climb_hits_at != 0 && climb_hits_at - now < 2 * kPageSeconds &&
+                        nearest->hits_at - now < kPageSeconds;
+    const Severity found = page || agreed ? Severity::kPage : Severity::kTicket;
+    shown_ = *nearest;
+    const double keep = std::clamp((now - nearest->since) / 2, 60.0, 12 * 3600.0);
+    ticket_until_ = now + keep;
+    if (found == Severity::kPage) page_until_ = now + keep;
+  }
+  severity_ = now < page_until_ ? Severity::kPage : now < ticket_until_ ? Severity::kTicket : Severity::kNone;
+}
+
+Judgement LeakDetector::Current() const {
+  if (severity_ == Severity::kNone) return {};
+  const double now = ladder_.last_seconds();
+  return {.severity = severity_,
+          .seconds_to_limit = std::max(0.0, shown_.hits_at - now),
+          .growth_per_second = shown_.slope,
+          .span_seconds = std::max(0.0, now - shown_.since)};
+}
+
+double LeakDetector::Horizon(const Rise& rise) const {
+  const double life = rise.since - ladder_.first_seconds();
+  if (life < rise.span && leaked_before_) return kHorizonRelapse;
+  const bool settled = life >= kDaySeconds;
+  if (rise.span < kQuickSeconds) return kHorizonQuick;
+  if (rise.span < kShortSeconds) return settled ? kHorizonShort : kHorizonShortYoung;
+  if (rise.span < kLongestMorningSeconds && !settled) return kHorizonMorning;
+  return life >= rise.span ? kHorizonLong : kHorizonYoung;
+}
+
+// The longest window with evidence wins: its slope is the surest.
+LeakDetector::Finding LeakDetector::Judge(int level, double now) const {
+  Finding finding;
+  // Most figures have not risen by nearly enough for their limit to be within any horizon: look no closer.
+  const double newest = ladder_.At(level, 0).min;
+  const auto may_be_near = [&](int buckets) {
+    const double oldest = ladder_.At(level, buckets - 1).min;
+    return !(std::max(newest - oldest, LeastRise() / 2) * kFurthestHorizon < limit_ - newest);
+  };
+  for (size_t i = kWindows.size(); i-- > 0 && finding.slope <= 0;) {
+    if (!may_be_near(kWindows[i])) continue;
+    const auto rise = FindRise(ladder_, level, kWindows[i], LeastRise());
+    if (!rise || rise->floor < kAboveEarlier * earlier_peak_) continue;
+    const double left = rise->left(limit_);
+    const double reach = rise->reach(limit_);
+    if (reach > Horizon(*rise) || left > kTicketSeconds) continue;
+    const bool quick = rise->span < kQuickSeconds;
+    if (quick && !rise->smooth) continue;
+    finding.page = quick && reach <= MostReachOfPage(rise->span);
+    finding.pageable = rise->span >= kShortSeconds || (!quick && rise->smooth && reach <= kPageShort);
+    finding.slope = static_cast<float>(rise->slope);
+    finding.rise = static_cast<float>(rise->rise);
+    finding.floor = static_cast<float>(rise->floor);
+    finding.hits_at = AsSeconds(now + left);
+    finding.since = AsSeconds(rise->since);
+  }
+  for (const int buckets : kBucketsPerFloor) {
+    if (!may_be_near(5 * buckets)) continue;
+    const auto climb = FindClimb(ladder_, level, buckets, LeastRise(), kNormalCeiling * limit_);
+    if (!climb || climb->floor < kAboveEarlier * earlier_peak_) continue;
+    const double known = climb->since - ladder_.first_seconds();
+    const double enough =
+        climb->span > kShortSeconds && climb->span < kLongestMorningSeconds ? kDaySeconds : climb->span;
+    const double reach = known < enough                ? kClimbUnknown
+                         : climb->span < kQuickSeconds ? kClimbShort
+                                                       : kClimbLong;
+    const double left = climb->left(limit_);
+    if (climb->reach(limit_) <= reach) finding.climb_hits_at = AsSeconds(now + left);
+  }
+  return finding;
 }
 
 LeakDetector LeakDetector::NextLife() const {
-  LeakDetector next(scope_, resource_);
-  next.leaked_before_ =
-      ladder_.first_seconds() < 0 ? leaked_before_ : std::isfinite(Evidence().seconds_to_limit);
+  LeakDetector next(least_rise_);
+  if (ladder_.first_seconds() < 0) {
+    next.leaked_before_ = leaked_before_;
+    next.earlier_peak_ = earlier_peak_;
+    return next;
+  }
+  // Ended with evidence, and near the limit: a leak. Further away somebody else ended it, as each night.
+  next.leaked_before_ = severity_ != Severity::kNone && last_used_ > kRuined * limit_;
+  if (!next.leaked_before_) {
+    float peak = earlier_peak_;
+    for (int level = 0; level < MinimaLadder::kLevels; ++level) {
+      for (int age = 0; age < MinimaLadder::kBuckets; ++age) {
+        const float high = ladder_.At(level, age).high;
+        if (high < kNormalCeiling * limit_) peak = std::fmax(peak, high);
+      }
+    }
+    next.earlier_peak_ = peak;
+  }
   return next;
 }
 
-// The longest window that tells wins: its slope is the surest.
-LeakDetector::Verdict LeakDetector::Judge(int level, double now) const {
-  for (size_t i = kWindows.size(); i-- > (level == 0 ? 1 : 0);) {
-    const Verdict verdict = JudgeWindow(level, kWindows[i], now);
-    if (verdict.slope > 0) return verdict;
-  }
-  return {};
-}
-
-// Between what the floor was before the last `buckets` of a level.
-LeakDetector::Range LeakDetector::RangeBefore(int level, int buckets) const {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  Range range{kNone, kNone};
-  const auto add = [&range](const MinimaLadder::Bucket& bucket) {
-    range.low = std::fmin(range.low, bucket.min);
-    range.high = std::fmax(range.high, bucket.high);
+void LeakDetector::Save(base::ByteWriter& out) const {
+  const auto save = [&out](const Finding& finding) {
+    for (const float figure : {finding.slope, finding.rise, finding.floor}) out.F32(figure);
+    for (const uint32_t time : {finding.hits_at, finding.since, finding.climb_hits_at}) out.U32(time);
+    out.U8(static_cast<uint8_t>((finding.page ? 1 : 0) + (finding.pageable ? 2 : 0)));
   };
-  for (int age = buckets; age < MinimaLadder::kBuckets; ++age) {
-    const MinimaLadder::Bucket& bucket = ladder_.At(level, age);
-    range.low = std::fmin(range.low, bucket.min);
-    range.high = std::fmax(range.high, bucket.min);
-  }
-  const double window = buckets * MinimaLadder::WidthSeconds(level);
-  for (int wide = level + 1; wide < MinimaLadder::kLevels; ++wide) {
-    const double width = MinimaLadder::WidthSeconds(wide);
-    for (int age = static_cast<int>(std::ceil(window / width)); age < MinimaLadder::kBuckets; ++age) {
-      add(ladder_.At(wide, age));
-    }
-  }
-  return range;
+  for (const double figure : {limit_, page_until_, ticket_until_}) out.F64(figure);
+  out.F32(least_rise_);
+  out.F32(earlier_peak_);
+  out.F32(last_used_);
+  out.U8(static_cast<uint8_t>(severity_));
+  out.U8(leaked_before_ ? 1 : 0);
+  save(shown_);
+  for (const Finding& finding : findings_) save(finding);
+  ladder_.Save(out);
 }
 
-// Less than this is no rise, whatever its shape.
-double LeakDetector::LeastRise() const {
-  const double units = resource_ == agents::ResourceUse::Resource::kMemory ? 8.0 * 1024 * 1024 : 8;
-  return std::max(units, kMinRiseOfLimit * static_cast<double>(limit_));
-}
-
-LeakDetector::Verdict LeakDetector::JudgeWindow(int level, int buckets, double now) const {
-  const double width = MinimaLadder::WidthSeconds(level);
-  const double end = std::floor(now / width) * width;
-  const double start = end - buckets * width;
-  if (start < ladder_.first_seconds()) return {};
-  std::vector<Point> minima;
-  std::vector<float> ranges;
-  double peak = 0;
-  for (int age = buckets - 1; age >= 0; --age) {
-    const MinimaLadder::Bucket& bucket = ladder_.At(level, age);
-    if (bucket.empty()) continue;
-    minima.push_back({end - (age + 0.5) * width, bucket.min});
-    ranges.push_back(bucket.max - bucket.min);
-    if (age < 2) peak = std::max(peak, static_cast<double>(bucket.max));
+bool LeakDetector::Load(base::ByteReader& in) {
+  const auto load = [&in](Finding& finding) {
+    for (float* figure : {&finding.slope, &finding.rise, &finding.floor}) *figure = in.F32();
+    for (uint32_t* time : {&finding.hits_at, &finding.since, &finding.climb_hits_at}) *time = in.U32();
+    const uint8_t flags = in.U8();
+    finding.page = (flags & 1) != 0;
+    finding.pageable = (flags & 2) != 0;
+  };
+  for (double* figure : {&limit_, &page_until_, &ticket_until_}) *figure = in.F64();
+  least_rise_ = in.F32();
+  earlier_peak_ = in.F32();
+  last_used_ = in.F32();
+  const uint8_t severity = in.U8();
+  if (severity > static_cast<uint8_t>(Severity::kPage)) return false;
+  severity_ = static_cast<Severity>(severity);
+  leaked_before_ = in.U8() != 0;
+  load(shown_);
+  any_finding_ = false;
+  for (Finding& finding : findings_) {
+    load(finding);
+    any_finding_ |= finding.slope > 0;
   }
-  if (minima.size() < static_cast<size_t>(std::max(5, buckets * 3 / 4))) return {};
-  const absl::Span<const Point> all(minima);
-  const double span = minima.back().x - minima.front().x;
-  const double slope = TheilSenSlope(all).value_or(0);
-  const double rise = slope * span;
-  if (slope <= 0 || rise < LeastRise()) return {};
-
-  const Strictness& strict = span < kVeryShortSeconds ? kVeryShort : span < kShortSeconds ? kShort : kLong;
-  const Shape shape = ShapeOf(all);
-  if (shape.kendall < strict.kendall || shape.drawdown > strict.drawdown * rise ||
-      shape.step > strict.step * rise) {
-    return {};
-  }
-  std::nth_element(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(ranges.size() / 2),
-                   ranges.end());
-  if (ranges[ranges.size() / 2] > strict.unrest * rise) return {};
-  const double late = TheilSenSlope(all.subspan(minima.size() / 2)).value_or(0);
-  if (late < strict.late_slope * slope) return {};
-
-  const Range before = RangeBefore(level, buckets);
-  const double life = start - ladder_.first_seconds();
-  const bool morning = span >= kShortSeconds && span < kLongestMorningSeconds && life < kDaySeconds;
-  const double horizon = life < span && leaked_before_ ? kHorizonRelapse
-                         : morning                     ? kHorizonMorning
-                         : life >= span                ? strict.horizon
-                                                       : std::min(strict.horizon, kHorizonYoung);
-  const double news = minima.back().y - before.high;
-  if (news < kMinNews * rise || news < kMinNewsOfRange * (before.high - before.low)) return {};
-  const double left = (static_cast<double>(limit_) - std::max(peak, minima.back().y)) / std::min(slope, late);
-  if (left > horizon * span) return {};
-  return {.slope = slope,
-          .hits_at = now + std::max(0.0, left),
-          .since = minima.front().x,
-          .floor = minima.back().y,
-          .rise = rise};
+  return ladder_.Load(in) && in.ok();
 }
 
 }  // namespace agent_exporter::leaks

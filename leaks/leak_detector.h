@@ -1,28 +1,23 @@
 // Judges whether one figure is on its way to its limit.
 //
-// Evidence is a rise of the floor that, going on, ends at the limit before long in comparison with how long
-// it has been watched. The same test runs at every width of the ladder (leaks/minima_ladder.h), so that a
-// leak of half an hour and one of a week are the same thing at another scale. All must hold, for the minima
-// of the last 6, 8, 12 or 16 buckets:
+// Whenever a width of the ladder (leaks/minima_ladder.h) completes a bucket, the windows of that width are
+// tested for a rise (leaks/rise.h), so that a leak of two minutes and one of two weeks are the same thing at
+// another scale. A rise is evidence if the limit is not further away than a small multiple of the time it has
+// been watched; how small depends on what is known of the time before:
 //
-//   monotony   nearly every later minimum is above every earlier one (Kendall), and none falls far below:
-//              a sawtooth, a daily cycle or a walk goes down again
-//   no step    no single bucket brings half of the rise: a cache that was loaded, a job that began
-//   no fading  the newest half rises at least about as fast as the whole: a warm-up slows down
-//   no unrest  within a bucket it moves little against the rise: builds and batch jobs come and go
-//   news       the floor is above what it was before the rise: what was there before was given back
-//   horizon    the limit is not further away than a small multiple of the span: no prophecy
+//   quick      up to half an hour: builds and jobs, too, take what they need within minutes
+//   young      nothing before the rise is known: it may be a warm-up, or a first morning
+//   settled    the figure has been watched for long and was never this high
+//   relapse    the life before ended in a leak: a supervisor's restarts hide it, and do not cure it
 //
-// Slope: Theil–Sen over the minima. Time to the limit: from the highest recent value, since that hits it
-// first.
+// Two judges test differently. Either makes a ticket. Both together make a page when the limit is less than
+// eight hours away, and so does a quick rise that has used up most of what was free as it began.
 //
-// An agent that ended with evidence is believed sooner when its next life rises from its start on, too: a
-// supervisor's restarts hide a leak, and do not cure it.
+// A verdict is kept for half the span it rests on, so that one leak is one episode; it ends at once when half
+// of the rise was given back. A limit that moves by less than half moves the estimate; after a larger change
+// the verdict is reached anew.
 //
-// A change of the limit or of its source starts anew, once it has lasted kLimitSettles: a limit that is the
-// tightest for a moment only is passed over.
-//
-// Thread safety: none.
+// Thread safety: none. Under 2 KB.
 
 #ifndef AGENT_EXPORTER_LEAKS_LEAK_DETECTOR_H_
 #define AGENT_EXPORTER_LEAKS_LEAK_DETECTOR_H_
@@ -31,63 +26,75 @@
 #include <cstdint>
 #include <optional>
 
-#include "agents/observation.h"
+#include "base/bytes.h"
 #include "leaks/minima_ladder.h"
+#include "leaks/rise.h"
 
 namespace agent_exporter::leaks {
 
+enum class Severity : uint8_t { kNone, kTicket, kPage };
+
+struct Judgement {
+  Severity severity = Severity::kNone;
+  // Meaningless with kNone.
+  double seconds_to_limit = 0;
+  double growth_per_second = 0;
+  double span_seconds = 0;
+};
+
 class LeakDetector {
  public:
-  static constexpr double kLimitSettlesSeconds = 180;
+  // `least_rise`: in units of the figure; a smaller rise is none.
+  explicit LeakDetector(double least_rise) : least_rise_(static_cast<float>(least_rise)) {}
 
-  LeakDetector(agents::ResourceUse::Scope scope, agents::ResourceUse::Resource resource)
-      : scope_(scope), resource_(resource) {}
-  agents::ResourceUse::Scope scope() const { return scope_; }
-  agents::ResourceUse::Resource resource() const { return resource_; }
-
-  // `use`: of this scope and resource. `now`: seconds of CLOCK_BOOTTIME.
-  void Add(double now, const agents::ResourceUse& use);
+  // `now`: seconds of CLOCK_BOOTTIME.
+  void Add(double now, uint64_t used, uint64_t limit);
 
   // As of the last Add.
-  agents::LeakEvidence Evidence() const;
+  Judgement Current() const;
 
-  // All of it, and back; empty for what is no such detector.
+  // All of it, and back; false for what is no such detector: do not use it then.
   void Save(base::ByteWriter& out) const;
-  static std::optional<LeakDetector> Load(base::ByteReader& in);
+  bool Load(base::ByteReader& in);
 
-  // For the same figure of the agent that takes the place of this one: knows nothing but whether this one
-  // ended with evidence (or, if nothing was ever added to it, what it was told of the life before).
+  // For the figure that takes the place of this one when its process is restarted: knows only how high this
+  // one got, and whether it ended with evidence.
   LeakDetector NextLife() const;
 
  private:
-  // What the minima of one width say; slope 0: nothing.
-  struct Verdict {
-    double slope = 0;    // per second
-    double hits_at = 0;  // seconds of CLOCK_BOOTTIME
-    double since = 0;    // when the rise began
-    double floor = 0;    // the newest minimum
-    double rise = 0;
+  // What the windows of one width say; slope 0: nothing.
+  struct Finding {
+    float slope = 0;  // units a second
+    float rise = 0;
+    float floor = 0;
+    uint32_t hits_at = 0;        // seconds of CLOCK_BOOTTIME
+    uint32_t since = 0;          // the same: when the rise began
+    uint32_t climb_hits_at = 0;  // by the other judge; 0: it sees nothing
+    bool page = false;           // enough for a page by itself
+    bool pageable = false;       // enough for one if the other judge agrees
   };
 
-  bool LimitChanged(double now, const agents::ResourceUse& use);
-  Verdict Judge(int level, double now) const;
-  Verdict JudgeWindow(int level, int buckets, double now) const;
-  struct Range {
-    double low = 0, high = 0;  // NaN when there was no time before
-  };
-  Range RangeBefore(int level, int buckets) const;
-
+  void TakeLimit(double limit);
+  Finding Judge(int level, double now) const;
+  double Horizon(const Rise& rise) const;
+  void Decide(double now);
+  void GiveBack(double used);
   double LeastRise() const;
 
-  agents::ResourceUse::Scope scope_;
-  agents::ResourceUse::Resource resource_;
   MinimaLadder ladder_;
-  std::array<Verdict, MinimaLadder::kLevels> verdicts_;
-  uint64_t limit_ = 0;
-  agents::ResourceUse::Source source_ = agents::ResourceUse::Source::kHost;
-  double other_limit_since_ = -1;
+  std::array<Finding, MinimaLadder::kLevels> findings_;
+  Finding shown_;  // of the newest decision with evidence
+  double limit_ = 0;
+  double page_until_ = -1, ticket_until_ = -1;
+  float least_rise_;
+  float earlier_peak_ = 0;  // of the lives before that ended without evidence
+  float last_used_ = 0;
+  Severity severity_ = Severity::kNone;
   bool leaked_before_ = false;
+  bool any_finding_ = false;
 };
+
+static_assert(sizeof(LeakDetector) <= 2048);
 
 }  // namespace agent_exporter::leaks
 

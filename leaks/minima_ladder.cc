@@ -7,6 +7,7 @@ namespace {
 
 // How many levels below its own a bucket's `high` takes its minima from.
 constexpr int kHighBelow = 3;
+constexpr float kStepsPerOctave = 1024;
 
 // fmin and fmax pass over NaN.
 void Merge(const MinimaLadder::Bucket& part, MinimaLadder::Bucket* whole) {
@@ -16,24 +17,33 @@ void Merge(const MinimaLadder::Bucket& part, MinimaLadder::Bucket* whole) {
 
 }  // namespace
 
-const MinimaLadder::Bucket& MinimaLadder::At(int level, int age) const {
-  static const Bucket kEmpty;
-  const Level& at = levels_[static_cast<size_t>(level)];
-  const int64_t index = at.index - 1 - age;
-  if (index < 0 || age >= kBuckets) return kEmpty;
-  return at.complete[static_cast<size_t>(index % kBuckets)];
+uint16_t MinimaLadder::Pack(float value) {
+  if (std::isnan(value)) return kNone;
+  const float steps = std::round(std::log2(1 + std::max(0.0f, value)) * kStepsPerOctave);
+  return static_cast<uint16_t>(std::min(steps, static_cast<float>(kNone - 1)));
+}
+
+float MinimaLadder::Unpack(uint16_t packed) {
+  if (packed == kNone) return std::numeric_limits<float>::quiet_NaN();
+  return std::exp2(static_cast<float>(packed) / kStepsPerOctave) - 1;
+}
+
+MinimaLadder::Bucket MinimaLadder::At(int level, int age) const {
+  const int64_t index = (finest_ >> level) - 1 - age;
+  if (finest_ < 0 || index < 0 || age >= kBuckets) return {};
+  const Packed& packed = levels_[static_cast<size_t>(level)].complete[static_cast<size_t>(index % kBuckets)];
+  return {.min = Unpack(packed.min), .max = Unpack(packed.max), .high = Unpack(packed.high)};
 }
 
 void MinimaLadder::Save(base::ByteWriter& out) const {
   out.U8(kLevels);
   out.U8(kBuckets);
-  const auto save = [&out](const Bucket& bucket) {
-    for (const float figure : {bucket.min, bucket.max, bucket.high}) out.F32(figure);
-  };
+  out.I64(finest_);
   for (const Level& level : levels_) {
-    out.I64(level.index);
-    save(level.filling);
-    for (const Bucket& bucket : level.complete) save(bucket);
+    for (const float figure : {level.filling.min, level.filling.max, level.filling.high}) out.F32(figure);
+    for (const Packed& bucket : level.complete) {
+      for (const uint16_t figure : {bucket.min, bucket.max, bucket.high}) out.U16(figure);
+    }
   }
   out.F64(first_);
   out.F64(last_);
@@ -41,29 +51,28 @@ void MinimaLadder::Save(base::ByteWriter& out) const {
 
 bool MinimaLadder::Load(base::ByteReader& in) {
   if (in.U8() != kLevels || in.U8() != kBuckets) return false;
-  const auto load = [&in](Bucket& bucket) {
-    for (float* figure : {&bucket.min, &bucket.max, &bucket.high}) *figure = in.F32();
-  };
+  finest_ = in.I64();
+  if (finest_ < -1) return false;
   for (Level& level : levels_) {
-    level.index = in.I64();
-    if (level.index < -1) return false;
-    load(level.filling);
-    for (Bucket& bucket : level.complete) load(bucket);
+    for (float* figure : {&level.filling.min, &level.filling.max, &level.filling.high}) *figure = in.F32();
+    for (Packed& bucket : level.complete) {
+      for (uint16_t* figure : {&bucket.min, &bucket.max, &bucket.high}) *figure = in.U16();
+    }
   }
   first_ = in.F64();
   last_ = in.F64();
   return in.ok();
 }
 
-// Puts the bucket that was being filled among the complete ones and goes on to `index`.
-void MinimaLadder::Roll(Level& level, int64_t index) {
-  level.complete[static_cast<size_t>(level.index % kBuckets)] = level.filling;
-  // What nobody saw in between.
-  for (int64_t i = std::max(level.index + 1, index - kBuckets); i < index; ++i) {
-    level.complete[static_cast<size_t>(i % kBuckets)] = Bucket();
+// Puts the bucket that was being filled, `from`, among the complete ones and goes on to `to`.
+void MinimaLadder::Roll(Level& level, int64_t from, int64_t to) {
+  level.complete[static_cast<size_t>(from % kBuckets)] = {
+      .min = Pack(level.filling.min), .max = Pack(level.filling.max), .high = Pack(level.filling.high)};
+  // Nobody looked in between.
+  for (int64_t i = std::max(from + 1, to - kBuckets); i < to; ++i) {
+    level.complete[static_cast<size_t>(i % kBuckets)] = Packed();
   }
   level.filling = Bucket();
-  level.index = index;
 }
 
 int MinimaLadder::Add(double now, double value) {
@@ -74,17 +83,13 @@ int MinimaLadder::Add(double now, double value) {
   // Narrow to wide: a bucket that is complete goes to the level above, and its floor to the `high` of the
   // bucket that is kHighBelow levels wider, before those are completed themselves.
   int completed = 0;
-  for (int number = 0; number < kLevels; ++number) {
+  for (int number = 0; finest_ >= 0 && number < kLevels; ++number) {
+    const int64_t from = finest_ >> number, to = finest >> number;
+    if (from == to) break;
     Level& level = levels_[static_cast<size_t>(number)];
-    const int64_t index = finest >> number;
-    if (level.index == index) break;
-    if (level.index < 0) {
-      level.index = index;
-      continue;
-    }
     if (number == 0) level.filling.high = level.filling.min;
     const Bucket finished = level.filling;
-    Roll(level, index);
+    Roll(level, from, to);
     ++completed;
     for (int wide = number == 0 ? 1 : number + kHighBelow; wide <= number + kHighBelow && wide < kLevels;
          ++wide) {
@@ -93,6 +98,7 @@ int MinimaLadder::Add(double now, double value) {
     }
     if (number + 1 < kLevels) Merge(finished, &levels_[static_cast<size_t>(number) + 1].filling);
   }
+  finest_ = finest;
   Merge({.min = figure, .max = figure}, &levels_[0].filling);
   return completed;
 }

@@ -1,14 +1,14 @@
-// What a figure did over the last minutes to days, in constant memory: a ladder of buckets 2, 4, … 512
-// minutes wide, the newest 16 of each width.
+// What a figure did over the last minutes to days, in constant memory: a ladder of buckets 10, 20, 40, …
+// seconds up to 23 hours wide, the newest 16 of each width.
 //
 // A leak raises the floor: what garbage collections, pools and finished jobs give back hides in the maxima
-// and not in the minima, as soon as a bucket is wider than one tooth. So the minima are what evidence looks
-// at.
+// and not in the minima, as soon as a bucket is wider than one tooth. So the minima are the evidence.
 //
-// Time is CLOCK_BOOTTIME in seconds, so that a ladder can be put aside and taken up again within one boot.
-// Buckets lie on multiples of their width; one in which nothing was added is NaN.
+// Time is CLOCK_BOOTTIME in seconds, so that a ladder can be saved and loaded within one boot. Buckets begin
+// at multiples of their width; one in which nothing was added is NaN. Complete buckets are kept to 0.04 %, in
+// two bytes a figure.
 //
-// Thread safety: none. About 1.8 KB.
+// Thread safety: none. About 1.5 KB.
 
 #ifndef AGENT_EXPORTER_LEAKS_MINIMA_LADDER_H_
 #define AGENT_EXPORTER_LEAKS_MINIMA_LADDER_H_
@@ -24,9 +24,9 @@ namespace agent_exporter::leaks {
 
 class MinimaLadder {
  public:
-  static constexpr int kLevels = 9;
+  static constexpr int kLevels = 14;
   static constexpr int kBuckets = 16;
-  static constexpr double kFinestSeconds = 120;
+  static constexpr double kFinestSeconds = 10;
 
   struct Bucket {
     float min = std::numeric_limits<float>::quiet_NaN();
@@ -44,8 +44,8 @@ class MinimaLadder {
   static double WidthSeconds(int level) { return kFinestSeconds * static_cast<double>(1 << level); }
   // The complete bucket `age` (0: the newest) of a level; empty when there is none. Age counts from the
   // bucket that is being filled now.
-  const Bucket& At(int level, int age) const;
-  // All of it, and back. Load is false for what is no such ladder; use the ladder no more then.
+  Bucket At(int level, int age) const;
+  // All of it, and back. Load is false for what is no such ladder; do not use the ladder then.
   void Save(base::ByteWriter& out) const;
   bool Load(base::ByteReader& in);
 
@@ -53,17 +53,24 @@ class MinimaLadder {
   double last_seconds() const { return last_; }
 
  private:
+  struct Packed {  // of a Bucket
+    uint16_t min = kNone, max = kNone, high = kNone;
+  };
+  static constexpr uint16_t kNone = 0xffff;
+
   struct Level {
-    int64_t index = -1;  // of the bucket being filled
     Bucket filling;
-    std::array<Bucket, kBuckets> complete;  // bucket i at i % kBuckets
+    std::array<Packed, kBuckets> complete;  // bucket i at i % kBuckets
   };
 
-  static void Roll(Level& level, int64_t index);
+  static uint16_t Pack(float value);
+  static float Unpack(uint16_t packed);
+  static void Roll(Level& level, int64_t from, int64_t to);
 
   std::array<Level, kLevels> levels_;
   double first_ = -1;
   double last_ = -1;
+  int64_t finest_ = -1;  // index of the finest bucket being filled; level k fills finest_ >> k
 };
 
 }  // namespace agent_exporter::leaks

@@ -1,12 +1,13 @@
 #include "leaks/theil_sen.h"
 
 #include <algorithm>
-#include <vector>
+
+#include "absl/container/inlined_vector.h"
 
 namespace agent_exporter::leaks {
 
 std::optional<double> TheilSenSlope(absl::Span<const Point> points) {
-  std::vector<double> slopes;
+  absl::InlinedVector<double, 120> slopes;  // the pairs of 16 points
   slopes.reserve(points.size() * points.size() / 2);
   for (size_t i = 0; i < points.size(); ++i) {
     for (size_t j = i + 1; j < points.size(); ++j) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -29,10 +28,12 @@ Json Leaks(const agents::AgentSample& agent) {
   for (const agents::LeakEvidence& leak : agent.leaks) {
     Json entry = {{"scope", Name(leak.scope)},
                   {"resource", Name(leak.resource)},
+                  {"severity", leak.page ? "page" : "ticket"},
                   {"growth_per_second", leak.growth_per_second},
-                  {"seconds_to_limit", nullptr},
-                  {"evidence_span_seconds", leak.evidence_span_seconds}};
-    if (std::isfinite(leak.seconds_to_limit)) entry["seconds_to_limit"] = leak.seconds_to_limit;
+                  {"seconds_to_limit", leak.seconds_to_limit},
+                  {"evidence_span_seconds", leak.evidence_span_seconds},
+                  {"pid", nullptr}};
+    if (leak.use.holder.pid != 0) entry["pid"] = leak.use.holder.pid;
     leaks.push_back(std::move(entry));
   }
   return leaks;

@@ -32,7 +32,7 @@ const limitOf = (agent, leak) =>
 
 // Leaks that will reach a limit, soonest first. If self and tree leak the same resource, only the sooner one.
 export function leaksOf(agent) {
-  const evident = agent.leaks.filter(leak => leak.seconds_to_limit !== null)
+  const evident = [...agent.leaks]
     .sort((a, b) => a.seconds_to_limit - b.seconds_to_limit || (a.scope === "self" ? -1 : 1));
   return evident.filter((leak, i) => evident.findIndex(other => other.resource === leak.resource) === i);
 }

@@ -1,23 +1,25 @@
 #!/usr/bin/python3
-"""Generates labelled traces of leaking and of healthy agents from a seed, with one value per minute.
+"""Generates labelled traces of leaking and of healthy agents from a seed.
 
     generate.py --seed N --leaks PER_CLASS --benign PER_CLASS --ambiguous PER_CLASS DIRECTORY
 
-DIRECTORY/traces.jsonl has one line per trace. DIRECTORY/traces.f64 has the values: for each trace four rows of `minutes`
-little-endian doubles: used (NaN: not measured), limit, epoch (a number for each start of the root) and zombies.
-An incident is [onset, hit]: the minutes in which a leak begins and reaches the limit.
+The classes here are the lab's own, with one figure and one value per minute; published.py has those after public reports.
+DIRECTORY/traces.jsonl has one line per trace (traces.py). DIRECTORY/traces.f32 has the values, little-endian floats: for each
+trace a row of lives (a number for each start of the agent, NaN where nobody looks), then for each figure what is used and
+the limit. An incident is [onset, hit]: the seconds at which a leak begins and reaches the limit.
 """
 
 import argparse
-import json
 import pathlib
 
 import numpy as np
 
+import published
 import shapes
+import traces
 from shapes import DAY, WEEK
+from traces import GIB, log_uniform
 
-GIB = 2 ** 30
 LIMITS = {"fds": [1024, 1024, 4096, 65536], "memory": [2 * GIB, 4 * GIB, 8 * GIB, 16 * GIB], "pids": [512, 1024, 4096]}
 
 
@@ -31,11 +33,21 @@ class Trace:
         self.seen = np.ones(n, bool)
         self.incidents = []
 
-    def rows(self):
+    def write(self, *where):
         unit = 4096 if self.resource == "memory" else 1
         used = np.minimum(np.round(np.maximum(self.share, 0.002) * self.limit / unit) * unit, self.limit)
-        used = np.where(self.seen, used, np.nan)
-        return np.stack([used, self.limit, self.epoch, np.round(self.zombies)])
+        trace = traces.Trace(60)
+        trace.life = np.where(self.seen, self.epoch, np.nan)
+        trace.add(self.scope, self.resource, 1 if self.scope == "self" else 0, used, self.limit)
+        for onset, hit in self.incidents:
+            trace.incident(onset, hit)
+        trace.tickets = self.zombie_tickets()
+        return trace.write(*where)
+
+    def zombie_tickets(self):
+        """AgentZombiePileUp: more than 20 for 15 minutes."""
+        many = np.convolve(self.zombies > 20, np.ones(15))[:self.n] >= 15
+        return [[int(np.argmax(many)) * 60, self.n * 60]] if many.any() else []
 
 
 def any_resource(rng, among=("fds", "memory", "pids")):
@@ -233,10 +245,6 @@ def leak(rng, resource, minutes, shape=None, share=None, saw=None, scope="self",
     return trace
 
 
-def log_uniform(rng, low, high):
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def l_fd_fast(rng):
     return leak(rng, "fds", rng.uniform(30, 90))
 
@@ -339,11 +347,13 @@ def l_descendants_only(rng):
     return leak(rng, any_resource(rng, ("fds", "memory")), log_uniform(rng, 1, 24) * 60, scope="tree")
 
 
-def functions(prefix):
-    return {name[len(prefix):]: function for name, function in sorted(globals().items()) if name.startswith(prefix)}
+def functions(module, prefix):
+    return {name[len(prefix):]: function for name, function in sorted(module.items()) if name.startswith(prefix)}
 
 
-KINDS = {"leak": functions("l_"), "benign": functions("b_"), "ambiguous": functions("a_")}
+OWN, PUBLISHED = globals(), vars(published)
+KINDS = {"leak": functions(OWN, "l_"), "benign": functions(OWN, "b_"), "ambiguous": functions(OWN, "a_"),
+         "published": functions(PUBLISHED, "p_"), "everyday": functions(PUBLISHED, "e_")}
 
 
 def main():
@@ -353,28 +363,23 @@ def main():
     parser.add_argument("--leaks", type=int, default=32)
     parser.add_argument("--benign", type=int, default=54)
     parser.add_argument("--ambiguous", type=int, default=40)
-    parser.add_argument("--only", default="", help="one class")
+    parser.add_argument("--only", default="", help="classes or kinds, with commas between them")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    counts = {"leak": arguments.leaks, "benign": arguments.benign, "ambiguous": arguments.ambiguous}
+    counts = {"leak": arguments.leaks, "published": arguments.leaks, "benign": arguments.benign,
+              "everyday": arguments.benign, "ambiguous": arguments.ambiguous}
     with open(arguments.directory / "traces.jsonl", "w", encoding="utf-8") as index, \
-            open(arguments.directory / "traces.f64", "wb") as data:
+            open(arguments.directory / "traces.f32", "wb") as data:
         offset = 0
         for kind, classes in KINDS.items():
             for name, make in classes.items():
-                if arguments.only and name != arguments.only:
+                if arguments.only and name not in arguments.only.split(",") and kind not in arguments.only.split(","):
                     continue
                 for number in range(counts[kind]):
                     # Seed by name instead of position, so that a new class does not change the other traces.
-                    rng = np.random.default_rng([arguments.seed, *name.encode(), number])
-                    trace = make(rng)
-                    rows = trace.rows()
-                    data.write(rows.tobytes())
-                    index.write(json.dumps({
-                        "id": f"{name}-{number}", "kind": kind, "class": name, "resource": trace.resource,
-                        "scope": trace.scope, "minutes": rows.shape[1], "offset": offset,
-                        "incidents": trace.incidents}) + "\n")
-                    offset += rows.size
+                    rng = np.random.default_rng([arguments.seed, *name.encode(), *kind.encode(), number])
+                    about = {"id": f"{kind}-{name}-{number}", "kind": kind, "class": name}
+                    offset += make(rng).write(about, offset, index, data)
 
 
 if __name__ == "__main__":

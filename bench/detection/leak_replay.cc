@@ -1,161 +1,147 @@
-// Drives the exporter's own evidence code over traces of generate.py.
+// Drives the exporter's own judge over traces of generate.py.
 //
-//   leak_replay DIRECTORY [--openmetrics SHARD/SHARDS]
+//   leak_replay DIRECTORY [--look SECONDS]
 //
-// Reads DIRECTORY/traces.jsonl and traces.f64. Writes DIRECTORY/evidence.f64: for each trace three rows of
-// `minutes` doubles: seconds to the limit (inf: no evidence), growth per second, span in seconds. With
-// --openmetrics it writes the traces and their evidence to stdout instead, as the exporter would have shown
-// them minute by minute from kFirstSecond on, every SHARDS-th trace from SHARD on, for promtool tsdb
-// create-blocks-from.
+// Reads DIRECTORY/traces.jsonl and traces.f32. Writes DIRECTORY/verdicts.jsonl, a line for each trace: its id
+// and the changes of the agent's verdict, [second, "none"|"ticket"|"page", seconds to the limit, span], and
+// when any limit was more than 90 % full, [from, to]. A look every SECONDS (5) sees the trace's values with
+// straight lines between them.
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "collectors/family.h"
+#include "agents/resource_names.h"
 #include "leaks/leak_book.h"
 
 namespace agent_exporter::bench {
 namespace {
 
-// Of the replayed time: a Monday, 2024-01-01 00:00 UTC.
-constexpr int64_t kFirstSecond = 1704067200;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNearLimit = 0.9;  // alerts/thresholds.yml
+
+// One figure of the agent: rows of what is used and of the limit. NaN: it does not exist.
+struct Series {
+  agents::ResourceUse use;
+  std::vector<float> used, limit;
+};
 
 struct Trace {
   std::string id;
-  agents::ResourceUse::Scope scope = agents::ResourceUse::Scope::kSelf;
-  agents::ResourceUse::Resource resource = agents::ResourceUse::Resource::kFds;
-  size_t minutes = 0;
-  std::vector<double> used, limit, epoch, zombies;
-  std::vector<agents::LeakEvidence> evidence;
+  double step = 60;
+  size_t length = 0;
+  std::vector<Series> series;
+  std::vector<float> life;  // a number for each start of the agent; NaN: nobody looks
 };
 
-std::vector<double> ReadRow(std::ifstream& data, size_t minutes) {
-  std::vector<double> row(minutes);
-  data.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(minutes * sizeof(double)));
-  if (!data) throw std::runtime_error("traces.f64 is shorter than traces.jsonl says");
+std::vector<float> ReadRow(std::ifstream& data, size_t length) {
+  std::vector<float> row(length);
+  data.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(length * sizeof(float)));
+  if (!data) throw std::runtime_error("traces.f32 is shorter than traces.jsonl says");
   return row;
 }
 
-agents::ResourceUse::Resource ResourceOf(const std::string& name) {
-  if (name == "fds") return agents::ResourceUse::Resource::kFds;
-  return name == "memory" ? agents::ResourceUse::Resource::kMemory : agents::ResourceUse::Resource::kPids;
+Trace Read(const nlohmann::json& about, std::ifstream& data) {
+  Trace trace{.id = about.at("id"), .step = about.at("step"), .length = about.at("length")};
+  data.seekg(static_cast<std::streamoff>(about.at("offset").get<uint64_t>() * sizeof(float)));
+  trace.life = ReadRow(data, trace.length);
+  for (const nlohmann::json& one : about.at("series")) {
+    Series& series = trace.series.emplace_back();
+    series.use.scope = agents::ScopeNamed(one.at("scope").get<std::string>()).value();
+    series.use.resource = agents::ResourceNamed(one.at("resource").get<std::string>()).value();
+    series.use.holder.pid = one.at("holder");
+    series.used = ReadRow(data, trace.length);
+    series.limit = ReadRow(data, trace.length);
+  }
+  return trace;
 }
 
-void Replay(Trace* trace) {
+double Between(const std::vector<float>& row, size_t at, double share) {
+  const double here = row[at], next = at + 1 < row.size() ? row[at + 1] : here;
+  return std::isnan(next) ? here : here + (next - here) * share;
+}
+
+const char* VerdictOf(const agents::AgentSample& agent, const agents::LeakEvidence** worst) {
+  *worst = nullptr;
+  for (const agents::LeakEvidence& leak : agent.leaks) {
+    if (*worst == nullptr || leak.page > (*worst)->page) *worst = &leak;
+  }
+  return *worst == nullptr ? "none" : (*worst)->page ? "page" : "ticket";
+}
+
+nlohmann::json Replay(const Trace& trace, double look) {
   leaks::LeakBook book;
-  trace->evidence.resize(trace->minutes);
-  for (size_t minute = 0; minute < trace->minutes; ++minute) {
-    if (std::isnan(trace->used[minute])) continue;
-    agents::AgentSample agent;
-    agent.name = trace->id;
+  nlohmann::json changes = nlohmann::json::array();
+  nlohmann::json near = nlohmann::json::array();
+  double near_since = -1;
+  std::string before = "none";
+  agents::AgentSample agent;
+  agent.name = trace.id;
+  const double end = trace.step * static_cast<double>(trace.length - 1);
+  for (double now = 0; now <= end; now += look) {
+    const double place = now / trace.step;
+    const auto at = static_cast<size_t>(place);
+    const double share = place - static_cast<double>(at);
+    if (std::isnan(trace.life[at])) continue;
+    const auto life = static_cast<uint64_t>(trace.life[at]);
+    agent.processes.clear();
+    agent.holdings.clear();
     agents::ProcessSample& root = agent.processes.emplace_back();
     root.role = agents::Role::kRoot;
-    root.key = {.pid = 100, .start_ticks = static_cast<uint64_t>(trace->epoch[minute])};
-    agent.resources = {{trace->scope, trace->resource, agents::ResourceUse::Source::kRlimit,
-                        static_cast<uint64_t>(trace->used[minute]),
-                        static_cast<uint64_t>(trace->limit[minute])}};
-    book.Tick(static_cast<double>(minute) * 60, &agent);
-    trace->evidence[minute] = agent.leaks.at(0);
-  }
-}
-
-void WriteEvidence(const Trace& trace, std::ofstream& out) {
-  for (double agents::LeakEvidence::* field :
-       {&agents::LeakEvidence::seconds_to_limit, &agents::LeakEvidence::growth_per_second,
-        &agents::LeakEvidence::evidence_span_seconds}) {
-    for (const agents::LeakEvidence& evidence : trace.evidence) {
-      out.write(reinterpret_cast<const char*>(&(evidence.*field)), sizeof(double));
+    root.key = {.pid = 1, .start_ticks = life};
+    for (const Series& series : trace.series) {
+      if (std::isnan(series.used[at])) continue;
+      agents::ResourceUse use = series.use;
+      // A value that a restart changes is not approached in a straight line.
+      const bool same = at + 1 >= trace.length || trace.life[at + 1] == trace.life[at];
+      use.used = static_cast<uint64_t>(Between(series.used, at, same ? share : 0));
+      use.limit = static_cast<uint64_t>(Between(series.limit, at, same ? share : 0));
+      if (use.holder.pid != 0) use.holder.start_ticks = use.holder.pid == 1 ? life : 0;
+      if (use.holder.pid > 1 && use.scope == agents::ResourceUse::Scope::kSelf) {
+        agents::ProcessSample& another = agent.processes.emplace_back();
+        another.role = agents::Role::kRoot;
+        another.key = use.holder;
+      }
+      agent.holdings.push_back(use);
     }
+    const bool full = std::any_of(agent.holdings.begin(), agent.holdings.end(),
+                                  [](const agents::ResourceUse& use) { return use.ratio() > kNearLimit; });
+    if (full && near_since < 0) near_since = now;
+    if (!full && near_since >= 0) near.push_back({std::exchange(near_since, -1), now});
+    book.Tick(now, &agent);
+    const agents::LeakEvidence* leak = nullptr;
+    const char* verdict = VerdictOf(agent, &leak);
+    if (verdict == before) continue;
+    before = verdict;
+    changes.push_back({now, verdict, leak == nullptr ? 0 : std::round(leak->seconds_to_limit),
+                       leak == nullptr ? 0 : std::round(leak->evidence_span_seconds)});
   }
-}
-
-// One family after the other, as OpenMetrics wants it. `value` gives NaN where there is no sample.
-void WriteFamily(const std::vector<Trace>& traces, const std::string& name, const std::string& type,
-                 const std::function<std::string(const Trace&)>& labels,
-                 const std::function<double(const Trace&, size_t)>& value) {
-  fmt::print("# TYPE {} {}\n", name, type);
-  const std::string sample = type == "counter" ? name + "_total" : name;
-  for (const Trace& trace : traces) {
-    const std::string series = fmt::format("{}{{job=\"agent_exporter\",instance=\"lab\",agent=\"{}\"{}}}",
-                                           sample, trace.id, labels(trace));
-    for (size_t minute = 0; minute < trace.minutes; ++minute) {
-      const double figure = std::isnan(trace.used[minute]) ? std::nan("") : value(trace, minute);
-      if (std::isnan(figure)) continue;
-      const std::string text = figure == kInfinity ? "+Inf" : fmt::format("{}", figure);
-      fmt::print("{} {} {}\n", series, text, kFirstSecond + 60 * static_cast<int64_t>(minute));
-    }
-  }
-}
-
-void WriteOpenMetrics(const std::vector<Trace>& traces) {
-  const auto of_resource = [](const Trace& trace) {
-    return fmt::format(",scope=\"{}\",resource=\"{}\"", Name(trace.scope), Name(trace.resource));
-  };
-  const auto none = [](const Trace&) { return std::string(); };
-  WriteFamily(traces, "agent_resource_used", "gauge", of_resource,
-              [](const Trace& trace, size_t minute) { return trace.used[minute]; });
-  WriteFamily(traces, "agent_resource_limit", "gauge", of_resource,
-              [](const Trace& trace, size_t minute) { return trace.limit[minute]; });
-  WriteFamily(traces, "agent_resource_used_ratio", "gauge", of_resource,
-              [](const Trace& trace, size_t minute) { return trace.used[minute] / trace.limit[minute]; });
-  WriteFamily(traces, "agent_leak_seconds_to_limit", "gauge", of_resource,
-              [](const Trace& trace, size_t minute) { return trace.evidence[minute].seconds_to_limit; });
-  WriteFamily(traces, "agent_leak_growth_per_second", "gauge", of_resource,
-              [](const Trace& trace, size_t minute) { return trace.evidence[minute].growth_per_second; });
-  WriteFamily(traces, "agent_restarts", "counter", none,
-              [](const Trace& trace, size_t minute) { return trace.epoch[minute]; });
-  WriteFamily(
-      traces, "agent_descendants", "gauge", [](const Trace&) { return std::string(",state=\"zombie\""); },
-      [](const Trace& trace, size_t minute) { return trace.zombies[minute]; });
-  WriteFamily(traces, "agent_up", "gauge", none, [](const Trace&, size_t) { return 1; });
-  std::puts("# EOF");
+  if (near_since >= 0) near.push_back({near_since, end});
+  return {{"id", trace.id}, {"end", end}, {"changes", changes}, {"near", near}};
 }
 
 int Run(int argc, char** argv) {
-  if (argc != 2 && argc != 4) {
-    std::cerr << "leak_replay DIRECTORY [--openmetrics SHARD/SHARDS]\n";
+  if (argc != 2 && (argc != 4 || std::strcmp(argv[2], "--look") != 0)) {
+    std::cerr << "leak_replay DIRECTORY [--look SECONDS]\n";
     return 2;
   }
   const std::string directory = argv[1];
-  unsigned shard = 0, shards = 1;
-  if (argc == 4 && std::sscanf(argv[3], "%u/%u", &shard, &shards) != 2) return 2;
+  const double look = argc == 4 ? std::stod(argv[3]) : 5;
   std::ifstream index(directory + "/traces.jsonl");
-  std::ifstream data(directory + "/traces.f64", std::ios::binary);
-  std::ofstream out;
-  if (argc == 2) out.open(directory + "/evidence.f64", std::ios::binary);
-  std::vector<Trace> traces;
-  size_t number = 0;
-  for (std::string line; std::getline(index, line); ++number) {
-    if (number % shards != shard) continue;
-    const nlohmann::json about = nlohmann::json::parse(line);
-    Trace trace{.id = about.at("id"),
-                .scope = about.at("scope") == "self" ? agents::ResourceUse::Scope::kSelf
-                                                     : agents::ResourceUse::Scope::kTree,
-                .resource = ResourceOf(about.at("resource")),
-                .minutes = about.at("minutes")};
-    data.seekg(static_cast<std::streamoff>(about.at("offset").get<uint64_t>() * sizeof(double)));
-    for (auto* row : {&trace.used, &trace.limit, &trace.epoch, &trace.zombies})
-      *row = ReadRow(data, trace.minutes);
-    Replay(&trace);
-    if (argc == 2) {
-      WriteEvidence(trace, out);
-    } else {
-      traces.push_back(std::move(trace));
-    }
+  std::ifstream data(directory + "/traces.f32", std::ios::binary);
+  std::ofstream out(directory + "/verdicts.jsonl");
+  for (std::string line; std::getline(index, line);) {
+    out << Replay(Read(nlohmann::json::parse(line), data), look).dump() << "\n";
   }
-  if (argc == 4) WriteOpenMetrics(traces);
-  return 0;
+  return out ? 0 : 1;
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ def headlines(board):
                    decimals=0), 3, 5)
     board.add(stat("Time to a limit",
                    "Until the first limit is reached, if what grows goes on growing.",
-                   f"min(agent_leak_seconds_to_limit{{{ONE}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
+                   f"min(agent_leak_seconds_to_limit{{{ONE}}}) or vector(Inf)", unit="s", steps=TIME_LEFT, mappings=[NEVER],
                    sparkline=False, decimals=1), 3, 5)
     board.add(stat("Memory", "Resident memory of the agent and all it started.",
                    f"sum(agent_self_resident_memory_bytes{{{ONE}}}) + sum(agent_descendants_resident_memory_bytes{{{ONE}}})",
@@ -48,7 +48,7 @@ def headlines(board):
 
 def limits(board):
     info = f"* on ({SERIES}) group_left (source) agent_resource_limit_info{{{ONE}}}"
-    growing = f"agent_leak_seconds_to_limit{{{ONE}}} < Inf"
+    growing = f"agent_leak_seconds_to_limit{{{ONE}}}"
     board.add(table(
         "Limits",
         "The tightest limit of each resource and who set it. Scope self: the agent's own process; tree: whichever process "

@@ -50,11 +50,10 @@ def headlines(board):
     board.add(stat("On the way to a limit",
                    "Agents whose descriptors, memory or tasks keep growing toward their limit, by the exporter's own "
                    "evidence.",
-                   f"count(count by (job, instance, agent) (agent_leak_seconds_to_limit{{{ALL}}} < Inf)) "
-                   f"or 0 * count(agent_leak_seconds_to_limit{{{ALL}}})", steps=SOME_IS_BAD), 3, 5)
+                   f"sum(max by (job, instance, agent) (agent_leak_active{{{ALL}}}))", steps=SOME_IS_BAD), 3, 5)
     board.add(stat("Soonest limit",
                    "Time until the first agent reaches a limit, if it goes on growing as it does.",
-                   f"min(agent_leak_seconds_to_limit{{{ALL}}})", unit="s", steps=TIME_LEFT, mappings=[NEVER],
+                   f"min(agent_leak_seconds_to_limit{{{ALL}}}) or vector(Inf)", unit="s", steps=TIME_LEFT, mappings=[NEVER],
                    sparkline=False, decimals=1), 3, 5)
     board.add(stat("Fullest limit", "How full the fullest limit of any agent is: open files, memory or tasks.",
                    f"max(agent_resource_used_ratio{{{ALL}}})", unit="percentunit", steps=FULL, low=0, high=1,
@@ -77,7 +76,7 @@ def tables(board):
          column("resource", "Resource", width=95), column("source", "Limit set by", width=120),
          column("A", "Used", "percentunit", width=180, steps=FULL, cell="gauge", low=0, high=1, decimals=1)],
         "Used"), 12, 9)
-    growing = f"agent_leak_seconds_to_limit{{{ALL}}} < Inf"
+    growing = f"agent_leak_seconds_to_limit{{{ALL}}}"
     growth = "agent_leak_growth_per_second"
     shown = "max by (instance, agent, resource, scope)"
     board.add(table(

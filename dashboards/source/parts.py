@@ -13,7 +13,7 @@ TIME_LEFT = ((None, "red"), (3600, "orange"), (86400, "green"))
 SOME_IS_BAD = ((None, "green"), (1, "red"))
 SOME_IS_ODD = ((None, "green"), (1, "orange"))
 NEUTRAL = ((None, "blue"),)
-# agent_leak_seconds_to_limit is +Inf where nothing grows; ten years stand for "no end in sight" in a legible way.
+# Panels show +Inf where nothing grows; ten years stand for "no end in sight" in a legible way.
 NEVER = {"type": "range", "options": {"from": 315360000, "to": None,
                                       "result": {"text": "none in sight", "color": "green", "index": 0}}}
 

@@ -109,7 +109,7 @@ TEST_F(LimitBookTest, FdsOfATreeAreThoseOfTheProcessNearestItsOwnLimit) {
 
 TEST_F(LimitBookTest, AddressSpaceIsSetAgainstVirtualMemory) {
   tree_.Write("7/limits", Limits("1000", "4000"));
-  host_.memory = kernel::HostMemory{.total = 10000, .available = 1, .used = 1};
+  host_.memory = kernel::HostMemory{.total = 10000, .available = 9000, .used = 1000};
   ExpectUse(Find(Tightest({Process(7, Role::kRoot, {.resident_bytes = 500, .virtual_bytes = 3000})}),
                  UseScope::kSelf, Resource::kMemory),
             Source::kRlimit, 3000, 4000);
@@ -139,6 +139,70 @@ TEST_F(LimitBookTest, ACgroupCountsAllThatIsChargedToItForTheTree) {
   ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kCgroup, 40, 100);
   ExpectUse(Find(agent, UseScope::kSelf, Resource::kPids), Source::kCgroup, 3, 100);
   EXPECT_EQ(agent.cgroup_pids_headroom, 60u);
+}
+
+// Of a memory group: what it uses that the kernel cannot take back.
+void WriteMemory(const kernel::FakeTree& tree, const std::string& group, const std::string& max,
+                 const std::string& current) {
+  tree.Write("cgroup.controllers", "memory pids\n");
+  tree.Write(group + "/memory.max", max + "\n");
+  tree.Write(group + "/memory.current", current + "\n");
+  tree.Write(group + "/memory.stat", "inactive_file 0\nactive_file 0\n");
+}
+
+TEST_F(LimitBookTest, EachRootStandsAgainstItsOwnGroupAndTheFullestIsShown) {
+  tree_.Write("7/cgroup", "0::/a\n");
+  tree_.Write("8/cgroup", "0::/b\n");
+  WriteMemory(cgroup_tree_, "a", "512", "310");
+  WriteMemory(cgroup_tree_, "b", "512", "350");
+  const AgentSample agent = Tightest(
+      {Process(7, Role::kRoot, {.resident_bytes = 300}), Process(8, Role::kRoot, {.resident_bytes = 310})});
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kMemory), Source::kCgroup, 310, 512);
+  EXPECT_EQ(Find(agent, UseScope::kSelf, Resource::kMemory)->holder.pid, 8);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kMemory), Source::kCgroup, 350, 512);
+}
+
+TEST_F(LimitBookTest, MemoryHighIsTheLimitWhereItIsTheTightest) {
+  tree_.Write("7/cgroup", "0::/a\n");
+  WriteMemory(cgroup_tree_, "a", "1000", "700");
+  cgroup_tree_.Write("a/memory.high", "800\n");
+  const AgentSample agent = Tightest({Process(7, Role::kRoot, {.resident_bytes = 600})});
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kMemory), Source::kCgroupHigh, 600, 800);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kMemory), Source::kCgroupHigh, 700, 800);
+}
+
+TEST_F(LimitBookTest, OnTheHostCountsWhatIsLeft) {
+  host_.memory = kernel::HostMemory{.total = 10000, .available = 300, .used = 9700, .swap_free = 100};
+  const AgentSample agent = Tightest({Process(7, Role::kRoot, {.resident_bytes = 600}),
+                                      Process(8, Role::kDescendant, {.resident_bytes = 200})});
+  ExpectUse(Find(agent, UseScope::kSelf, Resource::kMemory), Source::kHost, 600, 1000);
+  ExpectUse(Find(agent, UseScope::kTree, Resource::kMemory), Source::kHost, 800, 1200);
+}
+
+TEST_F(LimitBookTest, NodeDiesAtItsHeapsLimit) {
+  tree_.Write("7/cmdline", std::string("node\0--max-old-space-size=1\0a.js\0", 34));
+  host_.memory = kernel::HostMemory{.total = 1 << 30, .available = 1 << 29, .used = 1 << 29};
+  ProcessSample process;
+  process.key = {7, 1};
+  process.role = Role::kRoot;
+  process.comm = "node";
+  process.state = 'S';
+  process.usage = {.resident_bytes = 900 << 10, .anon_bytes = 700 << 10};
+  book_.ReadProcess(process, now_);
+  ExpectUse(Find(Tightest({process}), UseScope::kSelf, Resource::kMemory), Source::kV8Heap, 700 << 10,
+            1 << 20);
+}
+
+TEST_F(LimitBookTest, ChildrenAreWatchedFromATenthOfTheirLimit) {
+  for (const char* pid : {"7", "8", "9"}) tree_.Write(std::string(pid) + "/limits", Limits("1000"));
+  const AgentSample agent =
+      Tightest({Process(7, Role::kRoot, {.open_fds = 5}), Process(8, Role::kDescendant, {.open_fds = 99}),
+                Process(9, Role::kDescendant, {.open_fds = 101})});
+  std::vector<pid_t> holders;
+  for (const ResourceUse& use : agent.holdings) {
+    if (use.resource == Resource::kFds) holders.push_back(use.holder.pid);
+  }
+  EXPECT_THAT(holders, testing::ElementsAre(7, 9));
 }
 
 TEST_F(LimitBookTest, AnAncestorThatIsFullerWins) {

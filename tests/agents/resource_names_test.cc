@@ -22,7 +22,15 @@ std::vector<std::string> Names(const Values& values) {
 TEST(ResourceNames, AreThoseThatQueriesUse) {
   EXPECT_THAT(Names(kScopes), ElementsAre("self", "tree"));
   EXPECT_THAT(Names(kResources), ElementsAre("fds", "memory", "pids"));
-  EXPECT_THAT(Names(kSources), ElementsAre("rlimit", "cgroup", "cgroup_ancestor", "host"));
+  EXPECT_THAT(Names(kSources), ElementsAre("rlimit", "cgroup", "cgroup_ancestor", "cgroup_high",
+                                           "cgroup_swap", "v8_heap", "host"));
+}
+
+TEST(ResourceNames, AreFoundAgain) {
+  for (const auto scope : kScopes) EXPECT_EQ(ScopeNamed(Name(scope)), scope);
+  for (const auto resource : kResources) EXPECT_EQ(ResourceNamed(Name(resource)), resource);
+  EXPECT_EQ(ScopeNamed("selves"), std::nullopt);
+  EXPECT_EQ(ResourceNamed(""), std::nullopt);
 }
 
 }  // namespace

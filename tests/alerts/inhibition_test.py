@@ -47,6 +47,7 @@ class InhibitionTest(unittest.TestCase):
             # One page and one ticket of the host itself.
             alert("AgentHostMemoryStall", "warning"),
             alert("AgentRestartLoop", "warning", agent="cycle"),
+            alert("AgentNearLimit", "critical", agent="slow", resource="memory", scope="tree"),
         ]
         active = [
             alert("AgentFdLeakFast", "critical", agent="x", resource="fds", scope="self"),
@@ -61,6 +62,7 @@ class InhibitionTest(unittest.TestCase):
             # Lacks an agent and a resource, as the host's pages do: no reason to be muted by them.
             alert("AgentExporterCollectorStale", "warning", collector="limits"),
             alert("AgentLeakRestartCycle", "warning", agent="cycle"),
+            alert("AgentMemoryThrottled", "critical", agent="slow", resource="memory", scope="tree"),
             # Not one of ours.
             alert("OtherAlert", "warning", instance="down:10058"),
         ]

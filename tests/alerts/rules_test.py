@@ -18,6 +18,7 @@ import scenarios
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "alerts"
 RULES = ALERTS / "agent_exporter.rules.yml"
+FLOORS = ALERTS / "agent_exporter.floors.rules.yml"
 MESSAGES = pathlib.Path(__file__).with_name("messages.yml")
 RUNBOOKS = ROOT / "docs" / "runbooks"
 HOST_METRICS = ("up", "agent_host_", "agent_exporter_")
@@ -35,6 +36,8 @@ def alert_rules():
 def number(value):
     if value is None:
         return "_"
+    if value == "stale":
+        return value
     return "Inf" if value == float("inf") else f"{value:.12g}"
 
 
@@ -44,7 +47,7 @@ def notation(values):
     for i in range(1, len(values) + 1):
         if i == len(values) or values[i] != values[start]:
             text, count = number(values[start]), i - start
-            if count == 1 or text == "Inf":
+            if count == 1 or text in ("Inf", "stale"):
                 words += [text] * count
             else:
                 words.append(f"_x{count}" if text == "_" else f"{text}+0x{count - 1}")
@@ -87,10 +90,10 @@ def checks(scenario):
                "eval_time": f"{scenarios.LENGTH}m", "exp_samples": []}
 
 
-def test_file(tests):
+def test_file(tests, rules=RULES):
     # Without an order promtool takes any, and figures are then one evaluation old or not.
-    order = [group["name"] for group in yaml.safe_load(RULES.read_text())["groups"]]
-    return yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "2m", "group_eval_order": order, "tests": tests},
+    order = [group["name"] for group in yaml.safe_load(rules.read_text())["groups"]]
+    return yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "2m", "group_eval_order": order, "tests": tests},
                           width=100000, sort_keys=False)
 
 
@@ -140,8 +143,36 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_promtool_has_no_complaint(self):
-        result = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", RULES)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        for rules in ALERTS.glob("*.rules.yml"):
+            result = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", rules)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_old_vmalerts_read_their_file(self):
+        theirs = (ALERTS / "agent_exporter.vmalert.rules.yml").read_text()
+        self.assertNotIn("keep_firing_for:", theirs)
+        ours = [line for line in RULES.read_text().splitlines() if "keep_firing_for:" not in line]
+        self.assertEqual(theirs.splitlines()[2:], ours[2:])
+
+    def test_an_annotation_has_one_query_at_most(self):
+        for rule in alert_rules():
+            for name, text in rule["annotations"].items():
+                self.assertLessEqual(len(re.findall(r"\| query", text)), 1, f"{rule['alert']} {name}")
+
+    def test_floors_rise_with_a_leak_and_not_with_a_sawtooth(self):
+        def of(agent, values):
+            labels = f'{{job="agents", instance="a", agent="{agent}", scope="self", resource="fds"}}'
+            start = f'agent_self_start_time_seconds{{job="agents", instance="a", agent="{agent}"}}'
+            return [{"series": f"agent_resource_used{labels}", "values": notation(values)},
+                    {"series": f"agent_resource_limit{labels}", "values": notation([1024] * len(values))},
+                    {"series": start, "values": notation([-86400] * len(values))}]
+
+        leak = [102.4] * 100 + [102.4 + 921.6 * (i + 1) / 120 for i in range(120)]
+        saw = [102.4 + 307.2 * (i % 30) / 30 for i in range(220)]
+        code, output = promtool(test_file([{
+            "interval": "1m", "input_series": of("leak", leak) + of("saw", saw),
+            "promql_expr_test": [{"expr": "count by (agent) (agent:leak_floor:seconds_to_limit)", "eval_time": "170m",
+                                  "exp_samples": [{"labels": '{agent="leak"}', "value": 1}]}]}], FLOORS))
+        self.assertEqual(code, 0, output)
 
     def test_rules_of_a_faster_time_are_sound_too(self):
         for factor in ("60", "7"):

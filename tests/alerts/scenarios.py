@@ -45,90 +45,85 @@ def gap(values, start, length=GAP):
     return [None if start <= minute < start + length else value for minute, value in enumerate(whole(values))]
 
 
-def ramp(before, minutes, low, high):
-    """Level for `before` minutes, then even growth to `high`, where it stays."""
-    return [low] * before + [low + (high - low) * (i + 1) / minutes for i in range(minutes)]
-
-
 def until(values, minute, then):
     return list(values[:minute]) + [then] * (LENGTH + 1 - minute)
 
 
-def evidence(start, end, hit):
-    """Seconds to the limit that the exporter would show from minute `start` to `end` of a leak that hits at `hit`."""
-    return [60 * (hit - minute) if start <= minute < end else float("inf") for minute in range(LENGTH + 1)]
+def between(start, end, value):
+    """`value(minute)` from minute `start` to `end`, where the series ends."""
+    return [value(minute) if start <= minute < end else "stale" if minute == end else None for minute in range(LENGTH + 1)]
 
 
-NO_EVIDENCE = [float("inf")]
-
-
-def resource(scenario, scope, of, limit, used, seconds, starts=(0,)):
-    """What the exporter shows of one resource; `starts`: start times, one a minute."""
+def verdict(scenario, scope, of, start, end, hit, severity="page", hole=None):
+    """The exporter's verdict from minute `start` to `end` of a leak that hits its limit at `hit`."""
     labels = {"agent": scenario.name, "scope": scope, "resource": of}
-    scenario.add("agent_resource_used", used, **labels)
-    scenario.add("agent_resource_limit", [limit if value is not None else None for value in used], **labels)
-    scenario.add("agent_resource_used_ratio", [None if value is None else value / limit for value in used], **labels)
-    scenario.add("agent_resource_limit_info", [1], **labels, source="rlimit")
-    scenario.add("agent_leak_seconds_to_limit", seconds, **labels)
-    scenario.add("agent_leak_growth_per_second", [limit / 12000], **labels)
-    scenario.add("agent_leak_evidence_span_seconds", [1800], **labels)
-    scenario.add("agent_self_start_time_seconds", [-86400 + start for start in starts], agent=scenario.name)
+
+    def add(metric, values, **more):
+        scenario.add(metric, gap(values, hole) if hole else values, **labels, **more)
+
+    add("agent_leak_active", [int(start <= minute < end) for minute in range(LENGTH + 1)])
+    for one in ("page", "ticket"):
+        add("agent_leak_verdict", between(start, end, lambda _, one=one: int(one == severity)), severity=one)
+    add("agent_leak_seconds_to_limit", between(start, end, lambda minute: 60 * max(0, hit - minute)))
+    add("agent_limit_holder_info", between(start, end, lambda _: 1), pid="4711", comm="node")
     return scenario
 
 
 def leaks():
-    for page, ticket, scope, of, limit in (("AgentFdLeakFast", "AgentFdLeakSlow", "self", "fds", 1024),
-                                           ("AgentDescendantFdLeak", "AgentDescendantFdLeak", "tree", "fds", 1024),
-                                           ("AgentMemoryClimb", "AgentMemoryClimb", "tree", "memory", 8 * GIB),
-                                           ("AgentChildPileUp", "AgentChildPileUp", "tree", "pids", 4096)):
-        def scenario(name, used, seconds, starts=(0,), page=page, scope=scope, of=of, limit=limit):
-            return resource(Scenario(f"{of}-{scope}-{name}", page), scope, of, limit, used, seconds, starts)
+    for page, ticket, scope, of in (("AgentFdLeakFast", "AgentFdLeakSlow", "self", "fds"),
+                                    ("AgentDescendantFdLeak", "AgentDescendantFdLeak", "tree", "fds"),
+                                    ("AgentMemoryClimb", "AgentMemoryClimb", "tree", "memory"),
+                                    ("AgentChildPileUp", "AgentChildPileUp", "tree", "pids")):
+        def leak(name, *when, page=page, scope=scope, of=of, **how):
+            return verdict(Scenario(f"{of}-{scope}-{name}", page), scope, of, *when, **how)
 
-        low = 0.1 * limit
-        # Grows from minute 100 on and would reach the limit at minute 220; the leak ends at 200.
-        climb = until(ramp(100, 120, low, limit), 200, 0.93 * limit)
-        seen = evidence(115, 200, 220)
-        if of != "fds":
+        if scope == "tree":
             # The agent's own growth is its tree's as well: one alert, not two.
-            both = scenario("own", climb, seen)
-            both.series += resource(Scenario(both.name, page), "self", of, limit, climb, seen).series[:-1]
-            yield both.fires(166, "critical").fires(166, "warning", ticket)
-        yield (scenario("leak", climb, seen).quiet(110, "critical").quiet(110, "warning", ticket)
-               .fires(166, "critical").fires(166, "warning", ticket))
-        # The same rise, given back every half hour; and a warm-up to the same height.
-        teeth = [low + 0.3 * limit * (minute % 30) / 30 for minute in range(LENGTH + 1)]
-        yield scenario("sawtooth", teeth, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
-        warm = [low + 0.6 * limit * (1 - 0.95 ** minute) for minute in range(LENGTH + 1)]
-        yield scenario("warm-up", warm, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
-        step = [low] * 100 + [0.7 * limit]
-        yield scenario("step", step, NO_EVIDENCE).never_fires("critical").never_fires("warning", alert=ticket)
-        # Neither alone is enough for a page.
-        yield (scenario("floor-only", climb, NO_EVIDENCE).never_fires("critical")
-               .fires(165, "warning", ticket))
-        yield (scenario("evidence-only", [low], evidence(115, 200, 220)).never_fires("critical")
-               .fires(165, "warning", ticket))
-        yield (scenario("gap", gap(climb, 170), gap(seen, 170)).fires(168, "critical").fires(180, "critical")
-               .fires(190, "critical"))
-        # The ticket, of one judge alone.
-        yield (scenario("ticket-gap", gap(climb, 170), gap(NO_EVIDENCE, 170), page=ticket)
-               .fires(168, "warning").fires(180, "warning").fires(190, "warning"))
-        yield (scenario("ticket-restart", until(climb, 172, low), NO_EVIDENCE, [0] * 172 + [250000], page=ticket)
-               .fires(170, "warning").quiet(194, "warning").quiet(290, "warning"))
-        # A gap within what it is judged by: it fires nevertheless, before the limit.
-        yield scenario("early-gap", gap(climb, 118, 4), gap(seen, 118, 4)).fires(175, "critical")
-        # The agent restarts: what it leaked is gone, and so is the alert.
-        yield (scenario("restart", until(climb, 172, low), evidence(115, 172, 220), [0] * 172 + [250000])
-               .fires(170, "critical").quiet(194, "critical").quiet(290, "critical").quiet(194, "warning", ticket))
+            both = verdict(leak("own", 100, 200, 300), "self", of, 100, 200, 300)
+            own = "AgentFdLeakFast" if of == "fds" else page
+            yield (both.never_fires("critical") if of == "fds" else both).fires(120, "critical", own)
+        yield (leak("leak", 100, 200, 300).quiet(98, "critical").quiet(102, "critical").fires(108, "critical")
+               .quiet(230, "critical").never_fires("warning", alert=ticket))
+        # The nearer the limit, the shorter it waits.
+        yield leak("soon", 100, 140, 150).quiet(100, "critical").fires(102, "critical")
+        yield leak("at-once", 100, 112, 114).fires(100, "critical")
+        yield (leak("ticket", 100, 200, 3000, severity="ticket", page=ticket).quiet(102, "warning").fires(108, "warning")
+               .never_fires("critical", alert=page))
+        healthy = Scenario(f"{of}-{scope}-healthy", page)
+        yield (healthy.add("agent_leak_active", [0], agent=healthy.name, scope=scope, resource=of)
+               .never_fires("critical").never_fires("warning", alert=ticket))
+        yield leak("short", 100, 103, 300).never_fires("critical")
+        yield (leak("gap", 100, 200, 300, hole=150).fires(148, "critical").fires(156, "critical").fires(180, "critical"))
+        yield (leak("ticket-gap", 100, 200, 3000, severity="ticket", hole=150, page=ticket).fires(148, "warning")
+               .fires(156, "warning").fires(180, "warning"))
+        # The agent restarts: what it leaked is gone, and so is the verdict.
+        yield leak("restart", 100, 172, 300).fires(170, "critical").quiet(194, "critical")
+        yield (leak("ticket-restart", 100, 172, 3000, severity="ticket", page=ticket).fires(170, "warning")
+               .quiet(194, "warning"))
 
 
 def limits():
-    def near(name, used):
-        return resource(Scenario(f"near-{name}", "AgentNearLimit"), "tree", "memory", 100, used, NO_EVIDENCE)
+    def near(name, used, scopes=("tree",), source="cgroup", alert="AgentNearLimit"):
+        scenario = Scenario(f"near-{name}", alert)
+        for scope in scopes:
+            labels = {"agent": scenario.name, "scope": scope, "resource": "memory"}
+            scenario.add("agent_resource_used_ratio", [None if value is None else value / 100 for value in used], **labels)
+            scenario.add("agent_resource_limit_info", [1], **labels, source=source)
+        return scenario
 
     yield near("full", [50] * 60 + [95] * 60 + [50]).fires(70, "critical").quiet(62, "critical").quiet(150, "critical")
+    yield near("both", [50] * 60 + [95], ("self", "tree")).fires(70, "critical")
     yield near("spikes", [95 if minute % 10 < 3 else 50 for minute in range(LENGTH + 1)]).never_fires("critical")
     yield near("gap", gap([50] * 60 + [95], 80)).fires(90, "critical").fires(100, "critical")
     yield near("restart", [50] * 60 + [95] * 20 + [5]).fires(75, "critical").quiet(110, "critical")
+
+    def high(name, used, source="cgroup_high"):
+        return near(f"high-{name}", used, source=source, alert="AgentMemoryThrottled")
+
+    yield high("stuck", [50] * 60 + [100]).fires(70, "critical").quiet(60, "critical")
+    yield high("max", [50] * 60 + [100], "cgroup").never_fires("critical")
+    yield high("gap", gap([50] * 60 + [100], 80)).fires(78, "critical").fires(88, "critical").fires(100, "critical")
+    yield high("restart", [50] * 60 + [100] * 20 + [5]).fires(75, "critical").quiet(110, "critical")
 
     def zombies(name, values):
         return Scenario(f"zombies-{name}", "AgentZombiePileUp").add("agent_descendants", values, agent=f"zombies-{name}",
@@ -185,22 +180,42 @@ def life():
     # The exporter restarts: its counters begin at 0, and that is no restart of the agent.
     yield restarts("exporter-restart", [9] * 100 + [0]).never_fires("warning")
 
-    def cycle(name, period, peak, counts=None):
+    def cycle(name, period, full, counts=None):
         count = counts or [minute // period for minute in range(LENGTH + 1)]
-        used = [10 + (peak - 10) * (minute % period) / period for minute in range(LENGTH + 1)]
         scenario = restarts(name, count, "AgentLeakRestartCycle")
-        return resource(scenario, "self", "memory", 100, used, NO_EVIDENCE,
-                        [60 * period * number for number in count])
+        return scenario.add("agent_last_exit_resource_used_ratio", [full], agent=scenario.name, resource="memory")
 
-    yield cycle("leak-cycle", 60, 99).fires(280, "warning").quiet(50, "warning")
-    yield cycle("redeploys", 60, 40).never_fires("warning")
-    yield cycle("cycle-exporter-restart", 60, 99, [5] * 100 + [0]).never_fires("warning")
-    with_gap = cycle("leak-cycle-gap", 60, 99)
+    yield cycle("leak-cycle", 60, 0.97).fires(280, "warning").quiet(50, "warning")
+    yield cycle("redeploys", 60, 0.4).never_fires("warning")
+    yield cycle("cycle-exporter-restart", 60, 0.97, [5] * 100 + [0]).never_fires("warning")
+    with_gap = cycle("leak-cycle-gap", 60, 0.97)
     with_gap.series = [(metric, labels, gap(values, 240)) for metric, labels, values in with_gap.series]
     yield with_gap.fires(239, "warning").fires(250, "warning").fires(270, "warning")
-    by_exit = restarts("leak-cycle-by-exit", [minute // 60 for minute in range(LENGTH + 1)], "AgentLeakRestartCycle")
-    by_exit.add("agent_last_exit_resource_used_ratio", [0.97], agent=by_exit.name, resource="memory")
-    yield by_exit.fires(280, "warning")
+
+    def killed(name, counts, category="oom-heap", hole=None):
+        scenario = Scenario(f"killed-{name}", "AgentKilled")
+        return scenario.add("agent_exits_total", gap(counts, hole) if hole else counts, agent=scenario.name, category=category)
+
+    for category in ("oom-heap", "oom-host", "killed"):
+        yield (killed(category, [0] * 100 + [1], category).quiet(98, "warning").fires(102, "warning").quiet(120, "warning"))
+    yield killed("ended-well", [0] * 100 + [1], "success").never_fires("warning")
+    yield killed("gap", [0] * 100 + [1], hole=104).fires(102, "warning").fires(112, "warning").quiet(130, "warning")
+    yield killed("exporter-restart", [3] * 100 + [0]).never_fires("warning")
+
+    def at_limit(name, ratio, hole=None):
+        scenario = Scenario(f"died-{name}", "AgentDiedAtLimit")
+        ratios, times = [None] * 100 + [ratio], [None] * 100 + [6000]
+        return (scenario.add("agent_last_exit_resource_used_ratio", gap(ratios, hole) if hole else ratios, agent=scenario.name,
+                             resource="fds")
+                .add("agent_last_exit_timestamp_seconds", gap(times, hole) if hole else times, agent=scenario.name))
+
+    yield at_limit("full", 1.0).fires(102, "warning").quiet(118, "warning")
+    yield at_limit("of-other-causes", 0.5).never_fires("warning")
+    yield at_limit("gap", 1.0, 104).fires(102, "warning").fires(106, "warning").quiet(130, "warning")
+    # Another end, not at the limit.
+    again = at_limit("restart", 1.0)
+    again.series[0] = (*again.series[0][:2], whole([None] * 100 + [1.0] * 6 + [0.1]))
+    yield again.fires(104, "warning").quiet(108, "warning")
 
     def absent(name, up, configured=1):
         return (Scenario(f"absent-{name}", "AgentAbsent").add("agent_up", up, agent=f"absent-{name}")

@@ -29,7 +29,7 @@ agents::Observation Everything() {
   agent.processes[1].orphan = true;
   agent.counters.descendants_exited = {{"ok", 1}};
   agent.resources = {{agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kFds,
-                      agents::ResourceUse::Source::kHost, 1, 2}};
+                      agents::ResourceUse::Source::kHost, 2, 3, agent.processes[0].key}};
   agent.leaks = {{.seconds_to_limit = 60}};
   agent.cgroup_pids_headroom = 5;
   agents::AgentSample slot = MakeAgent("worker", {MakeReadable(10, agents::Role::kRoot)});

@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import unittest
 
 import harness
@@ -26,7 +28,6 @@ if not os.path.exists("/proc/pressure/memory"):
 # Flags of other programs, by whose they are.
 OTHERS_FLAGS = {
     "alerts/generate.py": {"--write", "--set", "--speed-up"},
-    "bench/detection/run.sh": {"--evidence-only"},
     "cmake, ctest": {"--preset", "--build", "--target"},
     "curl": {"--max-time"},
     "dashboards/render/scene.py": {"--minutes"},
@@ -135,6 +136,29 @@ snapshot:
             harness.wait_for(lambda metric=metric: harness.matching(exporter.scrape(), metric), metric)
         return exporter
 
+    def leaking(self):
+        """What is there only while an agent leaks; time runs fifty times as fast."""
+        script = self.write("leaker_of_the_docs.py", """
+import os, resource, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (240, 240))
+started, held = time.monotonic(), []
+while len(held) < 200:
+    held.append(open(os.devnull))
+    time.sleep(max(0, started + len(held) / 12 - time.monotonic()))
+time.sleep(600)
+""")
+        config = self.write("leaking.yaml", f"""
+builtin_profiles: false
+sample_interval: 200ms
+agents: [{{name: leaker, match: {{script: {pathlib.Path(script).name}}}}}]
+""")
+        exporter = self.exporter(f"--config.file={config}", command=[os.environ["FAST_EXPORTER"]], env={"FAST_CLOCK": "50"})
+        agent = subprocess.Popen([sys.executable, "-B", script], stdin=subprocess.DEVNULL)
+        self.addCleanup(agent.wait)
+        self.addCleanup(agent.kill)
+        harness.wait_for(lambda: harness.matching(exporter.scrape(), "agent_leak_verdict"), "a verdict")
+        return families(exporter.get().text)
+
     def setUp(self):
         super().setUp()
         self.there = families(self.full_exporter().get().text)
@@ -142,6 +166,7 @@ snapshot:
         proc = self.write("proc/stat", "btime 1\n")
         nothing = families(self.exporter(f"--path.procfs={pathlib.Path(proc).parent}").get().text)
         self.there["agent_exporter_unreadable"] = nothing["agent_exporter_unreadable"]
+        self.there = {**self.leaking(), **self.there}
 
     def test_metrics_that_are_named_exist(self):
         for name, text in TEXTS.items():

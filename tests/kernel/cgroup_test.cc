@@ -41,7 +41,7 @@ void WriteV2(const FakeTree& tree, const std::string& group, const std::string& 
              const std::string& pids_max) {
   tree.Write(group + "/memory.max", memory_max + "\n");
   tree.Write(group + "/memory.current", "1000\n");
-  tree.Write(group + "/memory.stat", "anon 1\ninactive_file 300\nactive_file 9\n");
+  tree.Write(group + "/memory.stat", "anon 1\ninactive_file 291\nactive_file 9\n");
   tree.Write(group + "/pids.max", pids_max + "\n");
   tree.Write(group + "/pids.current", "12\n");
 }
@@ -75,15 +75,62 @@ TEST(CgroupReaderTest, V1WhereverItsControllersAreMounted) {
   FakeTree tree;
   tree.Write("memory,hugetlb/a/memory.limit_in_bytes", "5000\n");
   tree.Write("memory,hugetlb/a/memory.usage_in_bytes", "1000\n");
-  tree.Write("memory,hugetlb/a/memory.stat", "inactive_file 1\ntotal_inactive_file 400\n");
+  tree.Write("memory,hugetlb/a/memory.stat",
+             "inactive_file 1\ntotal_inactive_file 380\ntotal_active_file 20\n");
   tree.Write("memory,hugetlb/memory.limit_in_bytes", "9223372036854771712\n");
   tree.Write("memory,hugetlb/memory.usage_in_bytes", "1000\n");
-  tree.Write("memory,hugetlb/memory.stat", "total_inactive_file 400\n");
+  tree.Write("memory,hugetlb/memory.stat", "total_inactive_file 400\ntotal_active_file 0\n");
   tree.Write("pids/p/pids.max", "50\n");
   tree.Write("pids/p/pids.current", "7\n");
   EXPECT_THAT(
       Limits(tree, "5:memory,hugetlb:/a\n8:pids:/p/q\n1:name=systemd:/a\n"),
       ElementsAre(Row(Resource::kMemory, false, "/a", 5000, 600), Row(Resource::kPids, true, "/p", 50, 7)));
+}
+
+TEST(CgroupReaderTest, CacheCountsWhileItIsDirtyOrWrittenBack) {
+  FakeTree tree;
+  tree.Write("cgroup.controllers", "memory\n");
+  WriteV2(tree, "a", "2000", "max");
+  tree.Write("a/memory.stat", "inactive_file 300\nactive_file 500\nfile_dirty 60\nfile_writeback 40\n");
+  EXPECT_THAT(Limits(tree, "0::/a\n"), ElementsAre(Row(Resource::kMemory, false, "/a", 2000, 300)));
+}
+
+TEST(CgroupReaderTest, MemoryHighAndSwapAreLimitsToo) {
+  FakeTree tree;
+  tree.Write("cgroup.controllers", "memory\n");
+  WriteV2(tree, "a", "max", "max");
+  tree.Write("a/memory.high", "900\n");
+  tree.Write("a/memory.swap.max", "50\n");
+  const RootedReader root(tree.root());
+  std::vector<CgroupLimit> limits = CgroupReader(root).Limits("0::/a\n");
+  ASSERT_EQ(limits.size(), 1u) << "swap without a limit of memory ends nothing";
+  EXPECT_EQ(limits[0].kind, CgroupLimit::Kind::kHigh);
+  EXPECT_EQ(limits[0].limit, 900u);
+  EXPECT_EQ(limits[0].used, 700u);
+
+  tree.Write("a/memory.max", "2000\n");
+  tree.Write("a/memory.swap.current", "30\n");
+  limits = CgroupReader(root).Limits("0::/a\n");
+  ASSERT_EQ(limits.size(), 3u);
+  EXPECT_EQ(limits[0].kind, CgroupLimit::Kind::kMax);
+  EXPECT_EQ(limits[2].kind, CgroupLimit::Kind::kSwap);
+  EXPECT_EQ(limits[2].limit, 2050u);
+  EXPECT_EQ(limits[2].used, 730u);
+}
+
+TEST(CgroupReaderTest, SwapOfV1HasMemoryInIt) {
+  FakeTree tree;
+  tree.Write("memory/a/memory.limit_in_bytes", "9223372036854771712\n");
+  tree.Write("memory/a/memory.usage_in_bytes", "1000\n");
+  tree.Write("memory/a/memory.stat", "total_inactive_file 400\ntotal_active_file 0\n");
+  tree.Write("memory/a/memory.memsw.limit_in_bytes", "3000\n");
+  tree.Write("memory/a/memory.memsw.usage_in_bytes", "1500\n");
+  const RootedReader root(tree.root());
+  const std::vector<CgroupLimit> limits = CgroupReader(root).Limits("4:memory:/a\n");
+  ASSERT_EQ(limits.size(), 1u);
+  EXPECT_EQ(limits[0].kind, CgroupLimit::Kind::kSwap);
+  EXPECT_EQ(limits[0].limit, 3000u);
+  EXPECT_EQ(limits[0].used, 1100u);
 }
 
 TEST(CgroupReaderTest, WhatCannotBeReadIsLeftOut) {

@@ -119,10 +119,11 @@ TEST(AgentsJson, LimitsAndLeaks) {
   agent.resources = {{Use::Scope::kTree, Use::Resource::kMemory, Use::Source::kCgroupAncestor, 3, 4}};
   agent.leaks = {{.scope = Use::Scope::kTree,
                   .resource = Use::Resource::kMemory,
+                  .page = true,
                   .growth_per_second = 0.5,
                   .seconds_to_limit = 2,
                   .evidence_span_seconds = 600},
-                 {.scope = Use::Scope::kSelf, .resource = Use::Resource::kFds}};
+                 {.use = {.holder = {8, 1}}}};
   const Json entry = Parsed(collectors::MakeObservation({agent}))["agents"][0];
   EXPECT_EQ(entry["resources"][0], Json({{"scope", "tree"},
                                          {"resource", "memory"},
@@ -132,10 +133,13 @@ TEST(AgentsJson, LimitsAndLeaks) {
                                          {"used_ratio", 0.75}}));
   EXPECT_EQ(entry["leaks"][0], Json({{"scope", "tree"},
                                      {"resource", "memory"},
+                                     {"severity", "page"},
                                      {"growth_per_second", 0.5},
                                      {"seconds_to_limit", 2.0},
-                                     {"evidence_span_seconds", 600.0}}));
-  EXPECT_TRUE(entry["leaks"][1]["seconds_to_limit"].is_null()) << "no evidence is null, not a string";
+                                     {"evidence_span_seconds", 600.0},
+                                     {"pid", nullptr}}));
+  EXPECT_EQ(entry["leaks"][1]["severity"], "ticket");
+  EXPECT_EQ(entry["leaks"][1]["pid"], 8);
 }
 
 TEST(AgentsJson, CountersAndHost) {

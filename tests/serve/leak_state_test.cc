@@ -39,9 +39,9 @@ class LeakStateTest : public testing::Test {
     agents::ProcessSample& root = agent.processes.emplace_back();
     root.key = {10, 7};
     root.role = agents::Role::kRoot;
-    agent.resources = {{agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
-                        agents::ResourceUse::Source::kRlimit,
-                        static_cast<uint64_t>(1000 + 100 * std::max(0, minute - 100)), 10000}};
+    agent.holdings = {{agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
+                       agents::ResourceUse::Source::kRlimit,
+                       static_cast<uint64_t>(1000 + 100 * std::max(0, minute - 100)), 10000, root.key}};
     book.Tick(minute * 60.0, &agent);
     return agent;
   }
@@ -61,7 +61,7 @@ TEST_F(LeakStateTest, WhatOneSavesTheNextTakesUp) {
   leaks::LeakBook next;
   LeakState state(directory_, next, kBoot, base::System::Real());
   state.Load();
-  EXPECT_TRUE(std::isfinite(Look(next, 160).leaks.at(0).seconds_to_limit));
+  EXPECT_EQ(Look(next, 160).leaks.size(), 1u);
   EXPECT_EQ(fs::status(File()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
   EXPECT_FALSE(fs::exists(File() + ".new"));
 }
@@ -108,7 +108,7 @@ TEST_F(LeakStateTest, AnotherVersionsStateIsPassedOverWithOneLine) {
   EXPECT_EQ(Contents(File()), old);
   EXPECT_FALSE(fs::exists(File() + ".bad"));
   EXPECT_EQ(log.count(), 1u) << log.text();
-  EXPECT_NE(log.text().find("of version 2; this program reads version 3"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("of version 2; this program reads version 4"), std::string::npos) << log.text();
   state.Finish();
   EXPECT_EQ(Contents(File()), book.Save(kBoot));
 }

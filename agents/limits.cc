@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace agent_exporter::agents {
 namespace {
 
 constexpr double kRereadSeconds = 60;
+constexpr double kInotifySeconds = 300, kInotifyNearSeconds = 30;
 
 using Resource = ResourceUse::Resource;
 using UseScope = ResourceUse::Scope;
@@ -204,6 +206,25 @@ void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
 
 }  // namespace
 
+const kernel::InotifyUse* LimitBook::Inotify(const kernel::ProcessKey& root, double now, uid_t* user) {
+  const auto entry = processes_.find(root);
+  if (entry == processes_.end()) return nullptr;
+  if (!entry->second.user) entry->second.user = inotify_.Owner(root.pid);
+  if (!entry->second.user) return nullptr;
+  *user = *entry->second.user;
+  UserEntry& known = users_[*user];
+  const auto half_full = [](uint64_t used, std::optional<uint64_t> limit) {
+    return limit && used * 2 > *limit;
+  };
+  const bool near = half_full(known.use.instances, known.use.max_instances) ||
+                    half_full(known.use.watches, known.use.max_watches);
+  if (known.read_at < 0 || now - known.read_at >= (near ? kInotifyNearSeconds : kInotifySeconds)) {
+    known.use = inotify_.Read(*user);
+    known.read_at = now;
+  }
+  return &known.use;
+}
+
 void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
   if (agent.processes.empty()) return;
   Holdings holdings;
@@ -245,6 +266,18 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
       const uint64_t headroom = limit.limit > limit.used ? limit.limit - limit.used : 0;
       agent.cgroup_pids_headroom = std::min(agent.cgroup_pids_headroom.value_or(headroom), headroom);
     }
+  }
+  for (const ProcessSample& process : agent.processes) {
+    uid_t user = 0;
+    if (process.role != Role::kRoot) break;  // roots come first
+    const kernel::InotifyUse* use = process.state == 'Z' ? nullptr : Inotify(process.key, now, &user);
+    if (use == nullptr) continue;
+    const auto offer = [&](Resource resource, uint64_t used, std::optional<uint64_t> limit) {
+      if (!limit || static_cast<double>(used) < kWatchedShare * static_cast<double>(*limit)) return;
+      offer_tree(resource, Source::kHost, SeriesOf("user", std::to_string(user)), used, limit);
+    };
+    offer(Resource::kInotifyInstances, use->instances, use->max_instances);
+    offer(Resource::kInotifyWatches, use->watches, use->max_watches);
   }
   offer_tree(Resource::kFds, Source::kHost, kTree, fds.value(), host.max_fds);
   offer_tree(Resource::kMemory, Source::kHost, kTree, memory.value(), HostMemory(host, memory.value()));

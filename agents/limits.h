@@ -10,6 +10,10 @@
 //                                                  cgroup_high, cgroup_swap
 //   pids      RLIMIT_NPROC                         pids.max                          min(pid_max,
 //   threads-max)
+//   inotify   -                                    -                                 fs.inotify.max_user_*
+//
+// inotify's limits are the user's: what all processes of a root's user hold counts, and shows from a tenth
+// on. It is read every five minutes, every 30 s above half full, because each descriptor is looked at.
 //
 // A node process dies at V8's heap limit first (v8_heap, agents/v8_heap.h): its anonymous memory stands
 // against that.
@@ -36,6 +40,7 @@
 #include "agents/observation.h"
 #include "agents/v8_heap.h"
 #include "kernel/cgroup.h"
+#include "kernel/inotify.h"
 #include "kernel/process_files.h"
 #include "kernel/unreadable.h"
 
@@ -44,8 +49,9 @@ namespace agent_exporter::agents {
 class LimitBook {
  public:
   // All must outlive this.
-  LimitBook(kernel::ProcessFiles& files, kernel::CgroupReader& cgroups, kernel::Unreadable& unreadable)
-      : files_(files), cgroups_(cgroups), unreadable_(unreadable) {}
+  LimitBook(kernel::ProcessFiles& files, kernel::CgroupReader& cgroups, kernel::InotifyReader& inotify,
+            kernel::Unreadable& unreadable)
+      : files_(files), cgroups_(cgroups), inotify_(inotify), unreadable_(unreadable) {}
 
   // Fills in limits and limits_known of `process` (its usage is read already). `now`: monotonic seconds.
   void ReadProcess(ProcessSample& process, double now);
@@ -69,6 +75,7 @@ class LimitBook {
     kernel::ProcessLimits limits;
     std::string comm;               // when they were read
     std::optional<V8Heap> v8_heap;  // of a node process
+    std::optional<uid_t> user;      // of a root
     // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
     std::shared_ptr<const std::string> cgroup;
   };
@@ -78,13 +85,22 @@ class LimitBook {
     std::vector<kernel::CgroupLimit> limits;
   };
 
+  struct UserEntry {
+    double read_at = -1;
+    kernel::InotifyUse use;
+  };
+  // By the user that a root belongs to; null if it went.
+  const kernel::InotifyUse* Inotify(const kernel::ProcessKey& root, double now, uid_t* user);
+
   const std::vector<kernel::CgroupLimit>& CgroupLimits(const std::string& membership, double now);
 
   kernel::ProcessFiles& files_;
   kernel::CgroupReader& cgroups_;
+  kernel::InotifyReader& inotify_;
   kernel::Unreadable& unreadable_;
   absl::flat_hash_map<kernel::ProcessKey, ProcessEntry> processes_;
   absl::flat_hash_map<std::string, CgroupEntry> by_membership_;
+  absl::flat_hash_map<uid_t, UserEntry> users_;
   std::shared_ptr<const std::string> last_cgroup_;  // of the process read last
 };
 

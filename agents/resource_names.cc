@@ -31,6 +31,10 @@ const char* Name(ResourceUse::Resource resource) {
       return "memory";
     case ResourceUse::Resource::kPids:
       return "pids";
+    case ResourceUse::Resource::kInotifyInstances:
+      return "inotify_instances";
+    case ResourceUse::Resource::kInotifyWatches:
+      return "inotify_watches";
   }
   return "";
 }

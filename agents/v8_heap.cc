@@ -51,10 +51,10 @@ std::optional<V8Heap> V8HeapOf(std::string_view program, const std::vector<std::
 
 std::optional<V8Heap> ReadV8Heap(kernel::ProcessFiles& files, const ProcessSample& process) {
   std::string program = process.program.empty() ? process.comm : process.program;
-  if (!IsNode(program) && process.role == Role::kRoot) program = files.Exe(process.key.pid).value_or("");
+  if (!IsNode(program) && process.role == Role::kRoot) program = files.Exe(process.key).value_or("");
   if (!IsNode(program)) return std::nullopt;
-  return V8HeapOf(program, files.Cmdline(process.key.pid).value_or(kernel::CommandLine()).words,
-                  files.Environ(process.key.pid).value_or(std::vector<std::string>()));
+  return V8HeapOf(program, files.Cmdline(process.key).value_or(kernel::CommandLine()).words,
+                  files.Environ(process.key).value_or(std::vector<std::string>()));
 }
 
 uint64_t DefaultV8HeapBytes(uint64_t memory_bytes) {

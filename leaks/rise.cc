@@ -29,8 +29,6 @@ constexpr double kSmooth = 0.12;         // of the rise: unrest beyond what the 
 constexpr double kAccelerating = 1.2;    // late slope by slope
 constexpr double kMinNews = 0.5;         // of the rise, above the highest floor before
 constexpr double kMinNewsOfRange = 0.8;  // of what the floor moved before
-// Short rises are news only above the highest value before: bursts of a minute leave no floor in wide
-// buckets.
 
 constexpr int kFloors = 5;
 constexpr double kMinShare = 0.08, kMaxShare = 0.42;  // of the climb, that one of the four steps may bring
@@ -148,6 +146,7 @@ std::optional<Rise> FindRise(const MinimaLadder& ladder, int level, int buckets,
   found.slope = found.span >= kQuickSeconds && late > kAccelerating * slope ? late : std::min(slope, late);
 
   const Before before = RangeBefore(ladder, level, buckets, std::numeric_limits<double>::infinity());
+  // Short rises are news only above the highest value before: bursts leave no floor in wide buckets.
   const double news = found.floor - (found.span < kShortSeconds ? before.max : before.high);
   if (news < kMinNews * found.rise || news < kMinNewsOfRange * (before.high - before.low)) {
     return std::nullopt;

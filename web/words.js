@@ -2,11 +2,15 @@
 
 import {bytes, count, duration, el, percent, plural, rate} from "./format.js";
 
-const RESOURCES = {fds: "open files", memory: "memory", pids: "processes and threads"};
+const RESOURCES = {fds: "open files", memory: "memory", pids: "processes and threads",
+  inotify_instances: "inotify instances", inotify_watches: "file watches"};
 const SOURCES = {
   rlimit: "the limit of the process itself",
   cgroup: "the limit of its cgroup",
   cgroup_ancestor: "the limit of a parent cgroup",
+  cgroup_high: "memory.high of its cgroup, where processes are slowed down",
+  cgroup_swap: "memory and swap of its cgroup",
+  v8_heap: "the heap limit of node",
   host: "the limit of this host",
 };
 // Kinds of rate limits, worst first.
@@ -24,7 +28,7 @@ const amount = (resource, value) => resource === "memory" ? bytes(value) : count
 function gains(resource, perSecond) {
   if (resource === "memory") return rate(perSecond, 2 ** 20, value => `${bytes(value)} of memory`);
   return rate(perSecond, 1, value => `${count(value < 10 ? Number(value.toFixed(1)) : Math.round(value))} ` +
-    (resource === "fds" ? "open files" : "processes or threads"));
+    (resource === "pids" ? "processes or threads" : RESOURCES[resource]));
 }
 
 const limitOf = (agent, leak) =>

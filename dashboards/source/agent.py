@@ -10,7 +10,8 @@ RED_LINE = override("byRegexp", "/^limit/", color={"mode": "fixed", "fixedColor"
                     custom__lineStyle={"fill": "dash", "dash": [8, 8]})
 SOURCES = {"type": "value", "options": {
     source: {"text": text, "index": index} for index, (source, text) in enumerate(
-        {"rlimit": "its rlimit", "cgroup": "its cgroup", "cgroup_ancestor": "a cgroup above", "host": "the host"}.items())}}
+        {"rlimit": "its rlimit", "cgroup": "its cgroup", "cgroup_ancestor": "a cgroup above",
+         "cgroup_high": "memory.high", "cgroup_swap": "memory and swap", "v8_heap": "node's heap", "host": "the host"}.items())}}
 
 
 def increase(metric, by):

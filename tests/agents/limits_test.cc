@@ -74,7 +74,8 @@ class LimitBookTest : public testing::Test {
   kernel::ProcessFiles files_{proc_};
   kernel::CgroupReader cgroups_{cgroup_root_};
   kernel::Unreadable unreadable_;
-  LimitBook book_{files_, cgroups_, unreadable_};
+  kernel::InotifyReader inotify_{proc_};
+  LimitBook book_{files_, cgroups_, inotify_, unreadable_};
   kernel::HostSample host_;
   double now_ = 1000;
 };
@@ -191,6 +192,27 @@ TEST_F(LimitBookTest, NodeDiesAtItsHeapsLimit) {
   book_.ReadProcess(process, now_);
   ExpectUse(Find(Tightest({process}), UseScope::kSelf, Resource::kMemory), Source::kV8Heap, 700 << 10,
             1 << 20);
+}
+
+TEST_F(LimitBookTest, InotifyIsALimitOfTheUser) {
+  tree_.Write("sys/fs/inotify/max_user_instances", "10\n");
+  tree_.Write("7/limits", Limits("1000"));
+  tree_.Link("99/fd/3", "anon_inode:inotify");  // the user's, and nobody's agent
+  const auto used = [this] {
+    const AgentSample agent = Tightest({Process(7, Role::kRoot, {.open_fds = 5})});
+    const ResourceUse* use = Find(agent, UseScope::kTree, Resource::kInotifyInstances);
+    return use == nullptr ? 0 : use->used;
+  };
+  EXPECT_EQ(used(), 1u);
+  for (const char* fd : {"4", "5", "6", "7", "8"})
+    tree_.Link(std::string("99/fd/") + fd, "anon_inode:inotify");
+  now_ += 299;
+  EXPECT_EQ(used(), 1u) << "read seldom";
+  now_ += 1;
+  EXPECT_EQ(used(), 6u);
+  tree_.Remove("99/fd/4");
+  now_ += 30;
+  EXPECT_EQ(used(), 5u) << "sooner above half full";
 }
 
 TEST_F(LimitBookTest, ChildrenAreWatchedFromATenthOfTheirLimit) {
@@ -337,7 +359,8 @@ TEST(LimitBook, RealControlGroupsAreTheTightest) {
   kernel::ProcessFiles files(proc);
   kernel::CgroupReader cgroups(cgroup_root);
   kernel::Unreadable unreadable;
-  LimitBook book(files, cgroups, unreadable);
+  kernel::InotifyReader inotify(proc);
+  LimitBook book(files, cgroups, inotify, unreadable);
   const kernel::HostSample host = kernel::HostReader(proc, unreadable).Read();
 
   ProcessSample process;

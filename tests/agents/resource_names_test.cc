@@ -21,7 +21,8 @@ std::vector<std::string> Names(const Values& values) {
 // These words are label values and stand in stored JSON: a changed one breaks queries.
 TEST(ResourceNames, AreThoseThatQueriesUse) {
   EXPECT_THAT(Names(kScopes), ElementsAre("self", "tree"));
-  EXPECT_THAT(Names(kResources), ElementsAre("fds", "memory", "pids"));
+  EXPECT_THAT(Names(kResources),
+              ElementsAre("fds", "memory", "pids", "inotify_instances", "inotify_watches"));
   EXPECT_THAT(Names(kSources), ElementsAre("rlimit", "cgroup", "cgroup_ancestor", "cgroup_high",
                                            "cgroup_swap", "v8_heap", "host"));
 }

@@ -3,7 +3,6 @@
 #include <linux/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -18,19 +17,10 @@
 #include "kernel/bpf/records.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/bpf_makers.h"
+#include "kernel/parse_process.h"
 
 namespace agent_exporter::kernel {
 namespace {
-
-std::vector<std::string> ArgumentsIn(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\0'), text.size());
-    parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 class BpfEvents final : public ProcessEvents {
  public:
@@ -107,7 +97,7 @@ class BpfEvents final : public ProcessEvents {
     program->start_stack = from.start_stack;
     program->uid = from.uid;
     if (from.path_bytes < AE_MOST_PATH) program->path.assign(from.text, strnlen(from.text, from.path_bytes));
-    program->argv = ArgumentsIn(text.substr(from.path_bytes, from.argv_bytes));
+    program->argv = SplitAtNul(text.substr(from.path_bytes, from.argv_bytes));
     program->argv_cut = from.argv_cut != 0;
     return program;
   }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -268,6 +269,16 @@ std::vector<CgroupMembership> ParseCgroup(std::string_view text) {
     memberships.push_back({rest.substr(0, colon), rest.substr(colon + 1), id == 0});
   }
   return memberships;
+}
+
+std::vector<std::string> SplitAtNul(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\0'), text.size());
+    parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
 }
 
 }  // namespace agent_exporter::kernel

@@ -79,6 +79,9 @@ struct CgroupMembership {
 // Lines of another form, and a last one that is cut, are left out.
 std::vector<CgroupMembership> ParseCgroup(std::string_view text);
 
+// The words of cmdline or environ, each ended by a NUL; the last one may lack it.
+std::vector<std::string> SplitAtNul(std::string_view text);
+
 }  // namespace agent_exporter::kernel
 
 #endif  // AGENT_EXPORTER_KERNEL_PARSE_PROCESS_H_

@@ -1,6 +1,5 @@
 #include "kernel/process_files.h"
 
-#include <algorithm>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -9,16 +8,6 @@
 
 namespace agent_exporter::kernel {
 namespace {
-
-std::vector<std::string> SplitAtNul(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\0'), text.size());
-    parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 // One name for all reads of a process' memory: where one hangs, all do. With its start time, since the pid
 // may be handed out again before the read returns.

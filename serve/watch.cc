@@ -56,7 +56,7 @@ absl::Status Watch::MakeSource(const WatchOptions& options, long clock_ticks) {
       return absl::OkStatus();
     }
     if (options.source == "bpf") return Refused("--process.source=bpf", bpf.status());
-    spdlog::info("processes are read from procfs, not by BPF: {}", std::string(bpf.status().message()));
+    spdlog::info("cannot use BPF, so processes are read from /proc: {}", std::string(bpf.status().message()));
   }
   source_ = procfs();
   return absl::OkStatus();
@@ -80,8 +80,10 @@ absl::Status Watch::MakeEvents(const WatchOptions& options, long clock_ticks) {
   } else if (options.events == "netlink") {
     return Refused("--process.events=netlink", netlink.status());
   } else {
-    spdlog::info("no fork and exit events ({}; {}): short-lived children count by cutime alone", why_not,
-                 std::string(netlink.status().message()));
+    spdlog::info(
+        "no fork and exit events, so a child that no look sees counts only through its parent's cutime ({}; "
+        "{})",
+        why_not, std::string(netlink.status().message()));
   }
   return absl::OkStatus();
 }

@@ -232,7 +232,7 @@ class EventsTest(harness.TestCase):
         for _ in range(5):
             exporter.fresh()
         self.assertEqual(exporter.stop(), 0)
-        refused = [line for line in exporter.log.all if "not by BPF" in line]
+        refused = [line for line in exporter.log.all if "cannot use BPF" in line]
         self.assertEqual(len(refused), 1, exporter.log.all)
         self.assertEqual([line for line in exporter.log.all if "level=info" not in line], [])
 

@@ -223,6 +223,13 @@ TEST(ParseLimitsTest, AMissingOrMalformedLimitIsNotUnlimited) {
   EXPECT_TRUE(absl::IsInvalidArgument(ParseLimits(text).status()));
 }
 
+TEST(SplitAtNulTest, KeepsEmptyWordsAndACutOne) {
+  using testing::ElementsAre;
+  EXPECT_THAT(SplitAtNul(std::string_view("a b\0\0c", 6)), ElementsAre("a b", "", "c"));
+  EXPECT_THAT(SplitAtNul(std::string_view("a\0", 2)), ElementsAre("a"));
+  EXPECT_THAT(SplitAtNul(""), testing::IsEmpty());
+}
+
 TEST(ParseCgroupTest, ReadsBothVersions) {
   const auto groups = ParseCgroup("9:name=systemd:/\n4:memory,hugetlb:/a:b/c\n0::/user.slice/x (deleted)\n");
   ASSERT_EQ(groups.size(), 3u);

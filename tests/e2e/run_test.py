@@ -158,7 +158,9 @@ class CategoryTest(RunTestCase):
         self.assertIn(b"It wrote nothing useful to stderr.", run.err)
 
     def test_nodes_heap_death(self):
-        script = "const a = []; while (true) a.push(new Array(100000).fill(1.5))"
+        # It lives long enough to be sampled before it dies.
+        script = ("const a = [], begun = Date.now(); while (Date.now() < begun + 1000);"
+                  "while (true) a.push(new Array(100000).fill(1.5))")
         run = self.run_to_end(["node", "--max-old-space-size=32", "-e", script], "--capture-stderr", "--interval=50ms")
         self.assertIn(run.code, (-signal.SIGABRT, 134))
         self.assertEqual(run.diagnosis["category"], "oom-heap")

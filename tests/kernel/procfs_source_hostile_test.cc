@@ -234,7 +234,7 @@ TEST_F(FakeProcTest, MalformedFieldsAreEmptyAndCounted) {
 }
 
 TEST_F(FakeProcTest, AStatusLongerThanTheBufferIsReadWhole) {
-  tree_.Write("7/status", "Groups:\t" + std::string(300'000, '1') + "\nVmRSS:\t60 kB\n");
+  tree_.Write("7/status", "Groups:\t" + std::string(300'000, '1') + "\nVmSize:\t90 kB\nVmRSS:\t60 kB\n");
   const auto usage = source_.ReadUsage({7, 5000}, kAllFields);
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->resident_bytes, 60u * 1024);

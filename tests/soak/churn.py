@@ -47,7 +47,7 @@ class ChurnTest(harness.TestCase):
                 yield name, flags
 
     def start_sessions(self, name):
-        environment = dict(os.environ, TMUX_TMPDIR=self.directory)
+        environment = dict(os.environ, TMUX_TMPDIR=self.directory, CHURN=name)
         environment.pop("TMUX", None)
         starts = "\n".join(
             f"subprocess.run(['tmux', '-f', '/dev/null', 'new-session', '-d', '-s', 's{i}', {loop!r}], check=True)"
@@ -64,25 +64,29 @@ class ChurnTest(harness.TestCase):
 
     def check_series(self, source, flags):
         agent = harness.unique_name()
+        # Without events nobody sees who started the server, so its sessions are adopted.
+        adopt = f", adopt: {{environ: {{CHURN: {agent}}}}}" if source == "procfs" else ""
         config = self.write("agents.yaml", "builtin_profiles: false\nsample_interval: 200ms\n"
-                            "ledger: {sample_interval: 200ms, idle_sample_interval: 200ms}\n"
-                            f"agents:\n  - {{name: {agent}, match: {{script: {agent}.py}}}}\n")
+                            "ledger: {sample_interval: 1s, idle_sample_interval: 1s}\n"
+                            f"agents:\n  - {{name: {agent}, match: {{script: {agent}.py}}{adopt}}}\n")
         ledger = os.path.join(self.directory, f"{source}.db")
-        # First, so that it sees the tmux server start below the agent.
+        # First, so that events show it that the agent started the tmux server.
         exporter = self.exporter(f"--config.file={config}", f"--ledger.path={ledger}", *flags)
         end = self.start_sessions(agent)
-        descendants = lambda: sum(harness.matching(exporter.fresh(), "agent_descendants", agent=agent).values())
-        harness.wait_for(lambda: descendants() >= 4, "the sessions")
-        seen, absent, orphans = {}, {}, set()
-        for i in range(SCRAPES):
-            samples = exporter.fresh()
-            shown = {sample for metric in TREE for sample in harness.matching(samples, metric, agent=agent)}
-            for sample in shown:
-                seen[sample] = seen.get(sample, 0) + 1
-            orphans.add(samples.get(harness.key("agent_orphans", agent=agent)))
-            time.sleep(0.02)
+        try:
+            descendants = lambda: sum(harness.matching(exporter.fresh(), "agent_descendants", agent=agent).values())
+            harness.wait_for(lambda: descendants() >= 4, "the sessions")
+            seen, absent, orphans = {}, {}, set()
+            for i in range(SCRAPES):
+                samples = exporter.fresh()
+                shown = {sample for metric in TREE for sample in harness.matching(samples, metric, agent=agent)}
+                for sample in shown:
+                    seen[sample] = seen.get(sample, 0) + 1
+                orphans.add(samples.get(harness.key("agent_orphans", agent=agent)))
+                time.sleep(0.2)
+        finally:
+            end()
         exporter.stop()
-        end()
         absent = {sample: SCRAPES - count for sample, count in seen.items() if count != SCRAPES}
         with sqlite3.connect(ledger) as database:
             rows, nulls, sources = database.execute(

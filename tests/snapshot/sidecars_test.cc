@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <future>
 #include <string>
 #include <thread>
 
-#include "kernel/process_threads.h"
 #include "tests/collectors/observation_builder.h"
 #include "tests/kernel/child_process.h"
 #include "tests/kernel/fake_tree.h"
@@ -93,21 +93,21 @@ TEST_F(SidecarsTest, ByNameInTheAgentsTree) {
 }
 
 TEST_F(SidecarsTest, ThreadByName) {
-  const kernel::ChildProcess child([] {
-    std::thread([] {
-      ::pthread_setname_np(::pthread_self(), "telemetry");
-      while (true) ::pause();
-    }).detach();
-    const kernel::RootedReader proc("/proc");
-    while (!kernel::FindThread(proc, ::getpid(), "telemetry").value_or(std::nullopt)) ::usleep(1000);
+  std::promise<pid_t> named;
+  std::promise<void> done;
+  std::thread thread([&] {
+    ::pthread_setname_np(::pthread_self(), "telemetry");
+    named.set_value(::gettid());
+    done.get_future().wait();
   });
-  const pid_t tid = *kernel::FindThread(proc_, child.pid(), "telemetry").value_or(-1);
-  EXPECT_NE(tid, child.pid());
-  EXPECT_EQ(Look({.pid = child.pid(), .thread = "telemetry"}), (Seen{tid, true}));
-  EXPECT_EQ(Look({.pid = child.pid(), .thread = "nobody"}), (Seen{std::nullopt, false}));
+  const pid_t pid = ::getpid(), tid = named.get_future().get();
+  EXPECT_EQ(Look({.pid = pid, .thread = "telemetry"}), (Seen{tid, true}));
+  EXPECT_EQ(Look({.pid = pid, .thread = "nobody"}), (Seen{std::nullopt, false}));
   // Alone: of the agent's own root.
-  processes_ = {collectors::MakeProcess(child.pid(), agents::Role::kRoot)};
+  processes_ = {collectors::MakeProcess(pid, agents::Role::kRoot)};
   EXPECT_EQ(Look({.thread = "telemetry"}), (Seen{tid, true}));
+  done.set_value();
+  thread.join();
 }
 
 }  // namespace

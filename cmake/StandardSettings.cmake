@@ -53,7 +53,8 @@ option(AGENT_EXPORTER_MOLD "Link with mold if it is installed, which is faster" 
 if(AGENT_EXPORTER_MOLD)
   find_program(MOLD_EXECUTABLE mold)
   if(MOLD_EXECUTABLE)
-    add_link_options(-fuse-ld=mold)
+    # mold 1.10 of Debian 12 may begin the RELRO segment in a page that is not mapped: the program does not start.
+    add_link_options(-fuse-ld=mold -Wl,-z,norelro)
   endif()
 endif()
 

@@ -169,10 +169,11 @@ def verdict(name, session, pane, agents):
         return False, f"it is a {process['role']}", root, len(tree)
     if process.get("session_name") != session:
         return False, f"its session is {process.get('session_name')}", root, len(tree)
+    programs = children_of(root)  # of a wrapper: one of them is a root too, and one instance with it
     for pid in tree[1:]:
         if pid in members and members[pid][0] != name:
             return False, f"{pid} below it is {members[pid][0]}'s", root, len(tree)
-        if pid in members and members[pid][1]["role"] == "root":
+        if pid in members and members[pid][1]["role"] == "root" and pid not in programs:
             return False, f"{pid} below it is a second root", root, len(tree)
         if pid not in members and shape(pid, "", ""):
             return False, f"{pid} below it is nobody's", root, len(tree)

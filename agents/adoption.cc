@@ -11,21 +11,18 @@
 namespace agent_exporter::agents {
 namespace {
 
-absl::Status Wrong(const YAML::Node& node, std::string_view file, std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(base::YamlPosition(node, file), ": ", std::string(what)));
-}
-
 bool IsWord(const YAML::Node& node) { return node.IsDefined() && node.IsScalar() && !node.Scalar().empty(); }
 
 absl::Status ReadEnviron(const YAML::Node& node, std::string_view file, Adoption* adoption) {
   if (!node.IsMap() || node.size() == 0) {
-    return Wrong(node, file, "environ of adopt must be a map such as {RUNNER_TRACKING_ID: 'github_*'}");
+    return base::YamlError(node, file,
+                           "environ of adopt must be a map such as {RUNNER_TRACKING_ID: 'github_*'}");
   }
   for (const auto& entry : node) {
     if (!IsWord(entry.first) || !IsWord(entry.second) ||
         entry.first.Scalar().find('=') != std::string::npos) {
-      return Wrong(entry.first, file,
-                   "a variable of adopt needs a name and a value; write '**' for any value");
+      return base::YamlError(entry.first, file,
+                             "a variable of adopt needs a name and a value; write '**' for any value");
     }
     adoption->environ.push_back(absl::StrCat(entry.first.Scalar(), "=", entry.second.Scalar()));
   }
@@ -35,14 +32,15 @@ absl::Status ReadEnviron(const YAML::Node& node, std::string_view file, Adoption
 absl::Status ReadTmux(const YAML::Node& node, std::string_view file, Adoption* adoption) {
   base::ErrorList errors;
   if (!node.IsMap() || node.size() == 0 || !IsWord(node["sessions"])) {
-    return Wrong(node, file, "tmux of adopt must be a map such as {socket: default, sessions: 'agent-*'}");
+    return base::YamlError(node, file,
+                           "tmux of adopt must be a map such as {socket: default, sessions: 'agent-*'}");
   }
   errors.Add(base::CheckYamlKeys(node, file, {"socket", "sessions"}));
   adoption->tmux_sessions = node["sessions"].Scalar();
   const YAML::Node socket = node["socket"];
   adoption->tmux_socket = "default";
   if (socket.IsDefined() && !IsWord(socket)) {
-    errors.Add(Wrong(socket, file, "socket of tmux must be a path, or a name as tmux -L takes it"));
+    errors.Add(base::YamlError(socket, file, "socket of tmux must be a path, or a name as tmux -L takes it"));
   } else if (socket.IsDefined()) {
     adoption->tmux_socket = socket.Scalar();
   }
@@ -60,8 +58,8 @@ bool Adopts(const Adoption& adoption, const SessionPane& pane) {
 
 absl::StatusOr<Adoption> AdoptionFromYaml(const YAML::Node& node, std::string_view file) {
   if (!node.IsMap() || node.size() == 0) {
-    return Wrong(node, file,
-                 "adopt must be a map with environ or tmux, for instance {tmux: {sessions: 'agent-*'}}");
+    return base::YamlError(
+        node, file, "adopt must be a map with environ or tmux, for instance {tmux: {sessions: 'agent-*'}}");
   }
   base::ErrorList errors;
   errors.Add(base::CheckYamlKeys(node, file, {"environ", "tmux"}));

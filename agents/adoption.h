@@ -2,8 +2,7 @@
 // it.
 //
 //   adopt: {environ: {RUNNER_TRACKING_ID: "github_*"}}    the mark that a job runner gives to all it starts
-//   adopt: {tmux: {socket: default, sessions: "agent-*"}} sessions on a tmux server that is older than the
-//   agent
+//   adopt: {tmux: {socket: default, sessions: "agent-*"}} sessions on a tmux server older than the agent
 //
 // An adopted process is a descendant of the agent, and so is what it starts. Nothing is taken from another
 // agent's tree, and a process that a rule matches is that rule's.

@@ -10,6 +10,7 @@
 
 #include "agents/complete_sum.h"
 #include "agents/resource_names.h"
+#include "base/fnv1a.h"
 
 namespace agent_exporter::agents {
 namespace {
@@ -23,11 +24,7 @@ using Source = ResourceUse::Source;
 
 // Tells figures apart that one holder has of one resource.
 constexpr uint64_t SeriesOf(std::string_view measure, std::string_view group = "") {
-  uint64_t hash = 14695981039346656037u;
-  for (const std::string_view part : {measure, group}) {
-    for (const char byte : part) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  }
-  return hash;
+  return base::Fnv1a(group, base::Fnv1a(measure));
 }
 
 constexpr uint64_t kOwn = SeriesOf("own"), kVirtual = SeriesOf("virtual"), kHeap = SeriesOf("v8"),

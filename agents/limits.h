@@ -2,15 +2,12 @@
 //
 // Every process is set against the limits that can stop it, its own control group's and its own rlimits:
 //
-//   resource  rlimit                              cgroup ...                        host
-//   fds       soft RLIMIT_NOFILE                   -                                 fs.file-max
-//   memory    RLIMIT_AS, against virtual memory    memory.max, memory.high, with     what is available beyond
-//   its
-//                                                  swap; cgroup, cgroup_ancestor,    own, with free swap
-//                                                  cgroup_high, cgroup_swap
-//   pids      RLIMIT_NPROC                         pids.max                          min(pid_max,
-//   threads-max)
-//   inotify   -                                    -                                 fs.inotify.max_user_*
+//   resource  rlimit                     cgroup (and its ancestors)        host
+//   fds       soft RLIMIT_NOFILE         -                                 fs.file-max
+//   memory    RLIMIT_AS, against         memory.max, memory.high,          its own and what is available,
+//             virtual memory             the swap limit                    with free swap
+//   pids      RLIMIT_NPROC               pids.max                          min(pid_max, threads-max)
+//   inotify   -                          -                                 fs.inotify.max_user_*
 //
 // inotify's limits are the user's: what all processes of a root's user hold counts, and shows from a tenth
 // on. It is read every five minutes, every 30 s above half full, because each descriptor is looked at.

@@ -13,6 +13,7 @@
 #include "agents/rule_conditions.h"
 #include "agents/rule_template.h"
 #include "base/error_list.h"
+#include "base/fnv1a.h"
 #include "base/pidfile.h"
 #include "base/user_names.h"
 
@@ -134,9 +135,7 @@ uint64_t RuleFingerprint(const Rule& rule) {
   add_all(rule.adopt.environ);
   for (const std::string* value : {&rule.adopt.tmux_socket, &rule.adopt.tmux_sessions}) add(*value);
   absl::StrAppend(&text, rule.scope == Scope::kTree ? "tree" : "process");
-  uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  return hash;
+  return base::Fnv1a(text);
 }
 
 std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {

@@ -26,11 +26,11 @@ struct OpenFile {
   struct stat stat = {};
 };
 
-// Opens the directory `path` and follows symbolic links: for paths that an administrator chose.
-// Nobody waits for these: long enough for a disk that is busy, and for a long file.
+// How long to wait for files that nothing waits for (base/bounded_reads.h): enough for a busy disk and a long
+// file.
 inline constexpr std::chrono::seconds kFilePatience{2};
 
-// The directory `path`, through symbolic links: for paths that an administrator chose.
+// Opens the directory `path` and follows symbolic links: for paths that an administrator chose.
 absl::StatusOr<Descriptor> OpenDirectory(const std::string& path);
 
 // Opens the directory `name`, a single path component, in `parent`.

@@ -113,6 +113,13 @@ bool Exists(const RootedReader& root, const std::string& path) {
   return ::faccessat(root.dir_fd(), path.c_str(), F_OK, 0) == 0;
 }
 
+// Where the hierarchy of `group` is mounted. v1 controllers that are mounted together may be found under the
+// joined name only.
+std::string MountOf(const RootedReader& root, const CgroupMembership& group, const std::string& controller) {
+  if (group.v2) return Exists(root, "cgroup.controllers") ? "." : "unified";
+  return Exists(root, controller) ? controller : std::string(group.controllers);
+}
+
 }  // namespace
 
 std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
@@ -139,16 +146,13 @@ std::vector<CgroupLimit> CgroupReader::Limits(std::string_view membership) {
 
   for (const CgroupMembership& group : ParseCgroup(membership)) {
     if (group.v2) {
-      const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
+      const std::string mount = MountOf(root_, group, "");
       walk(mount, group.path, memory_of(kMemoryV2));
       walk(mount, group.path, pids);
       continue;
     }
-    const auto walk_v1 = [&](std::string_view controller, const auto& read) {
-      if (!group.HasController(controller)) return;
-      // Controllers mounted together may be found under the joined name only.
-      const std::string alone(controller);
-      walk(Exists(root_, alone) ? alone : std::string(group.controllers), group.path, read);
+    const auto walk_v1 = [&](const std::string& controller, const auto& read) {
+      if (group.HasController(controller)) walk(MountOf(root_, group, controller), group.path, read);
     };
     walk_v1("memory", memory_of(kMemoryV1));
     walk_v1("pids", pids);
@@ -171,12 +175,11 @@ std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership
   // Where both hierarchies are mounted, v1 has the memory controller if it is listed there.
   for (const CgroupMembership& group : groups) {
     if (group.v2 || !group.HasController("memory")) continue;
-    const std::string mount = Exists(root_, "memory") ? "memory" : std::string(group.controllers);
-    if (auto kills = read(mount, group.path, "memory.oom_control")) return kills;
+    if (auto kills = read(MountOf(root_, group, "memory"), group.path, "memory.oom_control")) return kills;
   }
   for (const CgroupMembership& group : groups) {
     if (!group.v2) continue;
-    const char* const mount = Exists(root_, "cgroup.controllers") ? "." : "unified";
+    const std::string mount = MountOf(root_, group, "");
     for (const char* file : {"memory.events.local", "memory.events"}) {
       if (auto kills = read(mount, group.path, file)) return kills;
     }

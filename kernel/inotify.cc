@@ -1,16 +1,15 @@
 #include "kernel/inotify.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <functional>
-#include <memory>
 #include <string_view>
 
+#include "base/descriptor.h"
+#include "kernel/directory.h"
 #include "kernel/parse_host.h"
+#include "kernel/text_scanner.h"
 
 namespace agent_exporter::kernel {
 namespace {
@@ -18,26 +17,20 @@ namespace {
 constexpr std::string_view kInotify = "anon_inode:inotify";
 
 // The names in a directory that are numbers.
-void ForEachNumber(int root, const std::string& path, const std::function<void(const std::string&)>& visit) {
-  const int fd = openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd), &closedir);
-  if (directory == nullptr) {
-    close(fd);
-    return;
-  }
-  while (const dirent* entry = readdir(directory.get())) {
-    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') visit(entry->d_name);
-  }
+template <typename Visit>
+void ForEachNumber(int root, const std::string& path, Visit visit) {
+  const base::Descriptor directory(openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return;
+  std::string buffer(32 << 10, '\0');
+  ForEachEntry(directory.get(), &buffer, [&visit](const char* name) {
+    if (*name >= '0' && *name <= '9') visit(std::string(name));
+  });
 }
 
 uint64_t CountLines(std::string_view text, std::string_view start) {
   uint64_t count = 0;
-  while (!text.empty()) {
-    count += text.substr(0, start.size()) == start;
-    text.remove_prefix(
-        std::min(text.size(), text.find('\n') == text.npos ? text.size() : text.find('\n') + 1));
-  }
+  TextScanner scan(text);
+  while (const std::optional<std::string_view> line = scan.Line()) count += line->starts_with(start) ? 1 : 0;
   return count;
 }
 

@@ -1,7 +1,6 @@
 #include "leaks/leak_book.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 namespace agent_exporter::leaks {
@@ -49,13 +48,6 @@ void Report(const agents::ResourceUse& use, const Judgement& judgement, agents::
 
 LeakBook::Key LeakBook::Key::Of(const agents::ResourceUse& use) {
   return {.holder = use.holder, .scope = use.scope, .resource = use.resource, .series = use.series};
-}
-
-bool LeakBook::Key::operator<(const Key& other) const {
-  const auto all = [](const Key& key) {
-    return std::tie(key.holder.pid, key.holder.start_ticks, key.scope, key.resource, key.series);
-  };
-  return all(*this) < all(other);
 }
 
 void LeakBook::Look(double now, bool tick, agents::Observation& observation) {

@@ -52,7 +52,7 @@ class LeakBook {
     agents::ResourceUse::Resource resource{};
     uint64_t series = 0;
     static Key Of(const agents::ResourceUse& use);
-    bool operator<(const Key& other) const;
+    friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct Figure {
     explicit Figure(double least_rise) : detector(least_rise) {}

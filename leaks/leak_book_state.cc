@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "agents/resource_names.h"
 #include "base/bytes.h"
+#include "base/fnv1a.h"
 #include "leaks/leak_book.h"
 
 namespace agent_exporter::leaks {
@@ -17,12 +18,6 @@ constexpr std::string_view kMagic = "agent_exporter leak state ";
 constexpr std::string_view kVersion = "4\n";
 // The kernel's idea of when it booted moves as the wall clock is set.
 constexpr double kSameBootSeconds = 600;
-
-uint64_t Fnv1a(std::string_view bytes) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  return hash;
-}
 
 absl::string_view Word(std::string_view line) { return {line.data(), line.size() - 1}; }
 
@@ -67,7 +62,7 @@ std::string LeakBook::Save(double boot_time) const {
     out.U32(static_cast<uint32_t>(entry.inherited.size()));
     for (const auto& [key, detector] : entry.inherited) save(key, detector);
   }
-  out.U64(Fnv1a(out.bytes()));
+  out.U64(base::Fnv1a(out.bytes()));
   return out.bytes();
 }
 
@@ -83,7 +78,7 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
   if (version != kVersion || saved.size() < kSumBytes) return Alien();
   base::ByteReader sum(saved.substr(saved.size() - kSumBytes));
   saved.remove_suffix(kSumBytes);
-  if (sum.U64() != Fnv1a(saved)) return Alien();
+  if (sum.U64() != base::Fnv1a(saved)) return Alien();
 
   base::ByteReader in(saved.substr(kMagic.size() + kVersion.size()));
   const auto load = [&in](Key& key, LeakDetector& detector) {

@@ -61,10 +61,7 @@ void LeakDetector::TakeLimit(double limit) {
   };
   for (Finding& finding : findings_) move(finding);
   move(shown_);
-  if (!like) {
-    severity_ = Severity::kNone;
-    page_until_ = ticket_until_ = -1;
-  }
+  if (!like) EndVerdict();
   limit_ = limit;
 }
 
@@ -83,11 +80,13 @@ void LeakDetector::GiveBack(double used) {
   for (Finding& finding : findings_) {
     if (finding.slope > 0 && used < finding.floor - finding.rise / 2) finding = Finding();
   }
-  if (severity_ != Severity::kNone && used < shown_.floor - shown_.rise / 2) {
-    severity_ = Severity::kNone;
-    page_until_ = ticket_until_ = -1;
-    shown_ = Finding();
-  }
+  if (severity_ != Severity::kNone && used < shown_.floor - shown_.rise / 2) EndVerdict();
+}
+
+void LeakDetector::EndVerdict() {
+  severity_ = Severity::kNone;
+  page_until_ = ticket_until_ = -1;
+  shown_ = Finding();
 }
 
 void LeakDetector::Decide(double now) {

@@ -79,6 +79,7 @@ class LeakDetector {
   double Horizon(const Rise& rise) const;
   void Decide(double now);
   void GiveBack(double used);
+  void EndVerdict();
   double LeastRise() const;
 
   MinimaLadder ladder_;

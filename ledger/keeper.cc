@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/bounded_reads.h"
 #include "base/label_value.h"
+#include "base/regular_file.h"
 #include "ledger/schema.h"
 
 namespace agent_exporter::ledger {
@@ -19,8 +20,6 @@ constexpr double kPanesSeconds = 5;
 constexpr double kClockSlackSeconds = 60;
 constexpr double kSteadySeconds = 600;
 constexpr int kPruneBatches = 10;
-// For a log on a disk that is busy: only the ledger waits.
-constexpr std::chrono::seconds kLogPatience{2};
 constexpr size_t kMaxUnwritten = 1000;
 constexpr int64_t kFutureSlackMillis = 24 * kMillisPerHour;
 
@@ -276,7 +275,7 @@ void LedgerKeeper::Attend(double wall) {
           tail->follower.Poll([&tail](std::string_view line) { tail->lines.emplace_back(line); });
           return absl::StatusOr<bool>(true);
         },
-        kLogPatience);
+        base::kFilePatience);
     if (!read.ok()) continue;  // the file's next answer has these lines, too
     for (const std::string& line : std::exchange(log.tail->lines, {})) {
       const std::string_view kind = log.patterns.KindOf(line);

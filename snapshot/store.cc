@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "base/descriptor.h"
 #include "base/files.h"
+#include "base/fnv1a.h"
 #include "base/system.h"
 #include "snapshot/diff.h"
 
@@ -114,11 +115,8 @@ absl::Status Roll(const base::FileOptions& options, const std::string& stem, con
 }  // namespace
 
 std::string SafeFileName(std::string_view agent) {
-  constexpr uint64_t kFnvPrime = 1099511628211ULL;  // FNV-1a, 64 bits
-  uint64_t hash = 14695981039346656037ULL;
   std::string name;
   for (const char c : agent) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '-' || c == '_' || (c == '.' && !name.empty());
     if (plain) {
@@ -130,7 +128,7 @@ std::string SafeFileName(std::string_view agent) {
   if (name.empty()) return "%";
   if (name.size() > kMaxName) {
     name.resize(kMaxName);
-    absl::StrAppendFormat(&name, "%%%016x", hash);
+    absl::StrAppendFormat(&name, "%%%016x", base::Fnv1a(agent));
   }
   return name;
 }

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import subprocess
 import unittest
 
 import harness
@@ -20,16 +19,9 @@ def answer(model, tokens, tool=None):
 
 
 class AgentMetaTest(harness.TestCase):
-    def claude(self):
-        """A process that is Claude Code by its name and arguments; returns the file its transcript goes to."""
-        work = pathlib.Path(self.directory, "work")
-        work.mkdir()
-        program = pathlib.Path(self.directory, "claude")
-        program.symlink_to("/bin/sleep")
-        process = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["claude", "100000"], executable=program, cwd=work)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+    def transcript_of_claude(self):
+        """Starts it; returns the file its transcript goes to."""
+        work = self.claude()
         folder = "".join(c if c.isalnum() else "-" for c in str(work.resolve()))
         return pathlib.Path(self.directory, "claude_config", "projects", folder, "session.jsonl")
 
@@ -48,7 +40,7 @@ class AgentMetaTest(harness.TestCase):
         harness.wait_for(lambda: exporter.scrape().get(sample) == value, f"{metric} {labels} {value}")
 
     def test_a_claude_code_session(self):
-        transcript = self.claude()
+        transcript = self.transcript_of_claude()
         exporter = self.start("  - {agent: reviewer, source: claude-code, interval: 1s, "
                               f"config_dir: {self.directory}/claude_config}}\n")
         absent = harness.key("agent_exporter_meta_reads_total", source="claude-code", result="absent")

@@ -76,13 +76,7 @@ class FreezeTest(harness.TestCase):
     def test_files_that_do_not_answer(self):
         """A transcript, a pidfile and a log on a mount that dies."""
         hanging = self.hanging()
-        work = pathlib.Path(self.directory, "work")
-        work.mkdir()
-        program = pathlib.Path(self.directory, "claude")
-        program.symlink_to("/bin/sleep")
-        claude = subprocess.Popen(["claude", "100000"], executable=program, cwd=work)
-        self.addCleanup(claude.wait)
-        self.addCleanup(claude.kill)
+        self.claude()
         meta = self.write("meta.json", json.dumps({"model": "first"}))
         config = self.write("agents.yaml", f"""
 sample_interval: 200ms

@@ -267,6 +267,18 @@ class TestCase(unittest.TestCase):
         self.addCleanup(tree.stop)
         return tree
 
+    def claude(self):
+        """Starts what is Claude Code by its name and arguments; returns its working directory."""
+        work = pathlib.Path(self.directory, "work")
+        work.mkdir()
+        program = pathlib.Path(self.directory, "claude")
+        program.symlink_to("/bin/sleep")
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["claude", "100000"], executable=program, cwd=work)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return work
+
     def exporter(self, *flags, **options):
         exporter = Exporter(*flags, **options)
         self.addCleanup(exporter.kill)

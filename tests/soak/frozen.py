@@ -5,9 +5,7 @@ Bars: every scrape below 100 ms, looks at their interval, the figures of another
 
 import json
 import os
-import pathlib
 import socket
-import subprocess
 import time
 import unittest
 
@@ -89,13 +87,7 @@ class FrozenTest(harness.TestCase):
     def test_a_transcript(self):
         hanging = self.hanging()
         root = self.tree("wait")
-        work = pathlib.Path(self.directory, "work")
-        work.mkdir()
-        program = pathlib.Path(self.directory, "claude")
-        program.symlink_to("/bin/sleep")
-        claude = subprocess.Popen(["claude", "100000"], executable=program, cwd=work)
-        self.addCleanup(claude.wait)
-        self.addCleanup(claude.kill)
+        self.claude()
         meta = self.write("meta.json", json.dumps({"model": "m"}))
         config = self.write("agents.yaml", f"""
 sample_interval: 1s

@@ -16,8 +16,6 @@
 namespace agent_exporter::agents {
 namespace {
 
-constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less the NUL, include/linux/sched.h
-
 using Words = std::vector<std::string>;
 
 // A condition that holds if any of its words fits.
@@ -145,11 +143,11 @@ class NotCondition : public Condition {
 absl::Status CheckWords(const std::string& key, const Words& words) {
   for (const std::string& word : words) {
     if (word.empty()) return absl::InvalidArgumentError(absl::StrCat(key, " has an empty word; remove it"));
-    if (key == "comm" && word.size() > kCommBytes) {
+    if (key == "comm" && word.size() > kernel::kCommBytes) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "comm ", base::Quoted(word), " can never match, since the kernel cuts names after ", kCommBytes,
-          " bytes; write ", base::Quoted(std::string_view(word).substr(0, kCommBytes)),
-          ", or match exe or cmdline"));
+          "comm ", base::Quoted(word), " can never match, since the kernel cuts names after ",
+          kernel::kCommBytes, " bytes; write ",
+          base::Quoted(std::string_view(word).substr(0, kernel::kCommBytes)), ", or match exe or cmdline"));
     }
     if ((key == "pidfile" || key == "cgroup") && word[0] != '/') {
       return absl::InvalidArgumentError(

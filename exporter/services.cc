@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/state_directory.h"
+#include "hooks/hooks_collectable.h"
 #include "kernel/rooted_reader.h"
 #include "sessions/meta_collectable.h"
 
@@ -22,6 +23,10 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 }
 
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
+
+std::vector<hooks::HookOptions> HooksOf(const Config& config) {
+  return config.snapshot ? config.snapshot->hooks : std::vector<hooks::HookOptions>();
+}
 
 // Null if there is no state directory: we log it, and a restart loses the evidence.
 std::unique_ptr<serve::LeakState> MakeLeakState(serve::Watch& watch) {
@@ -59,6 +64,7 @@ Services::Services(const Options& options, const Config& config)
     : options_(options),
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
+      hooks_(std::make_shared<hooks::HookPool>(HooksOf(config), &Warn)),
       ledger_(ledger::LedgerService::Make(
           options.ledger_path, LedgerOf(options, config), config.rules.rules(),
           [this](const std::string& agent) { return HeapOf(agent); }, [this] { return AgentErrors(); })) {}
@@ -70,7 +76,7 @@ void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
       std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn), &Warn);
   sampler.AddListener([meta = meta_](const Tick& tick) { meta->Enqueue(tick); });
 
-  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source());
+  snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source(), hooks_);
   snapshots_->Follow(sampler);
 
   leak_state_ = MakeLeakState(watch);
@@ -116,6 +122,7 @@ void Services::AddMetrics(serve::Registry& registry) {
   if (options_.disable_default_collectors) return;
   registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_), true);
   snapshots_->AddMetrics(registry);
+  registry.Register("hooks", std::make_shared<hooks::HooksCollectable>(hooks_));
   ledger_->AddMetrics(registry, !options_.disable_exporter_metrics);
 }
 

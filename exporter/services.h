@@ -15,6 +15,7 @@
 
 #include "exporter/config.h"
 #include "exporter/options.h"
+#include "hooks/hook_pool.h"
 #include "http/bearer_token.h"
 #include "http/http_server.h"
 #include "ledger/ledger_service.h"
@@ -66,6 +67,7 @@ class Services {
   std::vector<sessions::MetaOptions> meta_options_;
 
   // Shared with the sampler's listeners and with late scrapes.
+  std::shared_ptr<hooks::HookPool> hooks_;
   std::shared_ptr<run::ExitLog> exits_ = std::make_shared<run::ExitLog>();
   std::shared_ptr<sessions::MetaKeeper> meta_;
   std::unique_ptr<ledger::LedgerService> ledger_;

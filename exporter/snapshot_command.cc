@@ -17,8 +17,9 @@
 #include "absl/strings/str_join.h"
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
+#include "hooks/hook_pool.h"
 #include "sessions/meta_reader.h"
-#include "snapshot/hooks.h"
+#include "snapshot/diff_event.h"
 #include "snapshot/snapshot_config.h"
 #include "snapshot/snapshot_json.h"
 #include "snapshot/store.h"
@@ -79,8 +80,8 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
   if (!config.ok()) return config.status();
   snapshot::SnapshotOptions snapshot =
       config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
-  const std::vector<snapshot::HookOptions> hooks =
-      config->snapshot ? config->snapshot->hooks : std::vector<snapshot::HookOptions>();
+  const std::vector<hooks::HookOptions> hooks =
+      config->snapshot ? config->snapshot->hooks : std::vector<hooks::HookOptions>();
   sessions::MetaReader meta(config->meta, options.procfs,
                             [&err](const std::string& line) { Warn(line, err); });
   auto watch = MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
@@ -113,8 +114,8 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
       options.snapshot.no_diff ? std::nullopt : std::optional(snapshot.diff));
   if (stored.ok() && stored->diff) {
     // If a daemon runs, it compares its next snapshot with this one. So only we can report this change.
-    snapshot::HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
-    pool.Notify(agent.name, *stored->diff, stored->snapshot);
+    hooks::HookPool pool(hooks, [&err](const std::string& line) { Warn(line, err); });
+    pool.Notify(snapshot::DiffEvent(agent.name, *stored->diff, stored->snapshot));
     pool.WaitUntilIdle();
   }
   return stored;

@@ -21,6 +21,9 @@
 
 namespace agent_exporter::kernel {
 
+// The longest name of a process: TASK_COMM_LEN less its NUL (include/linux/sched.h).
+inline constexpr size_t kCommBytes = 15;
+
 // The identity of a process. A pid alone is never a key: the kernel hands it out again.
 struct ProcessKey {
   pid_t pid = 0;
@@ -57,7 +60,7 @@ struct ProcessStat {
   ProcessKey key;
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not (setsid(2)); 0: a kernel thread's
-  std::string comm;   // raw bytes, at most 15 for a user process; may hold anything but NUL
+  std::string comm;   // raw bytes, at most kCommBytes for a user process; may hold anything but NUL
   char state = '?';   // R S D T t Z X I, as proc(5) spells them
   bool kernel_thread = false;
   uint32_t threads = 0;

@@ -10,11 +10,11 @@
 #include "base/descriptor.h"
 #include "base/errno_status.h"
 #include "kernel/directory.h"
+#include "kernel/process.h"
 
 namespace agent_exporter::kernel {
 namespace {
 
-constexpr size_t kCommBytes = 15;  // TASK_COMM_LEN less its NUL
 constexpr int kMaxThreads = 4096;
 
 }  // namespace

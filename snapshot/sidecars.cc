@@ -10,8 +10,6 @@
 namespace agent_exporter::snapshot {
 namespace {
 
-constexpr size_t kCommBytes = 15;
-
 std::optional<pid_t> OldestRoot(const std::vector<agents::ProcessSample>& processes) {
   const agents::ProcessSample* oldest = nullptr;
   for (const agents::ProcessSample& process : processes) {
@@ -25,7 +23,7 @@ std::optional<pid_t> NewestCalled(const std::string& comm,
                                   const std::vector<agents::ProcessSample>& processes) {
   const agents::ProcessSample* newest = nullptr;
   for (const agents::ProcessSample& process : processes) {
-    if (process.state == 'Z' || process.comm != comm.substr(0, kCommBytes)) continue;
+    if (process.state == 'Z' || process.comm != comm.substr(0, kernel::kCommBytes)) continue;
     if (newest == nullptr || process.key.start_ticks >= newest->key.start_ticks) newest = &process;
   }
   return newest == nullptr ? std::nullopt : std::optional(newest->key.pid);

@@ -40,13 +40,4 @@ collectors::Families SnapshotFamilies(const SnapshotFigures& figures) {
   return collectors::Collected(diff, timestamp, failures, sidecar, tmux, screen, probes);
 }
 
-collectors::Families HooksCollectable::Collect() const {
-  collectors::Family total = collectors::Family::Counter(
-      "agent_exporter_hooks_total", "Changes that hooks were to be told of, by what came of it.");
-  for (const auto& [key, count] : hooks_->Counts()) {
-    total.Add({{"hook", key.first}, {"result", key.second}}, count);
-  }
-  return collectors::Collected(total);
-}
-
 }  // namespace agent_exporter::snapshot

@@ -10,7 +10,6 @@
 
 #include "collectors/collector.h"
 #include "prometheus/collectable.h"
-#include "snapshot/hooks.h"
 #include "snapshot/ticker.h"
 
 namespace agent_exporter::snapshot {
@@ -24,16 +23,6 @@ class SnapshotCollectable : public prometheus::Collectable {
 
  private:
   std::shared_ptr<const SnapshotTicker> ticker_;
-};
-
-// agent_exporter_hooks_total.
-class HooksCollectable : public prometheus::Collectable {
- public:
-  explicit HooksCollectable(std::shared_ptr<const HookPool> hooks) : hooks_(std::move(hooks)) {}
-  collectors::Families Collect() const override;
-
- private:
-  std::shared_ptr<const HookPool> hooks_;
 };
 
 }  // namespace agent_exporter::snapshot

@@ -14,7 +14,8 @@
 #include "agents/rules_yaml.h"
 #include "base/error_list.h"
 #include "base/yaml.h"
-#include "snapshot/snapshot_hooks_config.h"
+#include "hooks/hooks_config.h"
+#include "snapshot/diff_event.h"
 
 namespace agent_exporter::snapshot {
 namespace {
@@ -149,7 +150,8 @@ absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::str
   errors.Add(ReadNames(node["names"], file, "names", &options.names));
   errors.Add(ReadNames(node["ignore"], file, "ignore", &options.diff.ignore));
   errors.Add(ReadMinimumChange(node["min_change"], file, &options.diff.minimum));
-  if (auto hooks = errors.Take(HooksFromYaml(node["hooks"], file))) config.hooks = *std::move(hooks);
+  if (auto hooks = errors.Take(hooks::HooksFromYaml(node["hooks"], file, {kOnDiff})))
+    config.hooks = *std::move(hooks);
   if (!errors.empty()) return errors.status();
   return config;
 }

@@ -11,7 +11,7 @@
 //         sidecars: [{name: proxy, pidfile: /run/proxy.pid}]
 //     ignore: [agent_meta.pane_tail]
 //     min_change: {load1: 0.5, mem_used_bytes: 5%}
-//     hooks: {…}                # snapshot/snapshot_hooks_config.h
+//     hooks: {…}                # hooks/hooks_config.h, on_diff
 //
 // Thread safety: free functions without state.
 // Errors: InvalidArgument "file:line: what is wrong; what to do".
@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "snapshot/hooks.h"
+#include "hooks/hook_pool.h"
 #include "snapshot/options.h"
 
 namespace YAML {
@@ -35,7 +35,7 @@ namespace agent_exporter::snapshot {
 
 struct SnapshotConfig {
   SnapshotOptions options;  // dir is empty where the file names none
-  std::vector<HookOptions> hooks;
+  std::vector<hooks::HookOptions> hooks;
 };
 
 absl::StatusOr<SnapshotConfig> SnapshotFromYaml(const YAML::Node& node, std::string_view file);

@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kCommBytes = 15;
-
 template <typename Value>
 Json OrNull(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -168,7 +166,8 @@ std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSam
                                                           std::string_view name) {
   std::vector<const agents::ProcessSample*> found;
   for (const agents::ProcessSample& process : agent.processes) {
-    if (process.state != 'Z' && (process.comm == name.substr(0, kCommBytes) || process.program == name))
+    if (process.state != 'Z' &&
+        (process.comm == name.substr(0, kernel::kCommBytes) || process.program == name))
       found.push_back(&process);
   }
   if (!found.empty() || agent.name != name) return found;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sessions/meta_collectable.h"
+#include "snapshot/diff_event.h"
 #include "snapshot/snapshot_collectable.h"
 
 namespace agent_exporter::snapshot {
@@ -16,16 +17,16 @@ void Warn(const std::string& line) { spdlog::warn("{}", line); }
 }  // namespace
 
 SnapshotService::SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir,
-                                 std::string procfs, sessions::MetaSource meta) {
+                                 std::string procfs, sessions::MetaSource meta,
+                                 std::shared_ptr<hooks::HookPool> hooks) {
   const std::string where = SnapshotDir(dir, config ? config->options.dir : "");
   store_ = std::make_shared<SnapshotStore>(SnapshotStore::Options{.dir = where});
   if (!config) return;
-  hooks_ = std::make_shared<HookPool>(config->hooks, &Warn);
   SnapshotTicker::Options options{
       .snapshot = config->options, .procfs = std::move(procfs), .meta = std::move(meta), .log = &Warn};
   options.snapshot.dir = where;
-  options.on_diff.emplace_back([hooks = hooks_](const auto& agent, const auto& diff, const auto& snapshot) {
-    hooks->Notify(agent, diff, snapshot);
+  options.on_diff.emplace_back([hooks](const auto& agent, const auto& diff, const auto& snapshot) {
+    hooks->Notify(DiffEvent(agent, diff, snapshot));
   });
   ticker_ = std::make_shared<SnapshotTicker>(std::move(options));
 }
@@ -38,7 +39,6 @@ void SnapshotService::Follow(serve::Sampler& sampler) {
 void SnapshotService::AddMetrics(serve::Registry& registry) {
   if (ticker_ == nullptr) return;
   registry.Register("snapshot", std::make_shared<SnapshotCollectable>(ticker_));
-  registry.Register("hooks", std::make_shared<HooksCollectable>(hooks_));
 }
 
 void SnapshotService::AddRoute(http::HttpServer& server, const http::BearerToken& token) {

@@ -1,6 +1,6 @@
-// The daemon's snapshots put together: ticker, hooks, metrics and the route.
+// The daemon's snapshots put together: ticker, metrics and the route.
 //
-// Ownership: owns its ticker and hooks, shared with the metrics' collectables; borrows the token.
+// Ownership: owns its ticker, shared with the metrics' collectables; shares the hooks; borrows the token.
 // Thread safety: one thread sets it up and stops it.
 
 #ifndef AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_
@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 
+#include "hooks/hook_pool.h"
 #include "http/bearer_token.h"
 #include "http/http_server.h"
 #include "serve/registry.h"
 #include "serve/sampler.h"
-#include "snapshot/hooks.h"
 #include "snapshot/snapshot_config.h"
 #include "snapshot/ticker.h"
 
@@ -23,21 +23,20 @@ namespace agent_exporter::snapshot {
 class SnapshotService {
  public:
   // Without a `config` it takes no snapshots, but still shows those of the command. `dir` is the flag's
-  // value.
+  // value, `hooks` are told of each difference.
   SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir, std::string procfs,
-                  sessions::MetaSource meta);
+                  sessions::MetaSource meta, std::shared_ptr<hooks::HookPool> hooks);
 
   // Takes snapshots of what `sampler` sees. Call it before the sampler starts.
   void Follow(serve::Sampler& sampler);
   void AddMetrics(serve::Registry& registry);
   // GET /snapshot?agent=NAME: latest.json, or 404 if there is none.
   void AddRoute(http::HttpServer& server, const http::BearerToken& token);
-  // Ends running probes and hooks.
+  // Ends running probes.
   void Stop();
 
  private:
   std::shared_ptr<const SnapshotStore> store_;
-  std::shared_ptr<HookPool> hooks_;         // null without a config
   std::shared_ptr<SnapshotTicker> ticker_;  // null without a config
 };
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "snapshot/hooks.h"
 #include "snapshot/snapshot_json.h"
 
 namespace agent_exporter::snapshot {

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,13 +30,16 @@
 #include "base/system.h"
 #include "kernel/rooted_reader.h"
 #include "sessions/agent_meta.h"
-#include "snapshot/hooks.h"
 #include "snapshot/options.h"
 #include "snapshot/probes.h"
 #include "snapshot/sidecars.h"
 #include "snapshot/store.h"
 
 namespace agent_exporter::snapshot {
+
+// Called for each snapshot that differs from the one before. `diff` is {"agent", "timestamp", "diff_fields"}.
+using DiffListener =
+    std::function<void(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot)>;
 
 // What the metrics show.
 struct SnapshotFigures {

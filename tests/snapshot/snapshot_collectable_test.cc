@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/base/wait_for.h"
 #include "tests/collectors/observation_builder.h"
 
 namespace agent_exporter::snapshot {
 namespace {
 
-using testing::Contains;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -37,18 +35,6 @@ TEST(SnapshotFamilies, WhatIsNotKnownIsAbsent) {
   EXPECT_THAT(collectors::SamplesOf(SnapshotFamilies(figures)),
               UnorderedElementsAre(Pair("agent_snapshot_failures_total{agent=\"claude\"}", 2),
                                    Pair("agent_exporter_snapshot_probe_failures_total", 0)));
-}
-
-TEST(HooksCollectableTest, ShowsEveryResultFromTheStart) {
-  const auto pool =
-      std::make_shared<HookPool>(std::vector<HookOptions>{{.name = "h", .command = {"/bin/false"}}}, nullptr);
-  const HooksCollectable collectable(pool);
-  EXPECT_THAT(collectors::SamplesOf(collectable.Collect()),
-              Contains(Pair("agent_exporter_hooks_total{hook=\"h\",result=\"timeout\"}", 0)));
-  pool->Notify("a", {}, {});
-  ASSERT_TRUE(base::WaitFor([&] { return pool->Counts().at({"h", "failed"}) == 1; }));
-  EXPECT_THAT(collectors::SamplesOf(collectable.Collect()),
-              Contains(Pair("agent_exporter_hooks_total{hook=\"h\",result=\"failed\"}", 1)));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "snapshot/snapshot_hooks_config.h"
+#include "hooks/hooks_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 using namespace std::chrono_literals;
@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 absl::StatusOr<std::vector<HookOptions>> Parse(const std::string& text) {
-  return HooksFromYaml(YAML::Load(text), "f.yaml");
+  return HooksFromYaml(YAML::Load(text), "f.yaml", {"on_diff", "on_leak"});
 }
 
 TEST(HooksConfigTest, ReadsCommandsAndUrls) {
@@ -22,6 +22,7 @@ TEST(HooksConfigTest, ReadsCommandsAndUrls) {
 on_diff:
   - {name: pager, command: [/bin/x, -a, "b c", ""], agents: [claude, "worker-*"], timeout: 3s}
   - {url: "https://user:secret@hooks.example.org:8443/t/0ken?x", agents: claude}
+on_leak:
   - {command: [y]}
 )");
   ASSERT_TRUE(hooks.ok()) << hooks.status();
@@ -37,6 +38,8 @@ on_diff:
   EXPECT_EQ(hooks->at(2).name, "y");
   EXPECT_EQ(hooks->at(2).time_limit, 10s);
   EXPECT_THAT(hooks->at(2).agents, IsEmpty());
+  EXPECT_EQ(hooks->at(0).on, "on_diff");
+  EXPECT_EQ(hooks->at(2).on, "on_leak");
 }
 
 TEST(HooksConfigTest, NothingIsNoHook) {
@@ -75,4 +78,4 @@ TEST(HooksConfigTest, MistakesAreNamed) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks

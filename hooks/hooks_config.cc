@@ -1,8 +1,10 @@
-#include "snapshot/snapshot_hooks_config.h"
+#include "hooks/hooks_config.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -13,7 +15,7 @@
 #include "base/label_value.h"
 #include "base/yaml.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 // The host of a URL, without user, port and path: those may be secret.
@@ -83,24 +85,19 @@ absl::StatusOr<HookOptions> ReadHook(const YAML::Node& node, std::string_view fi
 
 }  // namespace
 
-absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, std::string_view file) {
+absl::StatusOr<std::vector<HookOptions>> HookListFromYaml(const YAML::Node& list, std::string_view file,
+                                                          const char* key, const std::string& event) {
   std::vector<HookOptions> result;
-  if (!hooks.IsDefined() || hooks.IsNull()) return result;
-  if (!hooks.IsMap())
-    return base::YamlError(hooks, file, "hooks must be a map; write on_diff: and a list below it");
-  base::ErrorList errors;
-  errors.Add(base::CheckYamlKeys(hooks, file, {"on_diff"}));
-  const YAML::Node on_diff = hooks["on_diff"];
-  const bool none = !on_diff.IsDefined() || on_diff.IsNull();
-  if (!none && !on_diff.IsSequence()) {
-    errors.Add(base::YamlError(on_diff, file, "on_diff must be a list; write each hook below a dash"));
+  if (!list.IsDefined() || list.IsNull()) return result;
+  if (!list.IsSequence()) {
+    return base::YamlError(list, file, fmt::format("{} must be a list; write each hook below a dash", key));
   }
-  if (!errors.empty()) return errors.status();
-  if (none) return result;
+  base::ErrorList errors;
   std::map<std::string, std::string> seen;  // name, where
-  for (const YAML::Node& node : on_diff) {
+  for (const YAML::Node& node : list) {
     auto hook = errors.Take(ReadHook(node, file));
     if (!hook) continue;
+    hook->on = event;
     const auto [first, inserted] = seen.emplace(hook->name, base::YamlPosition(node, file));
     if (!inserted) {
       errors.Add(
@@ -114,4 +111,22 @@ absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, 
   return result;
 }
 
-}  // namespace agent_exporter::snapshot
+absl::StatusOr<std::vector<HookOptions>> HooksFromYaml(const YAML::Node& hooks, std::string_view file,
+                                                       std::initializer_list<const char*> events) {
+  std::vector<HookOptions> result;
+  if (!hooks.IsDefined() || hooks.IsNull()) return result;
+  if (!hooks.IsMap()) {
+    return base::YamlError(
+        hooks, file, fmt::format("hooks must be a map; write {}: and a list below it", *events.begin()));
+  }
+  base::ErrorList errors;
+  errors.Add(base::CheckYamlKeys(hooks, file, {events.begin(), events.end()}));
+  for (const char* event : events) {
+    auto list = errors.Take(HookListFromYaml(hooks[event], file, event, event));
+    if (list) std::move(list->begin(), list->end(), std::back_inserter(result));
+  }
+  if (!errors.empty()) return errors.status();
+  return result;
+}
+
+}  // namespace agent_exporter::hooks

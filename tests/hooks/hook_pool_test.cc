@@ -1,4 +1,4 @@
-#include "snapshot/hooks.h"
+#include "hooks/hook_pool.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@
 
 #include "tests/base/refusing_system.h"
 #include "tests/base/wait_for.h"
+#include "tests/hooks/http_sink.h"
 #include "tests/kernel/fake_tree.h"
-#include "tests/snapshot/http_sink.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 using namespace std::chrono_literals;
@@ -37,11 +37,14 @@ class HooksTest : public ::testing::Test {
       log_.push_back(line);
     };
   }
-  static json Diff(const std::string& agent, const std::string& timestamp = "2026-01-02T03:04:05") {
-    return {{"agent", agent}, {"timestamp", timestamp}, {"diff_fields", {"load1", "pids.tmux.pane"}}};
+  static HookEvent Event(const std::string& agent, const std::string& timestamp = "t") {
+    return {.agent = agent,
+            .timestamp = timestamp,
+            .environment = {{"AGENT_EXPORTER_MORE", "m"}},
+            .details = {{"load1", 0.5}}};
   }
   static void Notify(HookPool& pool, const std::string& agent, const std::string& timestamp = "t") {
-    pool.Notify(agent, Diff(agent, timestamp), {{"agent", agent}, {"load1", 0.5}});
+    pool.Notify(Event(agent, timestamp));
   }
   static uint64_t Count(const HookPool& pool, const std::string& hook, const std::string& result) {
     return pool.Counts().at({hook, result});
@@ -64,17 +67,20 @@ class HooksTest : public ::testing::Test {
 };
 
 TEST_F(HooksTest, ACommandIsToldInItsEnvironmentAndOnItsInput) {
-  HookPool pool({Command("h",
-                         "printf '%s|%s|%s|%s' \"$AGENT_EXPORTER_HOOK\" \"$AGENT_EXPORTER_AGENT\" "
-                         "\"$AGENT_EXPORTER_TIMESTAMP\" \"$AGENT_EXPORTER_DIFF_FIELDS\" > env; cat > body")},
-                nullptr);
-  pool.Notify("my agent", Diff("my agent"), {{"load1", 0.5}});
+  HookOptions hook =
+      Command("h",
+              "printf '%s|%s|%s|%s|%s' \"$AGENT_EXPORTER_HOOK\" \"$AGENT_EXPORTER_EVENT\" "
+              "\"$AGENT_EXPORTER_AGENT\" \"$AGENT_EXPORTER_TIMESTAMP\" \"$AGENT_EXPORTER_MORE\" "
+              "> env; cat > body");
+  hook.on = "on_leak";
+  HookPool pool({hook}, nullptr);
+  HookEvent event = Event("my agent");
+  event.on = "on_leak";
+  pool.Notify(event);
   ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
-  EXPECT_EQ(Text("env"), "h|my agent|2026-01-02T03:04:05|load1,pids.tmux.pane");
-  EXPECT_EQ(json::parse(Text("body")), json({{"agent", "my agent"},
-                                             {"timestamp", "2026-01-02T03:04:05"},
-                                             {"diff_fields", {"load1", "pids.tmux.pane"}},
-                                             {"snapshot", {{"load1", 0.5}}}}));
+  EXPECT_EQ(Text("env"), "h|on_leak|my agent|t|m");
+  EXPECT_EQ(json::parse(Text("body")),
+            json({{"event", "on_leak"}, {"agent", "my agent"}, {"timestamp", "t"}, {"load1", 0.5}}));
 }
 
 TEST_F(HooksTest, RefusedThreadsItSaysSoAndRunsHooksOnceItHasSome) {
@@ -107,10 +113,7 @@ TEST_F(HooksTest, AUrlIsTheSameTold) {
   ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
   const std::string request = sink.requests().at(0);
   EXPECT_EQ(json::parse(request.substr(request.find("\r\n\r\n"))),
-            json({{"agent", "a"},
-                  {"timestamp", "t1"},
-                  {"diff_fields", {"load1", "pids.tmux.pane"}},
-                  {"snapshot", {{"agent", "a"}, {"load1", 0.5}}}}));
+            json({{"event", ""}, {"agent", "a"}, {"timestamp", "t1"}, {"load1", 0.5}}));
 }
 
 TEST_F(HooksTest, AHookThatHangsIsEndedWithAllItStarted) {
@@ -238,18 +241,26 @@ TEST_F(HooksTest, EndsWhatRunsWhenItGoes) {
   EXPECT_THAT(log_, ElementsAre());
 }
 
-TEST_F(HooksTest, StrangeJsonAndLongListsAreSurvived) {
-  HookPool pool({Command("h", "printf '%s' \"$AGENT_EXPORTER_DIFF_FIELDS\" > fields; cat > body")}, Log());
-  json fields = json::array({1, nullptr});
-  for (int i = 0; i < 10'000; ++i) fields.push_back("some.long.field.name." + std::to_string(i));
-  pool.Notify("a", {{"timestamp", 5}, {"diff_fields", fields}}, {{"bad", "\xff"}});
+TEST_F(HooksTest, AHookIsToldOfItsOwnEventOnly) {
+  HookOptions leak = Command("leak", "echo leak >> told"), exit = Command("exit", "echo exit >> told");
+  leak.on = "on_leak";
+  exit.on = "on_exit";
+  HookPool pool({leak, exit}, Log());
+  HookEvent event = Event("a");
+  event.on = "on_exit";
+  pool.Notify(event);
+  pool.WaitUntilIdle();
+  EXPECT_EQ(Text("told"), "exit\n");
+}
+
+TEST_F(HooksTest, InvalidTextIsSurvived) {
+  HookPool pool({Command("h", "cat > body")}, Log());
+  HookEvent event = Event("a");
+  event.details["bad"] = "\xff";
+  pool.Notify(event);
   ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 1; }));
-  EXPECT_LE(Text("fields").size(), 32u << 10);
-  EXPECT_THAT(Text("fields"), testing::StartsWith("some.long.field.name.0,some.long.field.name.1,"));
-  EXPECT_EQ(json::parse(Text("body")).at("diff_fields").size(), 10'002u);
-  pool.Notify("a", json::array(), nullptr);
-  EXPECT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == 2; }));
+  EXPECT_EQ(json::parse(Text("body")).at("bad"), "\uFFFD");
 }
 
 }  // namespace
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks

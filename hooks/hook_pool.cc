@@ -1,4 +1,4 @@
-#include "snapshot/hooks.h"
+#include "hooks/hook_pool.h"
 
 #include <sys/eventfd.h>
 
@@ -11,43 +11,21 @@
 #include "base/agent_names.h"
 #include "base/bounded_command.h"
 #include "base/label_value.h"
-#include "snapshot/post_json.h"
+#include "hooks/post_json.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 using nlohmann::json;
 
-// The kernel takes 128 KiB for one variable and a few MiB for all (execve(2)); the JSON has every field.
-constexpr size_t kMaxFieldsText = 32 << 10;
 // Of a hook's output only the last line is used, in the log, if it fails.
 constexpr size_t kMaxOutput = 1 << 20;
 
-// A timestamp that is text or a number, as text.
-std::string TextOf(const json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
-std::string FieldsText(const json& diff) {
-  std::string text;
-  const auto fields = diff.is_object() ? diff.find("diff_fields") : diff.end();
-  if (!diff.is_object() || fields == diff.end() || !fields->is_array()) return text;
-  for (const json& field : *fields) {
-    if (!field.is_string()) continue;
-    const std::string& name = field.get_ref<const std::string&>();
-    if (text.size() + name.size() + 1 > kMaxFieldsText) break;
-    absl::StrAppend(&text, text.empty() ? "" : ",", name);
-  }
-  return text;
-}
-
-std::string Body(const std::string& agent, const json& diff, const json& snapshot) {
-  json body = {{"agent", agent}, {"snapshot", snapshot}};
-  for (const char* key : {"timestamp", "diff_fields"}) {
-    if (diff.is_object() && diff.contains(key)) body[key] = diff.at(key);
-  }
+std::string Body(const HookEvent& event) {
+  json body = event.details;
+  body["event"] = event.on;
+  body["agent"] = event.agent;
+  body["timestamp"] = event.timestamp;
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -90,6 +68,7 @@ HookPool::HookPool(std::vector<HookOptions> hooks, Log log, Limits limits, base:
 }
 
 void HookPool::StartThreads() {
+  const std::lock_guard<std::mutex> starting(starting_);
   while (threads_.size() < limits_.threads) {
     auto thread = system_.StartThread([this] { Loop(); });
     if (!thread.ok()) {
@@ -114,16 +93,24 @@ HookPool::~HookPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void HookPool::Notify(const std::string& agent, const json& diff, const json& snapshot) {
-  if (!hooks_.empty()) StartThreads();
-  Job job{.agent = agent, .timestamp = TextOf(diff, "timestamp"), .fields = FieldsText(diff)};
+void HookPool::Notify(const HookEvent& event) {
+  Job job{.agent = event.agent};
   for (size_t i = 0; i < hooks_.size(); ++i) {
     const std::vector<std::string>& agents = hooks_[i].agents;
-    const bool wanted = agents.empty() || std::any_of(agents.begin(), agents.end(), [&](const auto& pattern) {
-                          return base::AgentNameMatches(pattern, agent);
-                        });
+    const bool wanted =
+        hooks_[i].on == event.on &&
+        (agents.empty() || std::any_of(agents.begin(), agents.end(), [&](const auto& pattern) {
+           return base::AgentNameMatches(pattern, event.agent);
+         }));
     if (!wanted) continue;
-    if (job.body.empty()) job.body = Body(agent, diff, snapshot);
+    if (job.body.empty()) {
+      StartThreads();
+      job.body = Body(event);
+      job.environment = event.environment;
+      job.environment.emplace_back("AGENT_EXPORTER_EVENT", event.on);
+      job.environment.emplace_back("AGENT_EXPORTER_AGENT", event.agent);
+      job.environment.emplace_back("AGENT_EXPORTER_TIMESTAMP", event.timestamp);
+    }
     job.hook = i;
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto waiting = std::count_if(jobs_.begin(), jobs_.end(),
@@ -178,12 +165,9 @@ void HookPool::Loop() {
 absl::Status HookPool::Run(const Job& job) const {
   const HookOptions& hook = hooks_[job.hook];
   if (!hook.url.empty()) return PostJson(hook.url, job.body, hook.time_limit, cancel_.get());
-  return RunCommand(hook, {.environment = {{"AGENT_EXPORTER_HOOK", hook.name},
-                                           {"AGENT_EXPORTER_AGENT", job.agent},
-                                           {"AGENT_EXPORTER_TIMESTAMP", job.timestamp},
-                                           {"AGENT_EXPORTER_DIFF_FIELDS", job.fields}},
-                           .input = job.body,
-                           .cancel_fd = cancel_.get()});
+  base::BoundedCommand command{.environment = job.environment, .input = job.body, .cancel_fd = cancel_.get()};
+  command.environment.emplace_back("AGENT_EXPORTER_HOOK", hook.name);
+  return RunCommand(hook, std::move(command));
 }
 
 void HookPool::Finish(std::list<Job>::iterator job, const absl::Status& status) {
@@ -198,11 +182,11 @@ void HookPool::Finish(std::list<Job>::iterator job, const absl::Status& status) 
     }
     jobs_.erase(job);
   }
-  changed_.notify_all();  // another change of this agent may now run
+  changed_.notify_all();  // another event of this agent may now run
   if (say && log_) {
     log_(absl::StrCat("hook ", base::Quoted(hook.name), " fails: ", std::string(status.message()),
                       "; counted in agent_exporter_hooks_total, said once until it works again"));
   }
 }
 
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks

@@ -2,15 +2,15 @@
 //
 // Thread safety: safe to call from several threads at once.
 
-#ifndef AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_
-#define AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_
+#ifndef AGENT_EXPORTER_HOOKS_POST_JSON_H_
+#define AGENT_EXPORTER_HOOKS_POST_JSON_H_
 
 #include <chrono>
 #include <string>
 
 #include "absl/status/status.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 
 // Posts `body` as application/json. http and https only, certificates are checked, redirects are not
 // followed, the answer's body is not kept. Ends within a second of `cancel_fd` becoming readable (-1: never).
@@ -19,6 +19,6 @@ namespace agent_exporter::snapshot {
 absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
                       int cancel_fd);
 
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks
 
-#endif  // AGENT_EXPORTER_SNAPSHOT_POST_JSON_H_
+#endif  // AGENT_EXPORTER_HOOKS_POST_JSON_H_

@@ -1,17 +1,17 @@
-// Runs commands and posts to URLs when a snapshot differs from the one before, on a small pool of threads, so
-// that no tick waits for them.
+// Tells commands and URLs what happened to an agent, on a small pool of threads, so that no tick waits for
+// them.
 //
-// A command gets AGENT_EXPORTER_HOOK, _AGENT, _TIMESTAMP and _DIFF_FIELDS (dotted keys, commas between) in
-// its environment; a URL gets a POST. Both get the same JSON, a command on its standard input:
-// {"agent", "timestamp", "diff_fields": [...], "snapshot": {...}}. For users: docs/hooks.md.
+// A command gets AGENT_EXPORTER_HOOK, _EVENT, _AGENT, _TIMESTAMP and what the event adds in its environment;
+// a URL gets a POST. Both get the same JSON, a command on its standard input: {"event", "agent", "timestamp"}
+// and what the event adds. For users: docs/hooks.md.
 //
-// A hook gets the changes of one agent in order, one at a time. With several hooks none may take all threads,
-// so that one that hangs does not block the rest. If a hook's queue is full, changes are dropped and counted.
+// A hook gets the events of one agent in order, one at a time. With several hooks none may take all threads,
+// so that one that hangs does not block the rest. If a hook's queue is full, events are dropped and counted.
 //
 // Thread safety: all public methods may be called from any thread.
 
-#ifndef AGENT_EXPORTER_SNAPSHOT_HOOKS_H_
-#define AGENT_EXPORTER_SNAPSHOT_HOOKS_H_
+#ifndef AGENT_EXPORTER_HOOKS_HOOK_POOL_H_
+#define AGENT_EXPORTER_HOOKS_HOOK_POOL_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -21,7 +21,7 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <utility>
@@ -31,29 +31,35 @@
 #include "base/descriptor.h"
 #include "base/system.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 
 inline constexpr std::chrono::milliseconds kHookCommandLimit{10'000};
 inline constexpr std::chrono::milliseconds kHookUrlLimit{5'000};
 
 // Either a command (argv, run without a shell) or a URL.
 struct HookOptions {
-  std::string name;  // for metrics and logs; unique
+  std::string name;  // for metrics and logs; two hooks of one event have different names
+  std::string on;    // the event it waits for: "on_diff", "on_leak", …, or the name of a condition
   std::vector<std::string> command;
   std::string url;                  // http:// or https://
   std::vector<std::string> agents;  // whose changes; a * at the end matches any rest; empty: all
   std::chrono::milliseconds time_limit = kHookCommandLimit;
 };
 
-// Called for each snapshot that differs from the one before. `diff` is {"agent", "timestamp", "diff_fields"}.
-using DiffListener =
-    std::function<void(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot)>;
+// Something that happened to an agent.
+struct HookEvent {
+  std::string on;  // as HookOptions::on
+  std::string agent;
+  std::string timestamp;
+  std::vector<std::pair<std::string, std::string>> environment;  // more variables, with their whole names
+  nlohmann::json details = nlohmann::json::object();             // more members of the JSON
+};
 
 class HookPool {
  public:
   struct Limits {
     size_t threads = 4;
-    size_t queue = 64;  // waiting changes of one hook
+    size_t queue = 64;  // waiting events of one hook
   };
   // Called with one line when a hook starts to fail.
   using Log = std::function<void(const std::string&)>;
@@ -66,11 +72,11 @@ class HookPool {
   HookPool(const HookPool&) = delete;
   HookPool& operator=(const HookPool&) = delete;
 
-  // A DiffListener. Queues and returns at once. Starts the threads that do not run yet; if the system refuses
-  // them, that is logged once, and each later call tries again.
-  void Notify(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot);
+  // Queues the event for each hook that waits for it, and returns at once. Starts the threads that do not run
+  // yet; if the system refuses them, that is logged once, and each later call tries again.
+  void Notify(const HookEvent& event);
 
-  // Waits until every queued change was handled, for a command that is about to end; returns at once if there
+  // Waits until every queued event was handled, for a command that is about to end; returns at once if there
   // is no thread to handle them.
   void WaitUntilIdle() const;
 
@@ -80,7 +86,8 @@ class HookPool {
  private:
   struct Job {
     size_t hook = 0;
-    std::string agent, timestamp, fields, body;
+    std::string agent, body;
+    std::vector<std::pair<std::string, std::string>> environment;
     bool running = false;
   };
 
@@ -96,16 +103,17 @@ class HookPool {
   base::System& system_;
   const base::Descriptor cancel_;  // an eventfd, readable once this ends
 
+  std::mutex starting_;  // held while threads start; guards threads_ and refused_
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   bool stopping_ = false;
   std::list<Job> jobs_;  // running and waiting, oldest first
   std::map<std::pair<std::string, std::string>, uint64_t> counts_;
-  std::vector<bool> failing_;         // by hook, so that a failure is logged once
-  std::vector<std::thread> threads_;  // only Notify and the destructor touch them
-  bool refused_ = false;              // so that a refusal is logged once
+  std::vector<bool> failing_;  // by hook, so that a failure is logged once
+  std::vector<std::thread> threads_;
+  bool refused_ = false;  // so that a refusal is logged once
 };
 
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks
 
-#endif  // AGENT_EXPORTER_SNAPSHOT_HOOKS_H_
+#endif  // AGENT_EXPORTER_HOOKS_HOOK_POOL_H_

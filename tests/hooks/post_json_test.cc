@@ -1,4 +1,4 @@
-#include "snapshot/post_json.h"
+#include "hooks/post_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "tests/base/wait_for.h"
-#include "tests/snapshot/http_sink.h"
+#include "tests/hooks/http_sink.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 using namespace std::chrono_literals;
@@ -67,4 +67,4 @@ TEST(PostJsonTest, OnlyHttp) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks

@@ -1,4 +1,4 @@
-#include "snapshot/post_json.h"
+#include "hooks/post_json.h"
 
 #include <curl/curl.h>
 #include <poll.h>
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 namespace {
 
 size_t Discard(char*, size_t size, size_t count, void*) { return size * count; }
@@ -56,4 +56,4 @@ absl::Status PostJson(const std::string& url, const std::string& body, std::chro
   return absl::UnknownError(absl::StrCat("HTTP status ", status));
 }
 
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks

@@ -1,7 +1,7 @@
 // The simplest server that a POST can be sent to: one request a connection, what it got is kept.
 
-#ifndef AGENT_EXPORTER_TESTS_SNAPSHOT_HTTP_SINK_H_
-#define AGENT_EXPORTER_TESTS_SNAPSHOT_HTTP_SINK_H_
+#ifndef AGENT_EXPORTER_TESTS_HOOKS_HTTP_SINK_H_
+#define AGENT_EXPORTER_TESTS_HOOKS_HTTP_SINK_H_
 
 #include <netinet/in.h>
 #include <strings.h>
@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace agent_exporter::snapshot {
+namespace agent_exporter::hooks {
 
 class HttpSink {
  public:
@@ -89,6 +89,6 @@ class HttpSink {
   std::thread thread_;
 };
 
-}  // namespace agent_exporter::snapshot
+}  // namespace agent_exporter::hooks
 
-#endif  // AGENT_EXPORTER_TESTS_SNAPSHOT_HTTP_SINK_H_
+#endif  // AGENT_EXPORTER_TESTS_HOOKS_HTTP_SINK_H_

@@ -18,7 +18,7 @@
 FROM debian:13-slim AS builder
 WORKDIR /src
 COPY deploy/packages.sh deploy/packages.sh
-RUN deploy/packages.sh install build bpf && rm -rf /var/lib/apt/lists/*
+RUN deploy/packages.sh install build && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN deploy/quickstart.sh --no-start \
     && strip build/release/bin/agent_exporter \

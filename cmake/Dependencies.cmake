@@ -21,6 +21,10 @@ function(agent_exporter_plain_library target library header)
   target_link_libraries(${target} INTERFACE ${${target}_LIBRARY})
 endfunction()
 agent_exporter_plain_library(civetweb_c civetweb civetweb.h)
+# Static: the program loads its BPF programs by the same libbpf everywhere.
+agent_exporter_plain_library(libbpf_c libbpf.a bpf/libbpf.h)
+agent_exporter_plain_library(elf_c elf libelf.h)
+target_link_libraries(libbpf_c INTERFACE elf_c ZLIB::ZLIB)
 agent_exporter_plain_library(crypt_c crypt crypt.h)
 agent_exporter_plain_library(re2_cc re2 re2/re2.h)
 

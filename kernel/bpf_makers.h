@@ -1,8 +1,8 @@
 // The BPF makers of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with CO-RE).
 //
 // Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (before 5.11 also a high
-// RLIMIT_MEMLOCK) and the first pid namespace. Errors are one line: PermissionDenied, Unimplemented (no BTF,
-// built without BPF), FailedPrecondition (pid namespace). After an error nothing is left attached, and the
+// RLIMIT_MEMLOCK) and the first pid namespace. Errors are one line: PermissionDenied, Unimplemented (no BTF),
+// FailedPrecondition (pid namespace). After an error nothing is left attached, and the
 // caller falls back.
 //
 // Ownership: the caller owns the result. Thread safety: see the interfaces.

@@ -39,7 +39,7 @@ tracked() {
   fi | sort -u
 }
 
-mapfile -t sources < <(tracked '*.cc' '*.h')
+mapfile -t sources < <(tracked '*.cc' '*.h' | grep -v '\.skel\.h$')
 # Versions format differently: the verdict is that of this one, which both Debian 12 and 13 have.
 if $fix; then
   clang-format-19 -i "${sources[@]}"

@@ -19,7 +19,7 @@ def rooms_of(contributing):
 
 
 def sources(tree, room):
-    return [path for path in (tree / room).rglob("*") if path.suffix in (".cc", ".h")]
+    return [path for path in (tree / room).rglob("*") if path.suffix in (".cc", ".h") and not path.name.endswith(".skel.h")]
 
 
 def wrong_arrows(tree, rooms):

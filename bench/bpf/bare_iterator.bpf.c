@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The least that a task iterator can do: who is there, and nothing read of anybody.
 
 #include "../../kernel/bpf/kernel_types.h"
@@ -25,4 +26,4 @@ int as_many_bytes(struct bpf_iter__task *ctx) {
   return 0;
 }
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

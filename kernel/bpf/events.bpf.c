@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Fork, exec and exit of the processes that are watched, into a ring buffer.
 //
 // `tracked` holds the watched processes. Fork copies the entry from parent to child, so a child that lives 2 ms is known
@@ -302,4 +303,4 @@ int mark(struct bpf_iter__task *ctx) {
   return 0;
 }
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

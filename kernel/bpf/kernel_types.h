@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The few kernel structs that our BPF programs look into, with only the fields they use. Every access is
 // relocated by libbpf against the running kernel's BTF (CO-RE, preserve_access_index), so offsets and order
 // here mean nothing; names do. A field that moved or changed its type has a flavour: a struct named

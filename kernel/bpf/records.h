@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // What our BPF programs hand to user space. Plain C, included by both sides.
 //
 // Units: nanoseconds, pages (memory), bytes (io). Pids are those of the first pid namespace, where the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every process of the host in one read loop: a task iterator (kernel/bpf/task_iter.c, Linux 5.8).
 
 #include "kernel_types.h"
@@ -210,4 +211,4 @@ int snapshot(struct bpf_iter__task *ctx) {
   return 0;
 }
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -48,9 +48,6 @@ std::string StatusTable(const agents::Observation& observation);
 std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta = {},
                        bool terse = false);
 
-// V's fields of one agent as JSON under agent_self (spec.md V); what could not be read is left out.
-nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent, const agents::Observation& observation);
-
 // A Watch for a command that takes a single observation. Reads the configuration from options.config_file.
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options);
 

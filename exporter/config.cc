@@ -14,6 +14,8 @@
 #include "base/error_list.h"
 #include "base/user_file.h"
 #include "base/yaml.h"
+#include "hooks/agent_events.h"
+#include "hooks/hooks_config.h"
 #include "sessions/meta_config.h"
 
 namespace agent_exporter::exporter {
@@ -65,12 +67,19 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   if (root.IsDefined() && !root.IsNull()) {
     if (!root.IsMap())
       return base::YamlError(root, file, "the file must be a map; it starts with a key such as agents:");
-    errors.Add(base::CheckYamlKeys(root, file,
-                                   {"agents", "builtin_profiles", "sample_interval", "max_agents",
-                                    "forget_after", "collector_timeout", "ledger", "meta", "snapshot"}));
+    errors.Add(
+        base::CheckYamlKeys(root, file,
+                            {"agents", "builtin_profiles", "sample_interval", "max_agents", "forget_after",
+                             "collector_timeout", "ledger", "meta", "snapshot", "hooks", "conditions"}));
     rules = agents::RulesFromYaml(root["agents"], file, &errors);
     config.meta = errors.Take(sessions::MetaFromYaml(root["meta"], file))
                       .value_or(std::vector<sessions::MetaOptions>());
+    config.hooks = errors
+                       .Take(hooks::HooksFromYaml(root["hooks"], file,
+                                                  {hooks::kOnLeak, hooks::kOnNearLimit, hooks::kOnExit}))
+                       .value_or(std::vector<hooks::HookOptions>());
+    config.conditions = errors.Take(hooks::ConditionsFromYaml(root["conditions"], file))
+                            .value_or(std::vector<hooks::ConditionOptions>());
     errors.Add(ReadScalars(root, file, &config));
     errors.Add(ledger::ReadLedgerConfig(root["ledger"], file, &config.ledger));
     if (const YAML::Node node = root["snapshot"]; node.IsDefined()) {

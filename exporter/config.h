@@ -9,6 +9,8 @@
 //   ledger: {…}             # ledger/ledger_config.h
 //   meta: […]               # the sources of agent_meta, sessions/meta_config.h
 //   snapshot: {…}           # snapshot/snapshot_config.h
+//   hooks: {…}              # on_leak, on_near_limit, on_exit: hooks/hooks_config.h
+//   conditions: […]         # hooks/condition_config.h
 //
 // Thread safety: free functions; Config is a value (move only: it owns compiled rules).
 // Errors: InvalidArgument, one line "file:line: what is wrong; what to do" for each mistake. If the file
@@ -26,6 +28,8 @@
 #include "absl/status/statusor.h"
 #include "agents/rules.h"
 #include "base/yaml.h"
+#include "hooks/condition_config.h"
+#include "hooks/hook_pool.h"
 #include "ledger/ledger_config.h"
 #include "sessions/meta.h"
 #include "snapshot/snapshot_config.h"
@@ -42,6 +46,8 @@ struct Config {
   std::vector<sessions::MetaOptions> meta;
   ledger::LedgerConfig ledger;
   std::optional<snapshot::SnapshotConfig> snapshot;  // unset: the daemon takes no snapshots
+  std::vector<hooks::HookOptions> hooks;             // those of `hooks:` only
+  std::vector<hooks::ConditionOptions> conditions;
 };
 
 // The configuration without a file: the built-in profiles and the defaults above.

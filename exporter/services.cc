@@ -25,7 +25,13 @@ ledger::LedgerConfig LedgerOf(const Options& options, const Config& config) {
 void Warn(const std::string& line) { spdlog::warn("{}", line); }
 
 std::vector<hooks::HookOptions> HooksOf(const Config& config) {
-  return config.snapshot ? config.snapshot->hooks : std::vector<hooks::HookOptions>();
+  std::vector<hooks::HookOptions> all = config.hooks;
+  const auto add = [&all](const std::vector<hooks::HookOptions>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  if (config.snapshot) add(config.snapshot->hooks);
+  for (const hooks::ConditionOptions& condition : config.conditions) add(condition.hooks);
+  return all;
 }
 
 // Null if there is no state directory: we log it, and a restart loses the evidence.
@@ -65,6 +71,8 @@ Services::Services(const Options& options, const Config& config)
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
       hooks_(std::make_shared<hooks::HookPool>(HooksOf(config), &Warn)),
+      events_(std::make_shared<hooks::AgentEvents>(
+          config.conditions, [pool = hooks_](const hooks::HookEvent& event) { pool->Notify(event); })),
       ledger_(ledger::LedgerService::Make(
           options.ledger_path, LedgerOf(options, config), config.rules.rules(),
           [this](const std::string& agent) { return HeapOf(agent); }, [this] { return AgentErrors(); })) {}
@@ -78,6 +86,7 @@ void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
 
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source(), hooks_);
   snapshots_->Follow(sampler);
+  sampler.AddListener([events = events_](const Tick& tick) { events->Take(*tick); });
 
   leak_state_ = MakeLeakState(watch);
   if (leak_state_ != nullptr) {
@@ -122,7 +131,7 @@ void Services::AddMetrics(serve::Registry& registry) {
   if (options_.disable_default_collectors) return;
   registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_), true);
   snapshots_->AddMetrics(registry);
-  registry.Register("hooks", std::make_shared<hooks::HooksCollectable>(hooks_));
+  registry.Register("hooks", std::make_shared<hooks::HooksCollectable>(hooks_, events_));
   ledger_->AddMetrics(registry, !options_.disable_exporter_metrics);
 }
 

@@ -15,6 +15,7 @@
 
 #include "exporter/config.h"
 #include "exporter/options.h"
+#include "hooks/agent_events.h"
 #include "hooks/hook_pool.h"
 #include "http/bearer_token.h"
 #include "http/http_server.h"
@@ -68,6 +69,7 @@ class Services {
 
   // Shared with the sampler's listeners and with late scrapes.
   std::shared_ptr<hooks::HookPool> hooks_;
+  std::shared_ptr<hooks::AgentEvents> events_;
   std::shared_ptr<run::ExitLog> exits_ = std::make_shared<run::ExitLog>();
   std::shared_ptr<sessions::MetaKeeper> meta_;
   std::unique_ptr<ledger::LedgerService> ledger_;

@@ -1,14 +1,14 @@
 // `agent_exporter traits`: what one agent itself uses, as the fields of spec.md V.
 
+#include "serve/traits.h"
+
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/json_path.h"
 #include "base/user_file.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
@@ -51,28 +51,6 @@ absl::StatusOr<const agents::AgentSample*> Pick(const agents::Observation& obser
 
 }  // namespace
 
-nlohmann::ordered_json TraitsOf(const agents::AgentSample& agent, const agents::Observation& observation) {
-  const nlohmann::ordered_json shared = serve::AgentJson(agent, observation);
-  nlohmann::ordered_json traits;
-  for (const char* key : {"agent", "kind", "slot"}) {
-    if (shared.contains(key)) traits[key] = shared[key];
-  }
-  constexpr std::pair<const char*, const char*> kSelf[] = {{"rss_bytes", "self.resident_memory_bytes"},
-                                                           {"vsz_bytes", "self.virtual_memory_bytes"},
-                                                           {"threads", "self.threads"},
-                                                           {"open_fds", "self.open_fds"},
-                                                           {"descendants", "children"},
-                                                           {"descendant_open_fds", "children_open_fds"}};
-  nlohmann::ordered_json& self = traits["agent_self"] = nlohmann::ordered_json::object();
-  for (const auto& [key, path] : kSelf) {
-    if (const nlohmann::ordered_json* value = base::AtPath(shared, path)) self[key] = *value;
-  }
-  if (shared.contains("uptime_seconds")) {
-    self["uptime_secs"] = static_cast<uint64_t>(shared["uptime_seconds"].get<double>());
-  }
-  return traits;
-}
-
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
@@ -80,7 +58,7 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   if (!observation.ok()) return Fail(observation.status(), err);
   const auto agent = Pick(**observation, options);
   if (!agent.ok()) return Fail(agent.status(), err);
-  const nlohmann::ordered_json traits = TraitsOf(**agent, **observation);
+  const nlohmann::ordered_json traits = serve::TraitsOf(serve::AgentSummary(**agent));
   if (options.template_file.empty()) {
     out << traits.dump(2) << "\n";
     return 0;

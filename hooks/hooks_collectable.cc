@@ -10,7 +10,12 @@ collectors::Families HooksCollectable::Collect() const {
   for (const auto& [key, count] : hooks_->Counts()) {
     total.Add({{"hook", key.first}, {"result", key.second}}, count);
   }
-  return collectors::Collected(total);
+  collectors::Family condition = collectors::Family::Gauge(
+      "agent_condition", "1 while a condition of the configuration has held for its time, else 0.");
+  for (const AgentEvents::ConditionState& state : events_->conditions()) {
+    condition.Add(state.labels, uint64_t{state.holds});
+  }
+  return collectors::Collected(total, condition);
 }
 
 }  // namespace agent_exporter::hooks

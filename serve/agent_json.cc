@@ -81,8 +81,7 @@ Json Resources(const agents::AgentSample& agent) {
 
 }  // namespace
 
-Json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
-               const sessions::MetaSource& meta) {
+Json AgentSummary(const agents::AgentSample& agent) {
   const uint64_t instances = collectors::Instances(agent);
   Json entry = {{"agent", base::LabelValue(agent.name)}};
   if (!agent.kind.empty()) entry["kind"] = base::LabelValue(agent.kind);
@@ -116,6 +115,12 @@ Json AgentJson(const agents::AgentSample& agent, const agents::Observation& obse
   entry["zombies"] = zombies;
   entry["orphans"] = Sums(agent, [](const agents::ProcessSample& p) { return p.orphan && p.state != 'Z'; });
   entry["resources"] = Resources(agent);
+  return entry;
+}
+
+Json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
+               const sessions::MetaSource& meta) {
+  Json entry = AgentSummary(agent);
   const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
   entry["agent_meta"] = told ? sessions::MetaJson(*told) : Json(nullptr);
   Json& processes = entry["processes"] = Json::array();

@@ -17,7 +17,7 @@
 // A zombie has no memory and no descriptors. The session of a process is the pid of its session leader
 // (setsid(2)). Names are converted to valid UTF-8. Command lines and environments are never shown.
 //
-// Thread safety: a free function.
+// Thread safety: free functions.
 
 #ifndef AGENT_EXPORTER_SERVE_AGENT_JSON_H_
 #define AGENT_EXPORTER_SERVE_AGENT_JSON_H_
@@ -35,6 +35,9 @@ template <typename Value>
 void Put(nlohmann::ordered_json& object, const char* key, const std::optional<Value>& value) {
   if (value) object[key] = *value;
 }
+
+// All but agent_meta and processes.
+nlohmann::ordered_json AgentSummary(const agents::AgentSample& agent);
 
 // `meta` knows the agent's agent_meta; unset: nothing is known.
 nlohmann::ordered_json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,

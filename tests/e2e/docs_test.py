@@ -41,7 +41,8 @@ OTHERS_FLAGS = {
     "triage.py, a command line that an example matches": {"--queue", "--slot"},
 }
 # What hooks and meta commands are told; agent_meta_test.py and hooks_test.py see it.
-TOLD_VARIABLES = {f"AGENT_EXPORTER_{name}" for name in ("AGENT", "PIDS", "HOOK", "TIMESTAMP", "DIFF_FIELDS")}
+TOLD_VARIABLES = {f"AGENT_EXPORTER_{name}" for name in ("AGENT", "PIDS", "HOOK", "EVENT", "TIMESTAMP", "MESSAGE",
+                                                       "CATEGORY", "DIFF_FIELDS")}
 # Collectors that are none: any, and the guide's.
 PLACEHOLDERS = ("NAME", "largest_process")
 
@@ -58,6 +59,9 @@ SECTIONS = {
     "snapshot: {X: 1}": "docs/snapshot.md",
     "snapshot: {agents: [{X: 1}]}": "docs/snapshot.md",
     "snapshot: {agents: [{name: a, sidecars: [{X: 1}]}]}": "docs/snapshot.md",
+    "hooks: {X: 1}": "docs/hooks.md",
+    "hooks: {on_leak: [{X: 1}]}": "docs/hooks.md",
+    "conditions: [{X: 1, name: a, when: instances == 0}]": "docs/hooks.md",
     "snapshot: {hooks: {X: 1}}": "docs/hooks.md",
     "snapshot: {hooks: {on_diff: [{X: 1}]}}": "docs/hooks.md",
 }
@@ -121,6 +125,7 @@ snapshot:
   agents: [{{name: {watched.name}, sidecars: [{{name: helper, pid: {os.getpid()}}}]}}]
   names: [{watched.name}]
   hooks: {{on_diff: [{{name: hook, command: [/bin/true]}}]}}
+conditions: [{{name: runs, when: instances > 0}}]
 """)
         exporter = self.exporter("--collector.io", "--collector.scheduling", f"--config.file={config}")
         # The end of an agent that was seen; a rate limit; what is read or written on threads of its own.

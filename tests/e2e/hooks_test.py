@@ -4,6 +4,8 @@ import http.server
 import json
 import os
 import pathlib
+import subprocess
+import sys
 import threading
 import unittest
 
@@ -107,6 +109,46 @@ class HooksTest(harness.TestCase):
         harness.wait_for(lambda: self.hook_count(exporter, "hangs", "timeout") > 0, "its time limit")
         pid = pathlib.Path(started).read_text().split()[0]
         harness.wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+
+    def test_a_near_limit_a_condition_and_the_end_are_told(self):
+        script = self.write("leaker.py", """
+import os, resource, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = [open(os.devnull) for _ in range(57)]
+time.sleep(600)
+""")
+        leaker = subprocess.Popen([sys.executable, script, "hooks_leaker"])
+        self.addCleanup(leaker.wait)
+        self.addCleanup(leaker.kill)
+        notify = self.write("notify", "#!/bin/sh\n"
+                            f"echo \"$AGENT_EXPORTER_EVENT|$AGENT_EXPORTER_CATEGORY|$AGENT_EXPORTER_MESSAGE\" >> {self.directory}/told\n")
+        os.chmod(notify, 0o755)
+        hook = f"[{{name: mine, command: [{notify}]}}]"
+        config = self.write("config.yaml", f"""
+sample_interval: 200ms
+agents: [{{name: leaker, match: {{cmdline: hooks_leaker}}}}]
+hooks: {{on_near_limit: {hook}, on_exit: {hook}}}
+conditions:
+  - {{name: many_fds, when: "agent_self.open_fds > 50 and instances == 1", for: 400ms, hooks: {hook}}}
+  - {{name: few_fds, when: agent_self.open_fds < 50}}
+""")
+        exporter = self.exporter(f"--config.file={config}")
+        told = pathlib.Path(self.directory, "told")
+
+        def said():
+            return sorted(told.read_text().splitlines()) if told.exists() else []
+
+        harness.wait_for(lambda: len(said()) == 2, "two events")
+        self.assertRegex(said()[0], r"^condition many_fds\|\|leaker: many_fds$")
+        self.assertRegex(said()[1], r"^on_near_limit\|\|leaker: (60|61) of 64 fds used by its self$")
+        samples = exporter.scrape()
+        self.assertEqual(samples[harness.key("agent_condition", agent="leaker", condition="many_fds")], 1)
+        self.assertEqual(samples[harness.key("agent_condition", agent="leaker", condition="few_fds")], 0)
+        leaker.kill()
+        leaker.wait()
+        harness.wait_for(lambda: len(said()) == 3, "the end")
+        self.assertRegex(said()[1], r"^on_exit\|\w+\|leaker: pid \d+ ended: \w+$")
+        self.assertNotIn(harness.key("agent_condition", agent="leaker", condition="few_fds"), exporter.scrape())
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ set -euo pipefail
 names() {
   case $1 in
     build)
-      printf '%s\n' cmake g++ git libabsl-dev libbpf-dev libcivetweb-dev libcli11-dev libcrypt-dev libcurl4-openssl-dev \
-        libelf-dev libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev make \
-        nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev ;;
+      printf '%s\n' cmake g++ git libabsl-dev libbpf-dev libcivetweb-dev libcli11-dev libcrypt-dev libelf-dev \
+        libjs-chart.js libre2-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev make nlohmann-json3-dev \
+        prometheus-cpp-dev zlib1g-dev ;;
     bpf)
       # Only for kernel/bpf/generate.sh, which compiles the BPF programs.
       printf '%s\n' bpftool clang ;;

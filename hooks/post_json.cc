@@ -1,59 +1,92 @@
 #include "hooks/post_json.h"
 
-#include <curl/curl.h>
-#include <poll.h>
-
 #include <memory>
+#include <string_view>
+#include <utility>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "hooks/http_url.h"
+#include "hooks/stream.h"
 
 namespace agent_exporter::hooks {
 namespace {
 
-size_t Discard(char*, size_t size, size_t count, void*) { return size * count; }
+constexpr size_t kMostHeaderBytes = 64 * 1024;
 
-// Called about once a second, more often while data moves.
-int EndIfCancelled(void* cancel_fd, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  struct pollfd readable = {.fd = *static_cast<const int*>(cancel_fd), .events = POLLIN, .revents = 0};
-  return ::poll(&readable, 1, 0) > 0 ? 1 : 0;
+absl::StatusOr<std::unique_ptr<Stream>> Open(const HttpUrl& url, const Patience& patience) {
+  auto stream = Connect(url.host, url.port, patience);
+  if (!stream.ok() || !url.tls) return stream;
+  return StartTls(*std::move(stream), url.host);
+}
+
+std::string Header(const HttpUrl& url, size_t body_size) {
+  std::string header = absl::StrCat("POST ", url.target, " HTTP/1.1\r\nHost: ", url.authority,
+                                    "\r\nUser-Agent: agent_exporter\r\nAccept: */*\r\nConnection: close\r\n"
+                                    "Content-Type: application/json\r\nContent-Length: ",
+                                    body_size, "\r\n");
+  if (!url.user.empty())
+    absl::StrAppend(&header, "Authorization: Basic ", absl::Base64Escape(url.user), "\r\n");
+  return absl::StrCat(header, "\r\n");
+}
+
+// "HTTP/1.1 204 No Content" -> 204; -1 if it is no such line.
+int StatusOf(std::string_view line) {
+  const size_t space = line.find(' ');
+  int status = -1;
+  if (!line.starts_with("HTTP/") || space == std::string_view::npos) return -1;
+  const std::string_view number = line.substr(space + 1, 3);
+  return absl::SimpleAtoi({number.data(), number.size()}, &status) && status >= 100 ? status : -1;
+}
+
+// The status of the answer. Interim answers (1xx) are skipped; headers and body are not read.
+absl::StatusOr<int> ReadStatus(Stream& stream) {
+  std::string text;
+  while (text.size() < kMostHeaderBytes) {
+    const size_t line = text.find("\r\n");
+    const size_t end = text.find("\r\n\r\n");
+    const int status = line == std::string::npos ? 0 : StatusOf({text.data(), line});
+    if (status < 0) return absl::UnavailableError("the answer is not HTTP");
+    if (status >= 200) return status;
+    if (status != 0 && end != std::string::npos) {
+      text.erase(0, end + 4);
+      continue;
+    }
+    char piece[4096];
+    auto got = stream.Receive(piece, sizeof piece);
+    if (!got.ok()) return got.status();
+    if (*got == 0) return absl::UnavailableError("the server closed the connection without an answer");
+    text.append(piece, *got);
+  }
+  return absl::UnavailableError("the answer's header is too long");
+}
+
+absl::StatusOr<int> Post(const HttpUrl& url, const std::string& body, const Patience& patience) {
+  auto stream = Open(url, patience);
+  if (!stream.ok()) return stream.status();
+  absl::Status sent = (*stream)->Send(Header(url, body.size()));
+  if (sent.ok()) sent = (*stream)->Send(body);
+  if (!sent.ok() && !absl::IsUnavailable(sent)) return sent;
+  // A server may answer, and close, before it has read everything.
+  auto status = ReadStatus(**stream);
+  if (!status.ok() && !sent.ok()) return sent;
+  return status;
 }
 
 }  // namespace
 
 absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
                       int cancel_fd) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
-  if (initialised != CURLE_OK || curl == nullptr) return absl::UnavailableError("libcurl does not start");
-  struct curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
-  // Without this curl asks before a longer body is sent and waits a second for servers that do not answer.
-  list = curl_slist_append(list, "Expect:");
-  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list, &curl_slist_free_all);
-
-  CURL* handle = curl.get();
-  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle, CURLOPT_USERAGENT, "agent_exporter");
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(time_limit.count()));
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // threads
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Discard);
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &EndIfCancelled);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &cancel_fd);
-
-  const CURLcode result = curl_easy_perform(handle);
-  if (result == CURLE_OPERATION_TIMEDOUT) {
+  auto parts = ParseHttpUrl(url);
+  if (!parts.ok()) return absl::UnavailableError(parts.status().message());
+  auto status = Post(*parts, body, {std::chrono::steady_clock::now() + time_limit, cancel_fd});
+  if (absl::IsDeadlineExceeded(status.status())) {
     return absl::DeadlineExceededError(absl::StrCat("no answer within ", time_limit.count(), " ms"));
   }
-  if (result == CURLE_ABORTED_BY_CALLBACK) return absl::CancelledError("ended early");
-  if (result != CURLE_OK) return absl::UnavailableError(curl_easy_strerror(result));
-  long status = 0;
-  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 200 && status < 300) return absl::OkStatus();
-  return absl::UnknownError(absl::StrCat("HTTP status ", status));
+  if (!status.ok()) return status.status();
+  if (*status >= 200 && *status < 300) return absl::OkStatus();
+  return absl::UnknownError(absl::StrCat("HTTP status ", *status));
 }
 
 }  // namespace agent_exporter::hooks

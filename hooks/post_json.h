@@ -1,4 +1,4 @@
-// One HTTP POST, by libcurl.
+// One HTTP POST. Proxies are not supported.
 //
 // Thread safety: safe to call from several threads at once.
 
@@ -13,9 +13,9 @@
 namespace agent_exporter::hooks {
 
 // Posts `body` as application/json. http and https only, certificates are checked, redirects are not
-// followed, the answer's body is not kept. Ends within a second of `cancel_fd` becoming readable (-1: never).
-// OK for a status of 200 to 299. DeadlineExceeded; Cancelled; Unavailable if there was no answer for another
-// reason; Unknown for another status.
+// followed, the answer's body is not kept. A user and a password in the URL are sent (Basic). Ends at once
+// when `cancel_fd` becomes readable (-1: never). OK for a status of 200 to 299. DeadlineExceeded; Cancelled;
+// Unavailable if there was no answer for another reason; Unknown for another status.
 absl::Status PostJson(const std::string& url, const std::string& body, std::chrono::milliseconds time_limit,
                       int cancel_fd);
 

@@ -153,7 +153,7 @@ def system_names(header):
 def theirs(files):
     """The names of all C headers that the tree includes: the name and those headers, if they are few."""
     headers = {header for path in files for header in INCLUDE.findall(text(path)) if not (ROOT / header).is_file()
-               and (header in IN_C or re.fullmatch(r"((arpa|curl|linux|net|netinet|openssl|sys)/)?\w+\.h", header))}
+               and (header in IN_C or re.fullmatch(r"((arpa|linux|net|netinet|openssl|sys)/)?\w+\.h", header))}
     found = {}
     for header in headers:
         for name in system_names(header):

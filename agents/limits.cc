@@ -16,7 +16,7 @@ namespace agent_exporter::agents {
 namespace {
 
 constexpr double kRereadSeconds = 60;
-constexpr double kInotifySeconds = 300, kInotifyNearSeconds = 30;
+constexpr double kInotifySeconds = 300, kInotifyNearSeconds = 30, kUserTasksSeconds = 30;
 
 using Resource = ResourceUse::Resource;
 using UseScope = ResourceUse::Scope;
@@ -171,7 +171,7 @@ std::optional<uint64_t> HeapBytes(const V8Heap& heap, const kernel::HostSample& 
 // What one process holds, against each limit that can stop it.
 void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
                   const std::vector<kernel::CgroupLimit>& cgroups, const std::optional<V8Heap>& heap,
-                  Holdings* holdings) {
+                  bool may_fork_at_will, Holdings* holdings) {
   const bool root = process.role == Role::kRoot;
   const kernel::ProcessUsage& usage = process.usage;
   const auto offer = [&](Resource resource, Source source, std::optional<uint64_t> used,
@@ -184,7 +184,7 @@ void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
     offer(Resource::kFds, Source::kRlimit, usage.open_fds, process.limits.open_files);
     offer(Resource::kMemory, Source::kRlimit, usage.virtual_bytes, process.limits.address_space_bytes,
           kVirtual);
-    if (root) offer(Resource::kPids, Source::kRlimit, tasks, process.limits.processes);
+    if (root && !may_fork_at_will) offer(Resource::kPids, Source::kRlimit, tasks, process.limits.processes);
   }
   if (heap)
     offer(Resource::kMemory, Source::kV8Heap, usage.anon_bytes, HeapBytes(*heap, host, cgroups), kHeap);
@@ -203,30 +203,52 @@ void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
 
 }  // namespace
 
-const kernel::InotifyUse* LimitBook::Inotify(const kernel::ProcessKey& root, double now, uid_t* user) {
+std::optional<uid_t> LimitBook::UserOf(const kernel::ProcessKey& root) {
   const auto entry = processes_.find(root);
-  if (entry == processes_.end()) return nullptr;
-  if (!entry->second.user) entry->second.user = inotify_.Owner(root.pid);
-  if (!entry->second.user) return nullptr;
-  *user = *entry->second.user;
-  UserEntry& known = users_[*user];
+  if (entry == processes_.end()) return std::nullopt;
+  if (!entry->second.user) entry->second.user = shared_.Owner(root.pid);
+  return entry->second.user;
+}
+
+const kernel::InotifyUse& LimitBook::Inotify(uid_t user, double now) {
+  UserEntry& known = users_[user];
   const auto half_full = [](uint64_t used, std::optional<uint64_t> limit) {
     return limit && used * 2 > *limit;
   };
-  const bool near = half_full(known.use.instances, known.use.max_instances) ||
-                    half_full(known.use.watches, known.use.max_watches);
-  if (known.read_at < 0 || now - known.read_at >= (near ? kInotifyNearSeconds : kInotifySeconds)) {
-    known.use = inotify_.Read(*user);
-    known.read_at = now;
+  const bool near = half_full(known.inotify.instances, known.inotify.max_instances) ||
+                    half_full(known.inotify.watches, known.inotify.max_watches);
+  const double interval = near ? kInotifyNearSeconds : kInotifySeconds;
+  if (known.inotify_read_at < 0 || now - known.inotify_read_at >= interval) {
+    known.inotify = shared_.Inotify(user);
+    known.inotify_read_at = now;
   }
-  return &known.use;
+  return known.inotify;
+}
+
+std::optional<uint64_t> LimitBook::TasksOf(uid_t user, uint64_t limit, const kernel::HostSample& host,
+                                           double now) {
+  if (!host.load || host.load->threads * 2 <= limit) return std::nullopt;
+  UserEntry& known = users_[user];
+  if (known.tasks_read_at < 0 || now - known.tasks_read_at >= kUserTasksSeconds) {
+    known.tasks = shared_.Tasks(user);
+    known.tasks_read_at = now;
+  }
+  return known.tasks;
+}
+
+std::optional<kernel::PtyUse> LimitBook::Ptys(double now) {
+  if (ptys_read_at_ < 0 || now - ptys_read_at_ >= kRereadSeconds || (ptys_ && ptys_->used * 2 > ptys_->max)) {
+    ptys_ = shared_.Ptys();
+    ptys_read_at_ = now;
+  }
+  return ptys_;
 }
 
 void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, double now) {
   if (agent.processes.empty()) return;
   Holdings holdings;
   CompleteSum memory, tasks, fds;
-  std::optional<uint64_t> most_of_user;                            // processes
+  std::map<uid_t, uint64_t> users;  // of the roots, with the tightest RLIMIT_NPROC of each
   std::map<std::string, std::vector<kernel::CgroupLimit>> groups;  // by membership
   for (const ProcessSample& process : agent.processes) {
     tasks.Add(std::max(process.threads, 1u));
@@ -242,10 +264,12 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
       limits = &group->second;
     }
     static const std::vector<kernel::CgroupLimit> kNone;
+    const std::optional<uid_t> user = process.role == Role::kRoot ? UserOf(process.key) : std::nullopt;
     OfferProcess(process, host, limits == nullptr ? kNone : *limits,
-                 known == nullptr ? std::nullopt : known->v8_heap, &holdings);
-    if (process.role == Role::kRoot && process.limits.processes) {
-      most_of_user = std::min(most_of_user.value_or(*process.limits.processes), *process.limits.processes);
+                 known == nullptr ? std::nullopt : known->v8_heap, user == uid_t{0}, &holdings);
+    if (user) {
+      uint64_t& most = users.try_emplace(*user, UINT64_MAX).first->second;
+      most = std::min(most, process.limits.processes.value_or(UINT64_MAX));
     }
   }
 
@@ -253,7 +277,6 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
                                       std::optional<uint64_t> used, std::optional<uint64_t> limit) {
     holdings.Offer(UseScope::kTree, resource, source, {}, series, used, limit);
   };
-  offer_tree(Resource::kPids, Source::kRlimit, kTree, tasks.value(), most_of_user);
   for (const auto& [membership, limits] : groups) {
     for (const kernel::CgroupLimit& limit : limits) {
       const Resource resource = IsMemory(limit) ? Resource::kMemory : Resource::kPids;
@@ -264,18 +287,22 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
       agent.cgroup_pids_headroom = std::min(agent.cgroup_pids_headroom.value_or(headroom), headroom);
     }
   }
-  for (const ProcessSample& process : agent.processes) {
-    uid_t user = 0;
-    if (process.role != Role::kRoot) break;  // roots come first
-    const kernel::InotifyUse* use = process.state == 'Z' ? nullptr : Inotify(process.key, now, &user);
-    if (use == nullptr) continue;
-    const auto offer = [&](Resource resource, uint64_t used, std::optional<uint64_t> limit) {
-      if (!limit || static_cast<double>(used) < kWatchedShare * static_cast<double>(*limit)) return;
-      offer_tree(resource, Source::kHost, SeriesOf("user", std::to_string(user)), used, limit);
-    };
-    offer(Resource::kInotifyInstances, use->instances, use->max_instances);
-    offer(Resource::kInotifyWatches, use->watches, use->max_watches);
+  const auto offer_shared = [&offer_tree](Resource resource, const std::string& whose, uint64_t used,
+                                          std::optional<uint64_t> limit) {
+    if (!limit || static_cast<double>(used) < kWatchedShare * static_cast<double>(*limit)) return;
+    offer_tree(resource, Source::kHost, SeriesOf("shared", whose), used, limit);
+  };
+  for (const auto& [user, most_tasks] : users) {
+    const std::string whose = std::to_string(user);
+    const kernel::InotifyUse& inotify = Inotify(user, now);
+    offer_shared(Resource::kInotifyInstances, whose, inotify.instances, inotify.max_instances);
+    offer_shared(Resource::kInotifyWatches, whose, inotify.watches, inotify.max_watches);
+    if (user == 0 || most_tasks == UINT64_MAX) continue;
+    const uint64_t of_agent = tasks.value().value_or(0);
+    offer_tree(Resource::kPids, Source::kRlimit, SeriesOf("user", whose),
+               std::max(of_agent, TasksOf(user, most_tasks, host, now).value_or(0)), most_tasks);
   }
+  if (const auto ptys = Ptys(now)) offer_shared(Resource::kPtys, "", ptys->used, ptys->max);
   offer_tree(Resource::kFds, Source::kHost, kTree, fds.value(), host.max_fds);
   offer_tree(Resource::kMemory, Source::kHost, kTree, memory.value(), HostMemory(host, memory.value()));
   offer_tree(Resource::kPids, Source::kHost, kTree, tasks.value(), HostTasks(host));

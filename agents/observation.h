@@ -64,7 +64,7 @@ struct ProcessSample {
 // A limit and what counts against it; agents/limits.h says what that is for each limit.
 struct ResourceUse {
   enum class Scope { kSelf, kTree };
-  enum class Resource { kFds, kMemory, kPids, kInotifyInstances, kInotifyWatches };
+  enum class Resource { kFds, kMemory, kPids, kInotifyInstances, kInotifyWatches, kPtys };
   enum class Source { kRlimit, kCgroup, kCgroupAncestor, kCgroupHigh, kCgroupSwap, kV8Heap, kHost };
   Scope scope = Scope::kSelf;
   Resource resource = Resource::kFds;

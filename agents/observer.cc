@@ -101,8 +101,8 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
       files_(proc),
       host_reader_(proc, unreadable),
       cgroup_reader_(cgroup_root),
-      inotify_reader_(proc),
-      limits_(files_, cgroup_reader_, inotify_reader_, unreadable),
+      shared_use_reader_(proc),
+      limits_(files_, cgroup_reader_, shared_use_reader_, unreadable),
       oom_evidence_(cgroup_reader_),
       tracker_(
           {.self_pid = options_.self_pid,

@@ -122,7 +122,7 @@ class Observer {
   kernel::ProcessFiles files_;
   kernel::HostReader host_reader_;
   kernel::CgroupReader cgroup_reader_;
-  kernel::InotifyReader inotify_reader_;
+  kernel::SharedUseReader shared_use_reader_;
   LimitBook limits_;
   SessionNames session_names_;
   OomEvidence oom_evidence_;

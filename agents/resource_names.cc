@@ -35,6 +35,8 @@ const char* Name(ResourceUse::Resource resource) {
       return "inotify_instances";
     case ResourceUse::Resource::kInotifyWatches:
       return "inotify_watches";
+    case ResourceUse::Resource::kPtys:
+      return "ptys";
   }
   return "";
 }

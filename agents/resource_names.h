@@ -14,9 +14,12 @@
 namespace agent_exporter::agents {
 
 inline constexpr std::array kScopes = {ResourceUse::Scope::kSelf, ResourceUse::Scope::kTree};
-inline constexpr std::array kResources = {
-    ResourceUse::Resource::kFds, ResourceUse::Resource::kMemory, ResourceUse::Resource::kPids,
-    ResourceUse::Resource::kInotifyInstances, ResourceUse::Resource::kInotifyWatches};
+inline constexpr std::array kResources = {ResourceUse::Resource::kFds,
+                                          ResourceUse::Resource::kMemory,
+                                          ResourceUse::Resource::kPids,
+                                          ResourceUse::Resource::kInotifyInstances,
+                                          ResourceUse::Resource::kInotifyWatches,
+                                          ResourceUse::Resource::kPtys};
 inline constexpr std::array kSources = {
     ResourceUse::Source::kRlimit,     ResourceUse::Source::kCgroup,     ResourceUse::Source::kCgroupAncestor,
     ResourceUse::Source::kCgroupHigh, ResourceUse::Source::kCgroupSwap, ResourceUse::Source::kV8Heap,

@@ -3,7 +3,7 @@
 import {bytes, count, duration, el, percent, plural, rate} from "./format.js";
 
 const RESOURCES = {fds: "open files", memory: "memory", pids: "processes and threads",
-  inotify_instances: "inotify instances", inotify_watches: "file watches"};
+  inotify_instances: "inotify instances", inotify_watches: "file watches", ptys: "pseudo-terminals"};
 const SOURCES = {
   rlimit: "the limit of the process itself",
   cgroup: "the limit of its cgroup",

@@ -63,19 +63,27 @@ class LimitBookTest : public testing::Test {
     }
     return found;
   }
+  // Gives what is written so far to somebody who is not root.
+  void GiveToAUser() {
+    if (::geteuid() != 0) return;  // it is
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(tree_.root())) {
+      ASSERT_EQ(::chown(entry.path().c_str(), 12345, 12345), 0);
+    }
+  }
   void WriteCgroup(const std::string& group, const std::string& pids_max, const std::string& pids_current) {
     cgroup_tree_.Write("cgroup.controllers", "memory pids\n");
     cgroup_tree_.Write(group + "/pids.max", pids_max + "\n");
     cgroup_tree_.Write(group + "/pids.current", pids_current + "\n");
   }
 
+  AgentSample agent_;
   kernel::FakeTree tree_, cgroup_tree_;
   kernel::RootedReader proc_{tree_.root()}, cgroup_root_{cgroup_tree_.root()};
   kernel::ProcessFiles files_{proc_};
   kernel::CgroupReader cgroups_{cgroup_root_};
   kernel::Unreadable unreadable_;
-  kernel::InotifyReader inotify_{proc_};
-  LimitBook book_{files_, cgroups_, inotify_, unreadable_};
+  kernel::SharedUseReader shared_{proc_};
+  LimitBook book_{files_, cgroups_, shared_, unreadable_};
   kernel::HostSample host_;
   double now_ = 1000;
 };
@@ -119,9 +127,55 @@ TEST_F(LimitBookTest, AddressSpaceIsSetAgainstVirtualMemory) {
 TEST_F(LimitBookTest, TasksCountAgainstTheUsersLimit) {
   tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
   tree_.Write("8/limits", Limits("1000"));
+  GiveToAUser();
   const AgentSample agent = Tightest({Process(7, Role::kRoot, {}, 3), Process(8, Role::kDescendant, {}, 4)});
   ExpectUse(Find(agent, UseScope::kSelf, Resource::kPids), Source::kRlimit, 3, 50);
   ExpectUse(Find(agent, UseScope::kTree, Resource::kPids), Source::kRlimit, 7, 50);
+}
+
+TEST_F(LimitBookTest, AllTasksOfTheUserCountWhereTheyMayBeMany) {
+  tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
+  for (const char* thread : {"7/task/7", "7/task/8", "9/task/9", "9/task/10", "9/task/11"}) {
+    tree_.MakeDirectory(thread);
+  }
+  GiveToAUser();
+  tree_.MakeDirectory("12/task/12");  // root's, or ours where all are
+  const uint64_t tasks = ::geteuid() == 0 ? 5 : 6;
+  const auto of_tree = [this] {
+    return *Find(Tightest({Process(7, Role::kRoot, {}, 2)}), UseScope::kTree, Resource::kPids);
+  };
+  host_.load = kernel::HostLoad{.threads = 25};  // less than half of 50: nobody counts
+  EXPECT_EQ(of_tree().used, 2u);
+  host_.load->threads = 26;
+  EXPECT_EQ(of_tree().used, tasks);
+  GiveToAUser();
+  now_ += 29;
+  EXPECT_EQ(of_tree().used, tasks);
+  now_ += 1;
+  EXPECT_EQ(of_tree().used, 6u);
+}
+
+TEST_F(LimitBookTest, NoTaskLimitStopsRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has files that are root's";
+  tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
+  const AgentSample agent = Tightest({Process(7, Role::kRoot, {}, 3)});
+  EXPECT_EQ(Find(agent, UseScope::kSelf, Resource::kPids), nullptr);
+  EXPECT_EQ(Find(agent, UseScope::kTree, Resource::kPids), nullptr);
+}
+
+TEST_F(LimitBookTest, TerminalsOfTheHostCountFromATenthOn) {
+  tree_.Write("7/limits", Limits("1000"));
+  tree_.Write("sys/kernel/pty/max", "4096\n");
+  tree_.Write("sys/kernel/pty/nr", "409\n");
+  const auto ptys = [this] {
+    return Find(agent_ = Tightest({Process(7, Role::kRoot, {})}), UseScope::kTree, Resource::kPtys);
+  };
+  EXPECT_EQ(ptys(), nullptr);
+  tree_.Write("sys/kernel/pty/nr", "3000\n");
+  now_ += 60;
+  ExpectUse(ptys(), Source::kHost, 3000, 4096);
+  tree_.Write("sys/kernel/pty/nr", "3001\n");  // above half full it is read at each look
+  ExpectUse(ptys(), Source::kHost, 3001, 4096);
 }
 
 TEST_F(LimitBookTest, TheHostsSmallerTaskLimitCounts) {
@@ -269,6 +323,7 @@ TEST_F(LimitBookTest, AnAgentWithoutProcessesOrOfZombiesHasNoSelf) {
 
 TEST_F(LimitBookTest, AZombieIsATaskAndNothingElse) {
   tree_.Write("7/limits", Limits("1000", "unlimited", "50"));
+  GiveToAUser();
   ProcessSample zombie;
   zombie.key = {8, 1};
   zombie.state = 'Z';
@@ -359,8 +414,8 @@ TEST(LimitBook, RealControlGroupsAreTheTightest) {
   kernel::ProcessFiles files(proc);
   kernel::CgroupReader cgroups(cgroup_root);
   kernel::Unreadable unreadable;
-  kernel::InotifyReader inotify(proc);
-  LimitBook book(files, cgroups, inotify, unreadable);
+  kernel::SharedUseReader shared(proc);
+  LimitBook book(files, cgroups, shared, unreadable);
   const kernel::HostSample host = kernel::HostReader(proc, unreadable).Read();
 
   ProcessSample process;

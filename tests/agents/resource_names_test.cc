@@ -22,7 +22,7 @@ std::vector<std::string> Names(const Values& values) {
 TEST(ResourceNames, AreThoseThatQueriesUse) {
   EXPECT_THAT(Names(kScopes), ElementsAre("self", "tree"));
   EXPECT_THAT(Names(kResources),
-              ElementsAre("fds", "memory", "pids", "inotify_instances", "inotify_watches"));
+              ElementsAre("fds", "memory", "pids", "inotify_instances", "inotify_watches", "ptys"));
   EXPECT_THAT(Names(kSources), ElementsAre("rlimit", "cgroup", "cgroup_ancestor", "cgroup_high",
                                            "cgroup_swap", "v8_heap", "host"));
 }

@@ -58,9 +58,9 @@ TEST(Condition, NamesOnlyFiguresThatExist) {
   agents::AgentSample agent = Codex();
   agent.resources.clear();
   for (const auto scope : {ResourceUse::Scope::kSelf, ResourceUse::Scope::kTree}) {
-    for (const auto resource :
-         {ResourceUse::Resource::kFds, ResourceUse::Resource::kMemory, ResourceUse::Resource::kPids,
-          ResourceUse::Resource::kInotifyInstances, ResourceUse::Resource::kInotifyWatches}) {
+    for (const auto resource : {ResourceUse::Resource::kFds, ResourceUse::Resource::kMemory,
+                                ResourceUse::Resource::kPids, ResourceUse::Resource::kInotifyInstances,
+                                ResourceUse::Resource::kInotifyWatches, ResourceUse::Resource::kPtys}) {
       agent.resources.push_back({.scope = scope, .resource = resource, .used = 1, .limit = 2});
     }
   }

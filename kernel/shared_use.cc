@@ -1,4 +1,4 @@
-#include "kernel/inotify.h"
+#include "kernel/shared_use.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -36,20 +36,20 @@ uint64_t CountLines(std::string_view text, std::string_view start) {
 
 }  // namespace
 
-std::optional<uid_t> InotifyReader::Owner(pid_t pid) const {
+std::optional<uid_t> SharedUseReader::Owner(pid_t pid) const {
   struct stat info{};
   if (fstatat(proc_.dir_fd(), std::to_string(pid).c_str(), &info, 0) != 0) return std::nullopt;
   return info.st_uid;
 }
 
-std::optional<uint64_t> InotifyReader::Limit(const char* name) {
-  const auto text = proc_.Read(std::string("sys/fs/inotify/") + name, &buffer_);
+std::optional<uint64_t> SharedUseReader::Number(const char* path) {
+  const auto text = proc_.Read(path, &buffer_);
   if (!text.ok()) return std::nullopt;
   const auto number = ParseNumber(*text);
   return number.ok() ? std::optional(*number) : std::nullopt;
 }
 
-void InotifyReader::AddProcess(const std::string& pid, InotifyUse* use) {
+void SharedUseReader::AddProcess(const std::string& pid, InotifyUse* use) {
   ForEachNumber(proc_.dir_fd(), pid + "/fd", [&](const std::string& fd) {
     char target[kInotify.size() + 1];
     const ssize_t size = readlinkat(proc_.dir_fd(), (pid + "/fd/" + fd).c_str(), target, sizeof target);
@@ -60,14 +60,31 @@ void InotifyReader::AddProcess(const std::string& pid, InotifyUse* use) {
   });
 }
 
-InotifyUse InotifyReader::Read(uid_t user) {
-  InotifyUse use{.max_instances = Limit("max_user_instances"), .max_watches = Limit("max_user_watches")};
+InotifyUse SharedUseReader::Inotify(uid_t user) {
+  InotifyUse use{.max_instances = Number("sys/fs/inotify/max_user_instances"),
+                 .max_watches = Number("sys/fs/inotify/max_user_watches")};
   if (!use.max_instances && !use.max_watches) return use;
   ForEachNumber(proc_.dir_fd(), ".", [&](const std::string& pid) {
     struct stat info{};
     if (fstatat(proc_.dir_fd(), pid.c_str(), &info, 0) == 0 && info.st_uid == user) AddProcess(pid, &use);
   });
   return use;
+}
+
+uint64_t SharedUseReader::Tasks(uid_t user) const {
+  uint64_t tasks = 0;
+  ForEachNumber(proc_.dir_fd(), ".", [&](const std::string& pid) {
+    struct stat info{};
+    if (fstatat(proc_.dir_fd(), (pid + "/task").c_str(), &info, 0) == 0 && info.st_uid == user)
+      tasks += info.st_nlink - 2;
+  });
+  return tasks;
+}
+
+std::optional<PtyUse> SharedUseReader::Ptys() {
+  const auto used = Number("sys/kernel/pty/nr"), max = Number("sys/kernel/pty/max");
+  if (!used || !max) return std::nullopt;
+  return PtyUse{.used = *used, .max = *max};
 }
 
 }  // namespace agent_exporter::kernel

@@ -1,4 +1,4 @@
-"""The real Prometheus scrapes the real exporter, and the README's queries answer with the live tree's figures."""
+"""The real Prometheus scrapes the real exporter, and the queries of docs/first-alert.md answer with the live tree's figures."""
 
 import os
 import pathlib
@@ -8,14 +8,14 @@ import unittest
 import harness
 from prometheus_server import PROMETHEUS, Prometheus
 
-README = pathlib.Path(os.environ.get("README", pathlib.Path(__file__).parents[2] / "README.md"))
+FIRST_ALERT = pathlib.Path(os.environ.get("FIRST_ALERT", pathlib.Path(__file__).parents[2] / "docs/first-alert.md"))
 
 
-def readme_queries():
-    """The lines of the README's first ```promql fence."""
-    fence = re.search(r"^```promql\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+def queries_of_the_page():
+    """The lines of the page's first ```promql fence."""
+    fence = re.search(r"^```promql\n(.*?)^```", FIRST_ALERT.read_text(), re.MULTILINE | re.DOTALL)
     if fence is None:
-        raise AssertionError("README.md has no ```promql fence")
+        raise AssertionError(f"{FIRST_ALERT} has no ```promql fence")
     return [line for line in fence[1].splitlines() if line and not line.startswith("#")]
 
 
@@ -102,8 +102,8 @@ class PrometheusTest(harness.TestCase):
                                 abs(answer[memory] / ratios[memory] - 1) < 0.02),
             "deriv(agent_self_open_fds[10m]) > 0": lambda answer: group not in answer,  # it leaks none
         }
-        queries = readme_queries()
-        self.assertEqual(set(expected) - set(queries), set(), "no longer in the README")
+        queries = queries_of_the_page()
+        self.assertEqual(set(expected) - set(queries), set(), "no longer on the page")
         for query in queries:
             with self.subTest(query):
                 # One that is new to this test must at least be understood and answered.

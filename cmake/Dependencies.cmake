@@ -1,35 +1,15 @@
 # All libraries are Debian packages; deploy/packages.sh lists them.
-find_package(Threads REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(absl REQUIRED)
-find_package(prometheus-cpp REQUIRED COMPONENTS core)
-find_package(yaml-cpp REQUIRED)
-find_package(nlohmann_json REQUIRED)
+include(Portable)
+include(CollectorDependencies)
 find_package(CLI11 REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
 find_package(SQLite3 REQUIRED)
-
-# These Debian packages have no CMake package on both releases. (pkg-config is no way out: on Debian 13 it takes half a
-# minute to expand re2's 150 Abseil requirements.)
-function(agent_exporter_plain_library target library header)
-  find_library(${target}_LIBRARY ${library} REQUIRED)
-  find_path(${target}_INCLUDE_DIR ${header} REQUIRED)
-  add_library(${target} INTERFACE)
-  target_include_directories(${target} SYSTEM INTERFACE ${${target}_INCLUDE_DIR})
-  target_link_libraries(${target} INTERFACE ${${target}_LIBRARY})
-endfunction()
-agent_exporter_plain_library(civetweb_c civetweb civetweb.h)
-# Static: the program loads its BPF programs by the same libbpf everywhere.
-agent_exporter_plain_library(libbpf_c libbpf.a bpf/libbpf.h)
-agent_exporter_plain_library(elf_c elf libelf.h)
-target_link_libraries(libbpf_c INTERFACE elf_c ZLIB::ZLIB)
 agent_exporter_plain_library(crypt_c crypt crypt.h)
-agent_exporter_plain_library(re2_cc re2 re2/re2.h)
 
-# yaml-cpp before 0.8 (Debian 12) exports its target without a namespace.
-if(NOT TARGET yaml-cpp::yaml-cpp)
-  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+if(AGENT_EXPORTER_PORTABLE)
+  agent_exporter_static_libraries()
+else()
+  agent_exporter_plain_library(civetweb_c civetweb civetweb.h)
 endif()
 
 # Optional: without these we build only the program. (The presets for testing require them.)

@@ -13,7 +13,9 @@ endif()
 
 add_library(standard_settings INTERFACE)
 target_compile_features(standard_settings INTERFACE cxx_std_20)
-target_include_directories(standard_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_include_directories(standard_settings INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>
+  $<INSTALL_INTERFACE:include/agent_exporter>)
 if(AGENT_EXPORTER_SANITIZE)
   target_compile_options(standard_settings INTERFACE
     -fsanitize=${AGENT_EXPORTER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -86,7 +88,7 @@ endif()
 function(agent_exporter_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(${name} PUBLIC standard_settings ${ARG_LINK} PRIVATE standard_warnings)
+  target_link_libraries(${name} PUBLIC standard_settings ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:standard_warnings>)
   if(AGENT_EXPORTER_FAST_BUILD)
     target_precompile_headers(${name} REUSE_FROM program_headers)
   endif()

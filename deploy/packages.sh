@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists and installs the Debian packages that agent_exporter needs, by purpose.
 #
-#   deploy/packages.sh build [bpf test lint bench kernels]    prints the names, one a line
+#   deploy/packages.sh build [bpf test lint bench kernels release]    prints the names, one a line
 #   deploy/packages.sh missing build [test ...]       prints those not installed yet
 #   deploy/packages.sh install build [test ...]       installs those; asks for nothing if there are none
 #   deploy/packages.sh runtime FILE...                prints the packages that hold the libraries FILE links
@@ -29,11 +29,14 @@ names() {
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;
     bench)
       printf '%s\n' libbenchmark-dev prometheus-node-exporter prometheus-process-exporter ;;
+    release)
+      # Only for deploy/release.sh.
+      printf '%s\n' dpkg-dev gcc lintian ninja-build rpm ;;
     kernels)
       # Only for tests/kernels/run.sh.
       printf '%s\n' busybox-static cpio qemu-system-x86 ;;
     *)
-      echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench, kernels)" >&2
+      echo "packages.sh: no such group: $1 (build, bpf, test, lint, bench, kernels, release)" >&2
       exit 2 ;;
   esac
 }

@@ -2,25 +2,22 @@
 
 #include <civetweb.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <exception>
 #include <mutex>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/deadline_runner.h"
+#include "http/civetweb_gaps.h"
 #include "http/listen_address.h"
 #include "http/url_decode.h"
 
@@ -36,7 +33,6 @@ constexpr std::size_t kSendPiece = 64 * 1024;
 // Request bodies are ignored, but read up to this size: closing a socket with unread bytes resets the
 // connection, and the client loses the response.
 constexpr long long kMaxDiscardedBody = 64 * 1024;
-constexpr auto kStopSweep = 50ms;
 constexpr rlim_t kMaxSweptFd = 65536;
 
 // Replaces control characters, so that a client can split neither log lines nor headers.
@@ -88,34 +84,6 @@ void DiscardBody(mg_connection* connection, const mg_request_info& info) {
   if (info.content_length <= 0 || info.content_length > kMaxDiscardedBody) return;
   char room[4096];
   while (mg_read(connection, room, sizeof(room)) > 0) {
-  }
-}
-
-bool HasLocalPort(int fd, const std::vector<int>& ports) {
-  sockaddr_storage address = {};
-  socklen_t length = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return false;
-  // The port is at the same offset in both families.
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return false;
-  const int port = ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-  return std::find(ports.begin(), ports.end(), port) != ports.end();
-}
-
-// Shuts down every socket of this process on one of our ports: listeners and accepted connections. civetweb
-// checks its stop flag only between waits of up to two seconds, and has no call that returns its sockets.
-// Shutting them down ends the waits.
-void ShutDownSockets(const std::vector<int>& ports) {
-  rlimit limit = {};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const int end = static_cast<int>(std::min(limit.rlim_cur, kMaxSweptFd));
-  for (int fd = 0; fd < end; ++fd) {
-    if (!HasLocalPort(fd, ports)) continue;
-    // Checks again on a duplicate, because fd may refer to another file by now.
-    const int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (held < 0) continue;
-    if (HasLocalPort(held, ports)) shutdown(held, SHUT_RDWR);
-    close(held);
   }
 }
 
@@ -345,7 +313,7 @@ absl::Status HttpServer::Start() {
   static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
   static_cast<void>(features);
   if (impl_->options.tls != nullptr) {
-    if (absl::Status status = LoadTlsStubs(); !status.ok()) return status;
+    if (absl::Status status = PrepareTls(); !status.ok()) return status;
     static const bool has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
     if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3, so it cannot serve TLS");
   }
@@ -366,28 +334,10 @@ absl::Status HttpServer::Start() {
 
 void HttpServer::Stop() {
   if (impl_->context == nullptr) return;
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stopped = false;
-  // Repeat: a queued connection may reach a worker, and wait there, only later.
-  auto sweeper = impl_->options.system->StartThread([&] {
-    std::unique_lock<std::mutex> lock(mutex);
-    while (!stopped) {
-      lock.unlock();
-      ShutDownSockets(impl_->ports);
-      lock.lock();
-      changed.wait_for(lock, kStopSweep, [&] { return stopped; });
-    }
-  });
-  // Without a thread for it one sweep has to do; what is queued then waits for its timeout.
-  if (!sweeper.ok()) ShutDownSockets(impl_->ports);
-  mg_stop(impl_->context);
   {
-    const std::lock_guard<std::mutex> lock(mutex);
-    stopped = true;
+    const QuickStop quick_stop(*impl_->options.system, impl_->ports);
+    mg_stop(impl_->context);
   }
-  changed.notify_one();
-  if (sweeper.ok()) sweeper->join();
   impl_->context = nullptr;
   impl_->started = false;
   impl_->ports.clear();

@@ -1,5 +1,5 @@
-// Loaded under the name libssl.so (see LoadTlsStubs in http/tls.h). All functions come from libssl.so.3, on
-// which it depends, except this one: in OpenSSL 3 SSL_get_peer_certificate is only a macro.
+// Loaded under the name libssl.so (see PrepareTls in http/civetweb_gaps.h). All functions come from
+// libssl.so.3, on which it depends, except this one: in OpenSSL 3 SSL_get_peer_certificate is only a macro.
 
 extern "C" {
 

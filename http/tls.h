@@ -51,12 +51,6 @@ class TlsContext {
   std::unique_ptr<Impl> impl_;
 };
 
-// Enables TLS in civetweb, once per process. Call it before civetweb's library is initialised. civetweb opens
-// "libssl.so" and "libcrypto.so", which only the development package has, and needs a function that OpenSSL 3
-// renamed. So we first load two stub libraries with these names, which are embedded in this program.
-// Unavailable says why they cannot be loaded.
-absl::Status LoadTlsStubs();
-
 }  // namespace agent_exporter::http
 
 #endif  // AGENT_EXPORTER_HTTP_TLS_H_

@@ -28,7 +28,7 @@ if not os.path.exists("/proc/pressure/memory"):
 # Flags of other programs, by whose they are.
 OTHERS_FLAGS = {
     "alerts/generate.py": {"--write", "--set", "--speed-up"},
-    "cmake, ctest": {"--preset", "--build", "--target"},
+    "cmake, ctest": {"--preset", "--build", "--install", "--target"},
     "curl": {"--max-time"},
     "dashboards/render/scene.py": {"--minutes"},
     "docker": {"--build", "--cap-add", "--cap-drop", "--cgroupns", "--init", "--pid", "--read-only", "--security-opt",

@@ -58,7 +58,6 @@ struct ProcessSample {
   kernel::ProcessLimits limits;
   bool limits_known = false;
   std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
-  std::string session_name;                   // of roots (agents/session_names.h); empty for all else
 };
 
 // A limit and what counts against it; agents/limits.h says what that is for each limit.

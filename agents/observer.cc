@@ -314,12 +314,6 @@ void Observer::Forget(const TrackedProcess& gone) {
   members_.erase(gone.stat.key);
   limits_.Forget(gone.stat.key);
   source_.Forget(gone.stat.key);
-  session_names_.Forget(gone.stat.key);
-}
-
-const std::string& Observer::SessionName(const TrackedProcess& root) {
-  if (const std::string* name = session_names_.Find(root.stat.key)) return *name;
-  return session_names_.Give(root.stat.key, root.group->name, files_.Cwd(root.stat.key.pid).value_or(""));
 }
 
 bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
@@ -335,7 +329,6 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.direct_child = process.direct_child;
   sample.orphan = process.orphan;
   if (process.role == Role::kRoot && process.match) sample.reason = process.match->reason;
-  if (process.role == Role::kRoot && stat.state != 'Z') sample.session_name = SessionName(process);
   sample.state = stat.state;
   sample.threads = stat.threads;
   sample.children_cpu = stat.children_cpu;

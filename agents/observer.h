@@ -20,7 +20,6 @@
 #include "agents/observation.h"
 #include "agents/oom_evidence.h"
 #include "agents/rules.h"
-#include "agents/session_names.h"
 #include "agents/tracker.h"
 #include "base/clock.h"
 #include "kernel/cgroup.h"
@@ -106,7 +105,6 @@ class Observer {
   double StartSeconds(const kernel::ProcessKey& key) const {
     return static_cast<double>(key.start_ticks) / static_cast<double>(options_.clock_ticks);
   }
-  const std::string& SessionName(const TrackedProcess& root);
   // False when the process went meanwhile.
   bool SampleProcess(const TrackedProcess& process, const base::ClockReading& now, bool tick,
                      ProcessSample* result);
@@ -124,7 +122,6 @@ class Observer {
   kernel::CgroupReader cgroup_reader_;
   kernel::SharedUseReader shared_use_reader_;
   LimitBook limits_;
-  SessionNames session_names_;
   OomEvidence oom_evidence_;
   Tracker tracker_;
   uint64_t boot_time_ = 0;

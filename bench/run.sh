@@ -4,7 +4,7 @@
 #
 #   bench/run.sh [--quick] [--only FIGURE] [--scrapes N] [--repetitions N]     (--help lists all)
 #   bench/run.sh kernel [--only FIGURE] [--rounds N]     measures BPF snapshots and events (root; about 12 minutes)
-#   bench/run.sh transcript     compares a 1 GiB Claude Code transcript with a 4 MiB one (seconds)
+#   bench/run.sh sessions       what following 50 sessions with 10 MB transcripts costs (half a minute, 500 MB in /tmp)
 #   bench/run.sh ledger         measures the ledger with a million rows (a minute)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,9 +16,9 @@ if [[ ${1-} == kernel ]]; then
   script=bench/kernel_speed.py targets=(agent_exporter spawn_processes process_load snapshot_cpu)
 fi
 run=(/usr/bin/python3 -B "$script")
-if [[ ${1-} == transcript ]]; then
+if [[ ${1-} == sessions ]]; then
   shift
-  run=(build/release/bin/transcript_bench) targets=(transcript_bench)
+  run=(build/release/bin/sessions_bench) targets=(sessions_bench)
 elif [[ ${1-} == ledger ]]; then
   shift
   run=(build/release/bin/ledger_bench) targets=(ledger_bench)

@@ -19,6 +19,7 @@
 #include "exporter/options.h"
 #include "serve/watch.h"
 #include "sessions/agent_meta.h"
+#include "sessions/session.h"
 
 namespace agent_exporter::exporter {
 
@@ -44,9 +45,10 @@ int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err
 
 // The output of status for one observation.
 std::string StatusTable(const agents::Observation& observation);
-// `meta` knows each agent's agent_meta; unset: nothing is known. `terse`: the main keys of each agent, flat.
+// `meta` knows each agent's agent_meta, `sessions` its sessions; unset: nothing is known. `terse`: the main
+// keys of each agent, flat.
 std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta = {},
-                       bool terse = false);
+                       bool terse = false, const sessions::SessionSource& sessions = {});
 
 // A Watch for a command that takes a single observation. Reads the configuration from options.config_file.
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options);

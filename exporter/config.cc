@@ -67,10 +67,10 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
   if (root.IsDefined() && !root.IsNull()) {
     if (!root.IsMap())
       return base::YamlError(root, file, "the file must be a map; it starts with a key such as agents:");
-    errors.Add(
-        base::CheckYamlKeys(root, file,
-                            {"agents", "builtin_profiles", "sample_interval", "max_agents", "forget_after",
-                             "collector_timeout", "ledger", "meta", "snapshot", "hooks", "conditions"}));
+    errors.Add(base::CheckYamlKeys(
+        root, file,
+        {"agents", "builtin_profiles", "sample_interval", "max_agents", "forget_after", "collector_timeout",
+         "ledger", "meta", "sessions", "snapshot", "hooks", "conditions"}));
     rules = agents::RulesFromYaml(root["agents"], file, &errors);
     config.meta = errors.Take(sessions::MetaFromYaml(root["meta"], file))
                       .value_or(std::vector<sessions::MetaOptions>());
@@ -80,6 +80,8 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
                        .value_or(std::vector<hooks::HookOptions>());
     config.conditions = errors.Take(hooks::ConditionsFromYaml(root["conditions"], file))
                             .value_or(std::vector<hooks::ConditionOptions>());
+    config.sessions =
+        errors.Take(sessions::SessionsFromYaml(root["sessions"], file)).value_or(sessions::SessionsConfig());
     errors.Add(ReadScalars(root, file, &config));
     errors.Add(ledger::ReadLedgerConfig(root["ledger"], file, &config.ledger));
     if (const YAML::Node node = root["snapshot"]; node.IsDefined()) {

@@ -8,6 +8,7 @@
 //   collector_timeout: 2s   # a collector that takes longer is cut off
 //   ledger: {…}             # ledger/ledger_config.h
 //   meta: […]               # the sources of agent_meta, sessions/meta_config.h
+//   sessions: off           # or {…}: the files of sessions, sessions/sessions_config.h
 //   snapshot: {…}           # snapshot/snapshot_config.h
 //   hooks: {…}              # on_leak, on_near_limit, on_exit: hooks/hooks_config.h
 //   conditions: […]         # hooks/condition_config.h
@@ -32,6 +33,7 @@
 #include "hooks/hook_pool.h"
 #include "ledger/ledger_config.h"
 #include "sessions/meta.h"
+#include "sessions/sessions_config.h"
 #include "snapshot/snapshot_config.h"
 
 namespace agent_exporter::exporter {
@@ -44,6 +46,7 @@ struct Config {
   std::chrono::seconds forget_after{3600};
   std::chrono::milliseconds collector_timeout{2000};
   std::vector<sessions::MetaOptions> meta;
+  sessions::SessionsConfig sessions;
   ledger::LedgerConfig ledger;
   std::optional<snapshot::SnapshotConfig> snapshot;  // unset: the daemon takes no snapshots
   std::vector<hooks::HookOptions> hooks;             // those of `hooks:` only

@@ -117,11 +117,12 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
 }
 
 void AddRoutes(http::HttpServer& server, const Options& options, const http::BearerToken& token,
-               serve::MetricsHandler& metrics, serve::Sampler& sampler, sessions::MetaSource meta) {
+               serve::MetricsHandler& metrics, serve::Sampler& sampler, const Services& services) {
   // Added first, so that a telemetry path such as "/" replaces it.
   for (auto& [path, handler] : serve::PageRoutes(options.telemetry_path))
     server.AddRoute(path, std::move(handler));
-  server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler, std::move(meta))));
+  server.AddRoute("/agents", http::Guarded(token, serve::AgentsHandler(sampler, services.meta_source(),
+                                                                       services.session_source())));
   server.AddRoute(options.telemetry_path,
                   [&](const http::HttpRequest& request) { return metrics.Handle(request); });
   server.AddRoute("/-/healthy", [](const http::HttpRequest&) {
@@ -233,7 +234,7 @@ int Serve(const Options& options, const base::Clock& clock) {
        .tls = *tls,
        .guard = [&access](const http::HttpRequest& request) { return access.Refuse(request); },
        .log = [](std::string_view line) { spdlog::warn("{}", line); }});
-  AddRoutes(server, options, *token, metrics, sampler, services.meta_source());
+  AddRoutes(server, options, *token, metrics, sampler, services);
   services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Refused(status);
   if (absl::Status status = server.Start(); !status.ok()) return Refused(status);

@@ -5,10 +5,12 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/state_directory.h"
 #include "hooks/hooks_collectable.h"
 #include "kernel/rooted_reader.h"
 #include "sessions/meta_collectable.h"
+#include "sessions/session_collectable.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -70,6 +72,7 @@ Services::Services(const Options& options, const Config& config)
     : options_(options),
       snapshot_config_(config.snapshot),
       meta_options_(config.meta),
+      sessions_config_(config.sessions),
       hooks_(std::make_shared<hooks::HookPool>(HooksOf(config), &Warn)),
       events_(std::make_shared<hooks::AgentEvents>(
           config.conditions, [pool = hooks_](const hooks::HookEvent& event) { pool->Notify(event); })),
@@ -80,9 +83,7 @@ Services::Services(const Options& options, const Config& config)
 void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
   sampler.AddListener([exits = exits_](const Tick& tick) { exits->Take(*tick); });
 
-  meta_ = std::make_shared<sessions::MetaKeeper>(
-      std::make_unique<sessions::MetaReader>(std::move(meta_options_), options_.procfs, &Warn), &Warn);
-  sampler.AddListener([meta = meta_](const Tick& tick) { meta->Enqueue(tick); });
+  FollowSessions(sampler);
 
   snapshots_.emplace(snapshot_config_, options_.snapshot.dir, options_.procfs, meta_source(), hooks_);
   snapshots_->Follow(sampler);
@@ -107,6 +108,31 @@ void Services::Follow(serve::Sampler& sampler, serve::Watch& watch) {
   panes_->SetRules(watch.observer().rules().rules());
 }
 
+// Each of the two keepers uses the other: a session shows what its agent's own file tells, and agent_meta
+// what the session's files tell.
+void Services::FollowSessions(serve::Sampler& sampler) {
+  const auto meta = std::make_shared<std::weak_ptr<const sessions::MetaKeeper>>();
+  sessions_ = std::make_shared<sessions::SessionKeeper>(
+      sessions::SessionBook::Options{.procfs = options_.procfs,
+                                     .enabled = sessions_config_.enabled,
+                                     .reader = {.count_from = base::SystemClock().wall,
+                                                .context_windows = sessions_config_.context_windows},
+                                     .meta = meta_options_,
+                                     .told =
+                                         [meta](const agents::AgentSample& agent) {
+                                           const auto keeper = meta->lock();
+                                           return keeper == nullptr ? std::nullopt : keeper->Told(agent);
+                                         }},
+      &Warn);
+  meta_ = std::make_shared<sessions::MetaKeeper>(
+      std::make_unique<sessions::MetaReader>(std::move(meta_options_), &Warn),
+      [keeper = sessions_](const agents::AgentSample& agent) { return sessions::MetaOf(keeper->Of(agent)); },
+      &Warn);
+  *meta = meta_;
+  sampler.AddListener([keeper = sessions_](const Tick& tick) { keeper->Enqueue(tick); });
+  sampler.AddListener([keeper = meta_](const Tick& tick) { keeper->Enqueue(tick); });
+}
+
 std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
   std::optional<int64_t> sum;
   for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
@@ -118,9 +144,9 @@ std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
 
 std::vector<ledger::AgentError> Services::AgentErrors() const {
   std::vector<ledger::AgentError> errors;
-  for (const sessions::MetaKeeper::Entry& entry : meta_->All()) {
-    for (const sessions::ServiceError& error : entry.meta.service_errors) {
-      errors.push_back({entry.name, error.ts, error.text});
+  for (const sessions::Session& session : sessions_->Latest()->sessions) {
+    for (const sessions::ServiceError& error : session.state.errors) {
+      errors.push_back({session.agent, error.ts, error.text});
     }
   }
   return errors;
@@ -129,6 +155,10 @@ std::vector<ledger::AgentError> Services::AgentErrors() const {
 void Services::AddMetrics(serve::Registry& registry) {
   // Metrics outside the table of collectors are on by default.
   if (options_.disable_default_collectors) return;
+  registry.Register("sessions", std::make_shared<sessions::SessionCollectable>([keeper = sessions_] {
+                      return keeper->Latest();
+                    }),
+                    true);
   registry.Register("agent_meta", std::make_shared<sessions::MetaCollectable>(meta_), true);
   snapshots_->AddMetrics(registry);
   registry.Register("hooks", std::make_shared<hooks::HooksCollectable>(hooks_, events_));

@@ -1,6 +1,6 @@
-// The services that serve runs besides scrapes: the ledger, snapshots, agent_meta, the exit log, and leak
-// evidence and trees that survive a restart. The sampler feeds each of them, and some add metrics and routes.
-// To add a service, add a member here and a line to each function.
+// The services that serve runs besides scrapes: the ledger, snapshots, sessions, agent_meta, the exit log,
+// and leak evidence and trees that survive a restart. The sampler feeds each of them, and some add metrics
+// and routes. To add a service, add a member here and a line to each function.
 //
 // Ownership: owns the services and borrows the options. They listen to the sampler, so make Services before
 // the sampler and destroy it after the sampler.
@@ -28,6 +28,7 @@
 #include "serve/tree_state.h"
 #include "serve/watch.h"
 #include "sessions/meta_keeper.h"
+#include "sessions/session_keeper.h"
 #include "snapshot/snapshot_service.h"
 
 namespace agent_exporter::exporter {
@@ -56,21 +57,28 @@ class Services {
   sessions::MetaSource meta_source() const {
     return [meta = meta_](const agents::AgentSample& agent) { return meta->Latest(agent); };
   }
+  // Each agent's sessions. Call it after Follow.
+  sessions::SessionSource session_source() const {
+    return [keeper = sessions_](const agents::AgentSample& agent) { return keeper->Of(agent); };
+  }
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 
  private:
   // Over all kinds and slots of that name.
   std::optional<int64_t> HeapOf(const std::string& agent) const;
   std::vector<ledger::AgentError> AgentErrors() const;
+  void FollowSessions(serve::Sampler& sampler);
 
   const Options& options_;
   const std::optional<snapshot::SnapshotConfig> snapshot_config_;
   std::vector<sessions::MetaOptions> meta_options_;
+  const sessions::SessionsConfig sessions_config_;
 
   // Shared with the sampler's listeners and with late scrapes.
   std::shared_ptr<hooks::HookPool> hooks_;
   std::shared_ptr<hooks::AgentEvents> events_;
   std::shared_ptr<run::ExitLog> exits_ = std::make_shared<run::ExitLog>();
+  std::shared_ptr<sessions::SessionKeeper> sessions_;
   std::shared_ptr<sessions::MetaKeeper> meta_;
   std::unique_ptr<ledger::LedgerService> ledger_;
   std::optional<snapshot::SnapshotService> snapshots_;

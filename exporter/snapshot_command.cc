@@ -18,7 +18,7 @@
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
 #include "hooks/hook_pool.h"
-#include "sessions/meta_reader.h"
+#include "sessions/one_look.h"
 #include "snapshot/diff_event.h"
 #include "snapshot/snapshot_config.h"
 #include "snapshot/snapshot_json.h"
@@ -32,10 +32,11 @@ void Warn(const std::string& line, std::ostream& err) {
 }
 
 std::optional<sessions::AgentMeta> ReadMeta(const agents::Observation& observation, const std::string& name,
-                                            sessions::MetaReader& reader) {
+                                            sessions::OneLook& look) {
+  look.Look(observation);
   for (const agents::AgentSample& agent : observation.agents) {
     if (agent.name != name) continue;
-    if (auto meta = reader.Read(agent)) return meta;
+    if (auto meta = look.Meta(agent)) return meta;
   }
   return std::nullopt;
 }
@@ -82,8 +83,8 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, st
       config->snapshot ? config->snapshot->options : snapshot::SnapshotOptions();
   const std::vector<hooks::HookOptions> hooks =
       config->snapshot ? config->snapshot->hooks : std::vector<hooks::HookOptions>();
-  sessions::MetaReader meta(config->meta, options.procfs,
-                            [&err](const std::string& line) { Warn(line, err); });
+  sessions::OneLook meta(config->sessions, config->meta, options.procfs,
+                         [&err](const std::string& line) { Warn(line, err); });
   auto watch = MakeWatch({.procfs = options.procfs, .sysfs = options.sysfs}, *std::move(config));
   if (!watch.ok()) return watch.status();
   const auto observed = (*watch)->observer().Observe(true);

@@ -14,7 +14,7 @@
 #include "base/json_path.h"
 #include "exporter/commands.h"
 #include "serve/agent_json.h"
-#include "sessions/meta_reader.h"
+#include "sessions/one_look.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -40,8 +40,8 @@ constexpr FlatKey kFlatKeys[] = {{"processes", "tree.processes"},
 // One agent with the flat keys. Three keys differ from /agents: `processes` and `orphans` are counts here,
 // and `tree` lists the processes.
 Json StatusOf(const agents::AgentSample& agent, const agents::Observation& observation,
-              const sessions::MetaSource& meta) {
-  const Json shared = serve::AgentJson(agent, observation, meta);
+              const sessions::MetaSource& meta, const sessions::SessionSource& sessions) {
+  const Json shared = serve::AgentJson(agent, observation, meta, sessions);
   Json entry = shared;
   entry["tree"] = shared["processes"];
   entry["processes"] = 0;  // for an agent that is down
@@ -82,7 +82,7 @@ std::string FullName(const agents::AgentSample& agent) {
 }
 
 std::vector<std::string> Row(const agents::AgentSample& agent, const agents::Observation& observation) {
-  const Json status = StatusOf(agent, observation, {});
+  const Json status = StatusOf(agent, observation, {}, {});
   const auto cell = [&status](const char* key, const auto& text) -> std::string {
     const auto value = status.find(key);
     return value == status.end() ? kAbsent : text(*value);
@@ -175,10 +175,11 @@ std::string StatusTable(const agents::Observation& observation) {
   return table;
 }
 
-std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta, bool terse) {
+std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta, bool terse,
+                       const sessions::SessionSource& sessions) {
   Json agents = Json::array();
   for (const agents::AgentSample& agent : observation.agents) {
-    Json entry = StatusOf(agent, observation, meta);
+    Json entry = StatusOf(agent, observation, meta, sessions);
     agents.push_back(terse ? TerseStatus(entry) : std::move(entry));
   }
   return Json{{"agents", std::move(agents)}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -200,11 +201,13 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
   }
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
-  sessions::MetaReader meta(config->meta, options.procfs, [&err](const std::string& line) {
+  sessions::OneLook look(config->sessions, config->meta, options.procfs, [&err](const std::string& line) {
     err << "agent_exporter: warning: " << line << std::endl;
   });
+  look.Look(**observation);
   out << StatusJson(
-      **observation, [&meta](const agents::AgentSample& agent) { return meta.Read(agent); }, options.terse);
+      **observation, [&look](const agents::AgentSample& agent) { return look.Meta(agent); }, options.terse,
+      [&look](const agents::AgentSample& agent) { return look.Sessions(agent); });
   return 0;
 }
 

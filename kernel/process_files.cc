@@ -1,9 +1,13 @@
 #include "kernel/process_files.h"
 
+#include <fcntl.h>
+
+#include <charconv>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "kernel/directory.h"
 #include "kernel/parse_process.h"
 
 namespace agent_exporter::kernel {
@@ -93,6 +97,50 @@ absl::StatusOr<uid_t> ProcessFiles::Uid(pid_t pid) {
   const StatusFields fields = ParseStatus(*text);
   if (!fields.uid) return absl::InvalidArgumentError("status: no Uid");
   return *fields.uid;
+}
+
+absl::StatusOr<pid_t> ProcessFiles::InnermostPid(pid_t pid) {
+  const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/status", &buffer_);
+  if (!text.ok()) return text.status();
+  constexpr std::string_view kLabel = "\nNSpid:";
+  const size_t start = text->find(kLabel);
+  if (start == std::string_view::npos) return pid;  // a kernel without pid namespaces
+  std::string_view line = text->substr(start + kLabel.size());
+  line = line.substr(0, line.find('\n'));
+  line = line.substr(line.find_last_of(" \t") + 1);
+  pid_t inner = 0;
+  const auto parsed = std::from_chars(line.data(), line.data() + line.size(), inner);
+  if (parsed.ec != std::errc() || inner <= 0) return absl::InvalidArgumentError("status: no NSpid");
+  return inner;
+}
+
+absl::StatusOr<std::vector<std::string>> ProcessFiles::OpenPaths(pid_t pid, std::string_view folder,
+                                                                 std::string_view suffix) {
+  constexpr size_t kMost = 64;
+  const std::string name = std::to_string(pid) + "/fd";
+  const base::Descriptor directory(
+      ::openat(proc_.dir_fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return base::ErrnoStatus(errno, name);
+  std::vector<std::string> paths;
+  std::string buffer(16 << 10, '\0');
+  ForEachEntry(directory.get(), &buffer, [&](const char* fd) {
+    if (fd[0] == '.' || paths.size() >= kMost) return;
+    absl::StatusOr<std::string> path = proc_.ReadLink(absl::StrCat(name, "/", fd));
+    if (path.ok() && path->find(folder) != std::string::npos && path->ends_with(suffix)) {
+      paths.push_back(*std::move(path));
+    }
+  });
+  return paths;
+}
+
+bool ProcessFiles::HasTerminal(pid_t pid) {
+  const auto input = proc_.ReadLink(std::to_string(pid) + "/fd/0");
+  return input.ok() && (input->starts_with("/dev/pts/") || input->starts_with("/dev/tty"));
+}
+
+bool ProcessFiles::HasOtherMounts(pid_t pid) {
+  const auto ours = proc_.ReadLink("self/ns/mnt"), theirs = proc_.ReadLink(std::to_string(pid) + "/ns/mnt");
+  return ours.ok() && theirs.ok() && *ours != *theirs;
 }
 
 absl::StatusOr<std::string> ProcessFiles::Cgroup(pid_t pid) {

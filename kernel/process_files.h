@@ -16,6 +16,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -52,6 +53,15 @@ class ProcessFiles {
   absl::StatusOr<std::string> Cwd(pid_t pid);
   // Real uid, from the Uid line of /proc/<pid>/status.
   absl::StatusOr<uid_t> Uid(pid_t pid);
+  // The pid that the process has in its own pid namespace, from the NSpid line of /proc/<pid>/status.
+  absl::StatusOr<pid_t> InnermostPid(pid_t pid);
+  // Paths of open files that hold `folder` and end in `suffix`, as the process' mount namespace has them.
+  absl::StatusOr<std::vector<std::string>> OpenPaths(pid_t pid, std::string_view folder,
+                                                     std::string_view suffix);
+  // Whether its standard input is a terminal.
+  bool HasTerminal(pid_t pid);
+  // Whether it sees other files than this process: another mount namespace. False where that cannot be told.
+  bool HasOtherMounts(pid_t pid);
   // The text of /proc/<pid>/cgroup: lines "id:controllers:path" (cgroups(7)).
   absl::StatusOr<std::string> Cgroup(pid_t pid);
   absl::StatusOr<ProcessLimits> Limits(pid_t pid);

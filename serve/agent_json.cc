@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/label_value.h"
 #include "collectors/family.h"
+#include "sessions/session_json.h"
 
 namespace agent_exporter::serve {
 namespace {
@@ -57,7 +59,6 @@ Json Process(const agents::ProcessSample& process, const agents::Observation& ob
   Put(row, "resident_memory_bytes", process.usage.resident_bytes);
   Put(row, "open_fds", process.usage.open_fds);
   Put(row, "max_fds", process.limits.open_files);
-  if (!process.session_name.empty()) row["session_name"] = process.session_name;
   if (process.reason != nullptr) {
     row["matched"] = {{"origin", base::LabelValue(process.reason->origin)},
                       {"rule", base::LabelValue(process.reason->rule)},
@@ -119,13 +120,19 @@ Json AgentSummary(const agents::AgentSample& agent) {
 }
 
 Json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
-               const sessions::MetaSource& meta) {
+               const sessions::MetaSource& meta, const sessions::SessionSource& sessions) {
   Json entry = AgentSummary(agent);
   const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
   entry["agent_meta"] = told ? sessions::MetaJson(*told) : Json(nullptr);
+  const std::vector<sessions::Session> all = sessions ? sessions(agent) : std::vector<sessions::Session>();
+  Json& shown = entry["sessions"] = Json::array();
+  for (const sessions::Session& session : all) shown.push_back(sessions::SessionJson(session));
   Json& processes = entry["processes"] = Json::array();
   for (const agents::ProcessSample& process : agent.processes) {
     processes.push_back(Process(process, observation));
+    const auto session = std::find_if(
+        all.begin(), all.end(), [&process](const sessions::Session& one) { return one.key == process.key; });
+    if (session != all.end()) processes.back()["session_name"] = session->name;
   }
   return entry;
 }

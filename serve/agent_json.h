@@ -10,6 +10,7 @@
 //   zombies, orphans             orphans: sums like tree's
 //   resources                    [{scope, resource, source, used, limit, used_ratio}]
 //   agent_meta                   null if nothing is known
+//   sessions                     the conversations, sessions/session_json.h
 //   processes                    roots first; with the reason why a root is watched
 //
 // Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
@@ -27,6 +28,7 @@
 
 #include "agents/observation.h"
 #include "sessions/agent_meta.h"
+#include "sessions/session.h"
 
 namespace agent_exporter::serve {
 
@@ -39,9 +41,10 @@ void Put(nlohmann::ordered_json& object, const char* key, const std::optional<Va
 // All but agent_meta and processes.
 nlohmann::ordered_json AgentSummary(const agents::AgentSample& agent);
 
-// `meta` knows the agent's agent_meta; unset: nothing is known.
+// `meta` knows the agent's agent_meta, `sessions` its sessions; unset: nothing is known.
 nlohmann::ordered_json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
-                                 const sessions::MetaSource& meta = {});
+                                 const sessions::MetaSource& meta = {},
+                                 const sessions::SessionSource& sessions = {});
 
 }  // namespace agent_exporter::serve
 

@@ -41,8 +41,8 @@ Json Leaks(const agents::AgentSample& agent) {
 
 // What AgentJson has, and what happened since the exporter started.
 Json Agent(const agents::AgentSample& agent, const agents::Observation& observation,
-           const sessions::MetaSource& meta) {
-  Json entry = AgentJson(agent, observation, meta);
+           const sessions::MetaSource& meta, const sessions::SessionSource& sessions) {
+  Json entry = AgentJson(agent, observation, meta, sessions);
   const agents::AgentCounters& counters = agent.counters;
   entry["restarts"] = counters.restarts;
   entry["oom_kills"] = counters.oom_kills;
@@ -92,11 +92,11 @@ Json Host(const kernel::HostSample& host) {
 }  // namespace
 
 std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names,
-                       const sessions::MetaSource& meta) {
+                       const sessions::MetaSource& meta, const sessions::SessionSource& sessions) {
   Json agents = Json::array();
   for (const agents::AgentSample& agent : observation.agents) {
     if (!names.empty() && std::find(names.begin(), names.end(), agent.name) == names.end()) continue;
-    agents.push_back(Agent(agent, observation, meta));
+    agents.push_back(Agent(agent, observation, meta, sessions));
   }
   return Json{{"timestamp_seconds", observation.wall_seconds},
               {"exporter", Exporter(observation)},
@@ -106,8 +106,10 @@ std::string AgentsJson(const agents::Observation& observation, const std::vector
          "\n";
 }
 
-http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
-  return [&sampler, meta = std::move(meta)](const http::HttpRequest& request) {
+http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta,
+                                sessions::SessionSource sessions) {
+  return [&sampler, meta = std::move(meta),
+          sessions = std::move(sessions)](const http::HttpRequest& request) {
     const auto observation = sampler.Fresh(kShareWithin, kTimeout);
     if (observation == nullptr) {
       return http::HttpResponse{.status = 503,
@@ -129,7 +131,7 @@ http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta) {
                                "\n")};
     }
     http::HttpResponse response{.content_type = "application/json",
-                                .body = AgentsJson(*observation, names, meta)};
+                                .body = AgentsJson(*observation, names, meta, sessions)};
     http::GzipIfAccepted(request, &response);
     return response;
   };

@@ -25,17 +25,19 @@
 #include "http/http_server.h"
 #include "serve/sampler.h"
 #include "sessions/agent_meta.h"
+#include "sessions/session.h"
 
 namespace agent_exporter::serve {
 
-// All agents, or only those with one of `names` if it is not empty. `meta` knows each agent's agent_meta;
-// unset: nothing is known.
+// All agents, or only those with one of `names` if it is not empty. `meta` knows each agent's agent_meta,
+// `sessions` its sessions; unset: nothing is known.
 std::string AgentsJson(const agents::Observation& observation, const std::vector<std::string>& names = {},
-                       const sessions::MetaSource& meta = {});
+                       const sessions::MetaSource& meta = {}, const sessions::SessionSource& sessions = {});
 
 // Serves an observation that is at most a second old. `?agent=NAME` (repeatable) selects agents; 404 if no
 // agent has the name.
-http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta);
+http::HttpHandler AgentsHandler(Sampler& sampler, sessions::MetaSource meta,
+                                sessions::SessionSource sessions);
 
 }  // namespace agent_exporter::serve
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "base/label_value.h"
@@ -39,6 +40,24 @@ nlohmann::ordered_json MetaJson(const AgentMeta& meta) {
     if (action.ts) actions.back()["ts"] = *action.ts;
   }
   return json;
+}
+
+std::optional<AgentMeta> Combined(std::optional<AgentMeta> first, const std::optional<AgentMeta>& second) {
+  if (!first || !second) return first ? std::move(first) : second;
+  const auto fill = [](auto& field, const auto& other) {
+    if (!field) field = other;
+  };
+  fill(first->alive, second->alive);
+  fill(first->subagents, second->subagents);
+  fill(first->context_pct, second->context_pct);
+  fill(first->current_tool, second->current_tool);
+  fill(first->last_activity, second->last_activity);
+  fill(first->model, second->model);
+  fill(first->pane_tail, second->pane_tail);
+  fill(first->pane_tail_block, second->pane_tail_block);
+  fill(first->recent_actions, second->recent_actions);
+  fill(first->heap_used_bytes, second->heap_used_bytes);
+  return first;
 }
 
 }  // namespace agent_exporter::sessions

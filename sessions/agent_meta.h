@@ -47,11 +47,13 @@ struct AgentMeta {
   std::optional<std::string> pane_tail_block;
   std::optional<std::vector<AgentAction>> recent_actions;  // newest first
   std::optional<uint64_t> heap_used_bytes;                 // of its runtime, as V8's heapUsed
-  std::vector<ServiceError> service_errors;                // the last ones; not shown
 };
 
 // Only what is present.
 nlohmann::ordered_json MetaJson(const AgentMeta& meta);
+
+// Field by field, what `first` does not know from `second`.
+std::optional<AgentMeta> Combined(std::optional<AgentMeta> first, const std::optional<AgentMeta>& second);
 
 using MetaSource = std::function<std::optional<AgentMeta>(const agents::AgentSample&)>;
 }  // namespace agent_exporter::sessions

@@ -12,6 +12,7 @@
 #include "base/label_value.h"
 #include "base/regular_file.h"
 #include "sessions/bounded_json.h"
+#include "sessions/json_fields.h"
 
 namespace agent_exporter::sessions {
 namespace {
@@ -22,11 +23,6 @@ constexpr size_t kMaxPaneTail = 16 << 10;
 constexpr size_t kMaxMetaActions = 50;
 constexpr uint64_t kMaxSubagents = 1'000'000;
 constexpr uint64_t kMaxHeapBytes = uint64_t{1} << 50;
-
-const json* Field(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
-}
 
 // Cuts a long string like a label value. Empty if the member is not a string.
 std::optional<std::string> Word(const json& object, const char* key) {

@@ -1,4 +1,5 @@
-// The sources of agent_meta: the transcript of a Claude Code session, a JSON file, or a command.
+// The sources of agent_meta that a configuration names: a JSON file, or a command. What agents write down
+// themselves is read by the readers of sessions (sessions/session_reader.h).
 //
 // A file or a command provides one JSON object. We read alive, subagents, context_pct, heap_used_bytes,
 // current_tool, last_activity, model, pane_tail, pane_tail_block and recent_actions if they have the right
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +24,6 @@
 
 namespace agent_exporter::sessions {
 
-// In tokens. A transcript does not contain it.
-inline constexpr uint64_t kDefaultContextWindow = 200'000;
 // The most bytes that we accept from a file or a command.
 inline constexpr size_t kMaxMetaBytes = 256 << 10;
 inline constexpr std::chrono::milliseconds kMetaCommandLimit{5000};
@@ -34,9 +34,9 @@ struct MetaOptions {
   Source source = Source::kNone;
   std::string path;  // kFile; {agent} is replaced with the agent's name
   std::vector<std::string> command;
-  std::chrono::milliseconds interval{5000};         // time between reads, at least
-  uint64_t context_window = kDefaultContextWindow;  // kClaudeCode: tokens
-  std::string config_dir;  // kClaudeCode: its CLAUDE_CONFIG_DIR; empty means ~/.claude
+  std::chrono::milliseconds interval{5000};  // time between reads, at least
+  std::optional<uint64_t> context_window;    // kClaudeCode: tokens
+  std::string config_dir;                    // kClaudeCode: its CLAUDE_CONFIG_DIR; empty means ~/.claude
 };
 
 // "claude-code", "file", "command", "none".

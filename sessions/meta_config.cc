@@ -92,8 +92,8 @@ absl::StatusOr<MetaOptions> ReadEntry(const YAML::Node& node, std::string_view f
     options.config_dir = *std::move(path);
   }
   if (const YAML::Node window = node["context_window"]; window.IsDefined()) {
-    if (!YAML::convert<uint64_t>::decode(window, options.context_window) || options.context_window < 1 ||
-        options.context_window > kMaxContextWindow) {
+    if (!YAML::convert<uint64_t>::decode(window, options.context_window.emplace()) ||
+        *options.context_window < 1 || *options.context_window > kMaxContextWindow) {
       return base::YamlError(window, file,
                              "context_window must be a whole number of tokens, such as 1000000");
     }

@@ -4,7 +4,7 @@
 //   meta:
 //     - agent: reviewer              # the agent's name, or a prefix that ends in *
 //       source: claude-code          # claude-code, file, command or none
-//       context_window: 1000000      # claude-code: tokens; default 200000
+//       context_window: 1000000      # claude-code: tokens; default by model
 //       config_dir: /srv/claude      # claude-code: its CLAUDE_CONFIG_DIR; default ~/.claude
 //     - agent: "worker-*"
 //       source: file

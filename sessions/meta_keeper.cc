@@ -7,8 +7,10 @@
 
 namespace agent_exporter::sessions {
 
-MetaKeeper::MetaKeeper(std::unique_ptr<MetaReader> reader, MetaReader::Log log, base::System& system)
+MetaKeeper::MetaKeeper(std::unique_ptr<MetaReader> reader, MetaSource sessions, MetaReader::Log log,
+                       base::System& system)
     : reader_(std::move(reader)),
+      sessions_(std::move(sessions)),
       worker_(
           system, [this](const Tick& observation) { ReadAll(*observation); },
           [log = std::move(log)](const absl::Status& refused) {
@@ -17,18 +19,28 @@ MetaKeeper::MetaKeeper(std::unique_ptr<MetaReader> reader, MetaReader::Log log, 
 
 MetaKeeper::~MetaKeeper() { reader_->Cancel(); }
 
-std::optional<AgentMeta> MetaKeeper::Latest(const agents::AgentSample& agent) const {
+std::optional<AgentMeta> MetaKeeper::Told(const agents::AgentSample& agent) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = metas_.find({agent.name, agent.kind, agent.slot});
-  return found == metas_.end() ? std::nullopt : std::optional<AgentMeta>(found->second);
+  const auto found = told_.find({agent.name, agent.kind, agent.slot});
+  return found == told_.end() ? std::nullopt : found->second;
+}
+
+std::optional<AgentMeta> MetaKeeper::Latest(const agents::AgentSample& agent) const {
+  return Combined(Told(agent), sessions_ ? sessions_(agent) : std::nullopt);
 }
 
 std::vector<MetaKeeper::Entry> MetaKeeper::All() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<agents::AgentSample> agents;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [key, meta] : told_) {
+      agents::AgentSample& agent = agents.emplace_back();
+      std::tie(agent.name, agent.kind, agent.slot) = key;
+    }
+  }
   std::vector<Entry> entries;
-  entries.reserve(metas_.size());
-  for (const auto& [key, meta] : metas_) {
-    entries.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), meta});
+  for (const agents::AgentSample& agent : agents) {
+    if (auto meta = Latest(agent)) entries.push_back({agent.name, agent.kind, agent.slot, *std::move(meta)});
   }
   return entries;
 }
@@ -38,16 +50,12 @@ void MetaKeeper::ReadAll(const agents::Observation& observation) {
   for (const agents::AgentSample& agent : observation.agents) {
     const Key key(agent.name, agent.kind, agent.slot);
     std::optional<AgentMeta> meta = reader_->Read(agent);
+    present.insert(key);
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (meta) {
-      present.insert(key);
-      metas_[key] = *std::move(meta);
-    } else {
-      metas_.erase(key);
-    }
+    told_[key] = std::move(meta);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::erase_if(metas_, [&present](const auto& entry) { return present.count(entry.first) == 0; });
+  std::erase_if(told_, [&present](const auto& entry) { return present.count(entry.first) == 0; });
 }
 
 }  // namespace agent_exporter::sessions

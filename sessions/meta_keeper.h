@@ -25,9 +25,10 @@ namespace agent_exporter::sessions {
 
 class MetaKeeper {
  public:
-  // `log` is told if there is no thread to read on; each observation tries again.
-  explicit MetaKeeper(std::unique_ptr<MetaReader> reader, MetaReader::Log log = nullptr,
-                      base::System& system = base::System::Real());
+  // `log` is told if there is no thread to read on; each observation tries again. `sessions` knows what
+  // readers of sessions read, from any thread; null: nothing is known.
+  explicit MetaKeeper(std::unique_ptr<MetaReader> reader, MetaSource sessions = nullptr,
+                      MetaReader::Log log = nullptr, base::System& system = base::System::Real());
   ~MetaKeeper();  // stops the thread and a running command
   MetaKeeper(const MetaKeeper&) = delete;
   MetaKeeper& operator=(const MetaKeeper&) = delete;
@@ -38,13 +39,17 @@ class MetaKeeper {
     worker_.Submit(std::move(observation));
   }
 
-  // The latest agent_meta of this agent (by name, kind and slot).
+  // The latest agent_meta of this agent (by name, kind and slot): what its file or command told, and for the
+  // rest what its session tells.
   std::optional<AgentMeta> Latest(const agents::AgentSample& agent) const;
+  // Only what its file or command told.
+  std::optional<AgentMeta> Told(const agents::AgentSample& agent) const;
 
   struct Entry {
     std::string name, kind, slot;
     AgentMeta meta;
   };
+  // Of all agents of the last observation of which anything is known.
   std::vector<Entry> All() const;
 
   const MetaReader& reader() const { return *reader_; }
@@ -56,8 +61,9 @@ class MetaKeeper {
   void ReadAll(const agents::Observation& observation);
 
   std::unique_ptr<MetaReader> reader_;  // only the thread calls Read
+  const MetaSource sessions_;
   mutable std::mutex mutex_;
-  std::map<Key, AgentMeta> metas_;
+  std::map<Key, std::optional<AgentMeta>> told_;  // by all agents of the last observation
   base::NewestWorker<Tick> worker_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/label_value.h"
+#include "sessions/read_result.h"
 
 namespace agent_exporter::sessions {
 namespace {
@@ -11,42 +12,18 @@ namespace {
 // The cache is cleared above this size. A host has at most 10,000 agent names.
 constexpr size_t kMaxCached = 20'000;
 
-const char* ResultName(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return "ok";
-    case absl::StatusCode::kNotFound:
-      return "absent";
-    case absl::StatusCode::kPermissionDenied:
-      return "refused";
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kResourceExhausted:
-      return "invalid";
-    case absl::StatusCode::kDeadlineExceeded:
-      return "timeout";
-    default:
-      return "failed";
-  }
-}
-
 }  // namespace
 
-MetaReader::MetaReader(std::vector<MetaOptions> options, std::string procfs, Log log, HomeOf home_of)
-    : options_(std::move(options)),
-      log_(std::move(log)),
-      automatic_{.agent = "*", .source = MetaOptions::Source::kClaudeCode},
-      proc_(std::move(procfs)),
-      claude_(proc_, std::move(home_of)),
-      cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+MetaReader::MetaReader(std::vector<MetaOptions> options, Log log)
+    : options_(std::move(options)), log_(std::move(log)), cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 absl::StatusOr<AgentMeta> MetaReader::ReadNow(const MetaOptions& options, const agents::AgentSample& agent) {
   switch (options.source) {
-    case MetaOptions::Source::kClaudeCode:
-      return claude_.Read(agent, options);
     case MetaOptions::Source::kFile:
       return ReadMetaFile(options, agent);
     case MetaOptions::Source::kCommand:
       return RunMetaCommand(options, agent, cancel_.get());
+    case MetaOptions::Source::kClaudeCode:
     case MetaOptions::Source::kNone:
       break;
   }
@@ -55,8 +32,10 @@ absl::StatusOr<AgentMeta> MetaReader::ReadNow(const MetaOptions& options, const 
 
 std::optional<AgentMeta> MetaReader::Read(const agents::AgentSample& agent) {
   const MetaOptions* options = FindMetaOptions(options_, agent.name);
-  if (options == nullptr && claude_.IsClaude(agent)) options = &automatic_;
-  if (options == nullptr || options->source == MetaOptions::Source::kNone) return std::nullopt;
+  if (options == nullptr || options->source == MetaOptions::Source::kNone ||
+      options->source == MetaOptions::Source::kClaudeCode) {
+    return std::nullopt;
+  }
   if (cache_.size() > kMaxCached) cache_.clear();
   const auto [entry, is_new] = cache_.try_emplace({agent.name, agent.kind, agent.slot});
   CachedMeta& cached = entry->second;
@@ -79,7 +58,7 @@ void MetaReader::RecordResult(const MetaOptions& options, const agents::AgentSam
                               const absl::Status& status, CachedMeta* cached) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    ++counts_[{std::string(SourceName(options.source)), ResultName(status)}];
+    ++counts_[{std::string(SourceName(options.source)), ReadResult(status)}];
   }
   // NotFound (no session yet) and Cancelled are not failures.
   const bool fails = !status.ok() && !absl::IsNotFound(status) && !absl::IsCancelled(status);

@@ -1,5 +1,4 @@
-// Reads the agent_meta of any agent from its configured source. An agent without one that is Claude Code is
-// read from its transcript.
+// Reads the agent_meta of an agent from the file or the command that the configuration names.
 //
 // Thread safety: call Read from one thread at a time; Counts and Cancel from any.
 
@@ -19,9 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/descriptor.h"
-#include "kernel/rooted_reader.h"
 #include "sessions/agent_meta.h"
-#include "sessions/claude_meta.h"
 #include "sessions/meta.h"
 
 namespace agent_exporter::sessions {
@@ -31,9 +28,7 @@ class MetaReader {
   // Called with one line when a source starts to fail.
   using Log = std::function<void(const std::string&)>;
 
-  // `procfs` is where procfs is mounted.
-  MetaReader(std::vector<MetaOptions> options, std::string procfs, Log log,
-             HomeOf home_of = HomeFromUserDatabase);
+  MetaReader(std::vector<MetaOptions> options, Log log);
   MetaReader(const MetaReader&) = delete;
   MetaReader& operator=(const MetaReader&) = delete;
 
@@ -63,9 +58,6 @@ class MetaReader {
 
   std::vector<MetaOptions> options_;
   Log log_;
-  MetaOptions automatic_;  // for Claude Code without a configured source
-  kernel::RootedReader proc_;
-  ClaudeMeta claude_;
   base::Descriptor cancel_;  // an eventfd
   std::map<Key, CachedMeta> cache_;
   mutable std::mutex mutex_;

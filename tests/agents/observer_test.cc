@@ -263,22 +263,6 @@ TEST_F(ObserverTest, NoListingNoObservation) {
   EXPECT_EQ(Look(1, true).processes.size(), 1u);
 }
 
-TEST_F(ObserverTest, EveryRootIsASessionWithANameOfItsOwn) {
-  for (const char* cwd : {"10/cwd", "11/cwd"}) tree_.Link(cwd, "/home/u/proj");
-  source_.host.Add(11, 1, "codex");
-  source_.host.Add(12, 11, "git");
-  const auto names = [this](double seconds) {
-    std::map<pid_t, std::string> result;
-    for (const ProcessSample& process : Look(seconds, true).processes)
-      result[process.key.pid] = process.session_name;
-    return result;
-  };
-  using testing::Pair;
-  EXPECT_THAT(names(1), testing::ElementsAre(Pair(10, "proj"), Pair(11, "proj-2"), Pair(12, "")));
-  source_.host.ExitAndReap(10);
-  EXPECT_THAT(names(1), testing::ElementsAre(Pair(11, "proj-2"), Pair(12, "")));
-}
-
 TEST_F(ObserverTest, NewRulesTakeEffectAtTheNextLook) {
   Look(1, true);
   Rule rule = TrackedHost::CommRule("codex");

@@ -43,7 +43,7 @@ class AgentMetaTest(harness.TestCase):
         transcript = self.transcript_of_claude()
         exporter = self.start("  - {agent: reviewer, source: claude-code, interval: 1s, "
                               f"config_dir: {self.directory}/claude_config}}\n")
-        absent = harness.key("agent_exporter_meta_reads_total", source="claude-code", result="absent")
+        absent = harness.key("agent_exporter_session_reads_total", reader="claude", result="absent")
         harness.wait_for(lambda: exporter.scrape().get(absent, 0) > 0, "a look in vain")
         for metric in ("agent_context_ratio", "agent_subagents", "agent_meta_info"):
             self.assert_absent(exporter.scrape(), metric)

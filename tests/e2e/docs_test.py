@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 import harness
@@ -118,6 +119,7 @@ sample_interval: 200ms
 agents:
   - {{name: {watched.name}, slot: "1", match: {{comm: {watched.name}}}}}
   - {{name: {ends.name}, match: {{comm: {ends.name}}}}}
+  - {{name: reviewer, match: {{comm: claude, cmdline: '^claude 100000'}}}}
 meta: [{{agent: {watched.name}, source: file, path: {meta}, interval: 1s}}]
 snapshot:
   dir: {self.directory}/snapshots
@@ -127,6 +129,11 @@ snapshot:
   hooks: {{on_diff: [{{name: hook, command: [/bin/true]}}]}}
 conditions: [{{name: runs, when: instances > 0}}]
 """)
+        self.claude()
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        self.claude_session("waiting", {"type": "assistant", "timestamp": "2999-01-01T00:00:00Z",
+                                        "message": {"id": "m", "model": "m", "usage": usage, "content": []}},
+                            limits=[{"window": "5h", "used_ratio": 0.5, "reset": time.time() + 1000}])
         exporter = self.exporter("--collector.io", "--collector.scheduling", f"--config.file={config}")
         # The end of an agent that was seen; a rate limit; what is read or written on threads of its own.
         harness.wait_for(lambda: exporter.scrape().get(harness.key("agent_up", agent=ends.name)) == 1, "the agent")
@@ -137,7 +144,7 @@ conditions: [{{name: runs, when: instances > 0}}]
         self.assertEqual(event.returncode, 0, event.stderr)
         for metric in ("agent_last_exit_timestamp_seconds", "agent_rate_limit_events_total", "agent_context_ratio",
                        "agent_snapshot_timestamp_seconds", "agent_host_tmux_sessions", "agent_sidecar_up",
-                       "agent_exporter_ledger_last_write_timestamp_seconds"):
+                       "agent_exporter_ledger_last_write_timestamp_seconds", "agent_tokens_total"):
             harness.wait_for(lambda metric=metric: harness.matching(exporter.scrape(), metric), metric)
         return exporter
 

@@ -6,6 +6,7 @@ CTest names the two programs in the environment: AGENT_EXPORTER and TREE_ROOT. B
 
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import queue
@@ -268,16 +269,33 @@ class TestCase(unittest.TestCase):
         return tree
 
     def claude(self):
-        """Starts what is Claude Code by its name and arguments; returns its working directory."""
+        """Starts what is Claude Code by its name and arguments, with a home of its own; returns its working directory."""
         work = pathlib.Path(self.directory, "work")
         work.mkdir()
         program = pathlib.Path(self.directory, "claude")
         program.symlink_to("/bin/sleep")
-        process = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["claude", "100000"], executable=program, cwd=work)
+        home = dict(os.environ, HOME=f"{self.directory}/home", XDG_RUNTIME_DIR=f"{self.directory}/run")
+        home.pop("CLAUDE_CONFIG_DIR", None)
+        process = self.claude_process = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["claude", "100000"], executable=program, cwd=work, env=home)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return work
+
+    def claude_session(self, status, *lines, session="s1", limits=()):
+        """Writes the registry, the transcript and the status line of the process that claude() started."""
+        pid, work = self.claude_process.pid, pathlib.Path(self.directory, "work").resolve()
+        ticks = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        folder = "".join(c if c.isalnum() else "-" for c in str(work))
+        for path, text in [
+                (f"home/.claude/projects/{folder}/{session}.jsonl", "".join(json.dumps(line) + "\n" for line in lines)),
+                (f"run/agent_exporter/claude/{session}.json",
+                 json.dumps({"session_id": session, "told": time.time(), "limits": list(limits)})),
+                (f"home/.claude/sessions/{pid}.json",
+                 json.dumps({"pid": pid, "sessionId": session, "cwd": str(work), "procStart": ticks, "status": status}))]:
+            file = pathlib.Path(self.directory, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
 
     def exporter(self, *flags, **options):
         exporter = Exporter(*flags, **options)

@@ -35,6 +35,9 @@ class FakeClaude {
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::chdir((tree.root() + "/work").c_str()) != 0) ::_exit(1);
+      // Not the tester's own files.
+      ::setenv("HOME", (tree.root() + "/home").c_str(), 1);
+      ::unsetenv("CLAUDE_CONFIG_DIR");
       ::execl(program.c_str(), name.c_str(), "100000", nullptr);
       ::_exit(127);
     }

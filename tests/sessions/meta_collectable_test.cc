@@ -34,7 +34,7 @@ std::shared_ptr<const agents::Observation> ObservedAgent(const std::string& name
 std::shared_ptr<MetaKeeper> Keeper(const kernel::FakeTree& tree) {
   const MetaOptions file{
       .agent = "*", .source = MetaOptions::Source::kFile, .path = tree.root() + "/{agent}.json"};
-  return std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(std::vector{file}, "/proc", nullptr));
+  return std::make_shared<MetaKeeper>(std::make_unique<MetaReader>(std::vector{file}, nullptr));
 }
 
 TEST(MetaCollectableTest, ShowsTheCachedData) {

@@ -34,7 +34,7 @@ TEST(MetaConfigTest, ReadsEverySource) {
   EXPECT_EQ(meta->at(1).source, MetaOptions::Source::kFile);
   EXPECT_EQ(meta->at(1).path, "/run/{agent}.json");
   EXPECT_EQ(meta->at(1).interval, 5s);
-  EXPECT_EQ(meta->at(1).context_window, kDefaultContextWindow);
+  EXPECT_EQ(meta->at(1).context_window, std::nullopt);
   EXPECT_EQ(meta->at(2).source, MetaOptions::Source::kCommand);
   EXPECT_THAT(meta->at(2).command, ElementsAre("/bin/status", "--json"));
   EXPECT_EQ(meta->at(2).interval, 60s);

@@ -31,7 +31,7 @@ std::shared_ptr<const agents::Observation> Observed(const std::vector<std::strin
 class MetaKeeperTest : public ::testing::Test {
  protected:
   std::unique_ptr<MetaReader> Reader(std::vector<MetaOptions> options) const {
-    return std::make_unique<MetaReader>(std::move(options), "/proc", nullptr);
+    return std::make_unique<MetaReader>(std::move(options), nullptr);
   }
   MetaOptions File() const {
     return {.agent = "a*",
@@ -60,7 +60,7 @@ TEST_F(MetaKeeperTest, RefusedAThreadItSaysSoAndReadsOnceItHasOne) {
   base::RefusingSystem system;
   system.threads = 0;
   std::vector<std::string> log;
-  MetaKeeper keeper(Reader({File()}), [&](const std::string& line) { log.push_back(line); }, system);
+  MetaKeeper keeper(Reader({File()}), nullptr, [&](const std::string& line) { log.push_back(line); }, system);
   for (int i = 0; i < 3; ++i) keeper.Enqueue(Observed({"a1"}));
   EXPECT_THAT(log, testing::ElementsAre("agent_meta is not read for now: no more threads"));
   system.threads = -1;
@@ -79,6 +79,23 @@ TEST_F(MetaKeeperTest, DropsWhatIsNoLongerReported) {
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 1; }));
   keeper.Enqueue(Observed({}));
   ASSERT_TRUE(base::WaitFor([&] { return keeper.All().empty(); }));
+}
+
+TEST_F(MetaKeeperTest, WhatTheSessionTellsFillsTheRest) {
+  tree_.Write("a1.json", R"({"model": "from file"})");
+  const auto sessions = [](const agents::AgentSample& agent) -> std::optional<AgentMeta> {
+    if (agent.name == "b") return std::nullopt;
+    return AgentMeta{.subagents = 3, .model = "from session"};
+  };
+  MetaKeeper keeper(Reader({File()}), sessions);
+  const auto observation = Observed({"a1", "a2", "b"});
+  keeper.Enqueue(observation);
+  ASSERT_TRUE(base::WaitFor([&] { return keeper.All().size() == 2; }));
+  EXPECT_EQ(keeper.Latest(observation->agents[0])->model, "from file");
+  EXPECT_EQ(keeper.Latest(observation->agents[0])->subagents, 3u);
+  EXPECT_EQ(keeper.Told(observation->agents[0])->subagents, std::nullopt);
+  EXPECT_EQ(keeper.Latest(observation->agents[1])->model, "from session");
+  EXPECT_FALSE(keeper.Told(observation->agents[1]));
 }
 
 // The command ends only when the test allows it, so nothing before that can have waited for it.

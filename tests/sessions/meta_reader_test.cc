@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/sessions/fake_claude.h"
-#include "tests/sessions/transcript_builder.h"
+#include "tests/kernel/fake_tree.h"
 
 namespace agent_exporter::sessions {
 namespace {
@@ -27,8 +26,7 @@ agents::AgentSample Agent(const std::string& name) {
 class MetaReaderTest : public ::testing::Test {
  protected:
   MetaReader Reader(std::vector<MetaOptions> options) {
-    return {std::move(options), "/proc", [this](const std::string& line) { log_.push_back(line); },
-            [this](uid_t) { return std::optional<std::string>(tree_.root() + "/home"); }};
+    return {std::move(options), [this](const std::string& line) { log_.push_back(line); }};
   }
   MetaOptions File(std::chrono::milliseconds interval) const {
     return {.agent = "a",
@@ -41,26 +39,13 @@ class MetaReaderTest : public ::testing::Test {
   std::vector<std::string> log_;
 };
 
-TEST_F(MetaReaderTest, ClaudeCodeNeedsNoConfiguration) {
-  const FakeClaude claude(tree_);
-  tree_.Write(claude.folder() + "/s.jsonl", Answer({.model = "m"}));
-  MetaReader reader = Reader({});
-  EXPECT_EQ(reader.Read(claude.Agent("reviewer"))->model, "m");
-  EXPECT_FALSE(reader.Read(Agent("a")));
-  EXPECT_THAT(reader.Counts(), UnorderedElementsAre(Pair(Pair("claude-code", "ok"), 1)));
-}
-
-TEST_F(MetaReaderTest, TheConfigurationTakesPrecedence) {
-  const FakeClaude claude(tree_);
-  tree_.Write(claude.folder() + "/s.jsonl", Answer({.model = "m"}));
-  tree_.Write("meta.json", R"({"model": "from file"})");
-  MetaOptions file = File(std::chrono::milliseconds(0));
-  EXPECT_EQ(Reader({file}).Read(claude.Agent("a"))->model, "from file");
-  EXPECT_FALSE(Reader({{.agent = "a", .source = MetaOptions::Source::kNone}}).Read(claude.Agent("a")));
-  EXPECT_EQ(Reader({{.agent = "a", .source = MetaOptions::Source::kClaudeCode, .context_window = 500'000}})
-                .Read(claude.Agent("a"))
-                ->context_pct,
-            10.0);
+TEST_F(MetaReaderTest, OtherSourcesAreNotItsBusiness) {
+  for (const auto source : {MetaOptions::Source::kNone, MetaOptions::Source::kClaudeCode}) {
+    MetaReader reader = Reader({{.agent = "a", .source = source}});
+    EXPECT_FALSE(reader.Read(Agent("a")));
+    EXPECT_THAT(reader.Counts(), testing::IsEmpty());
+  }
+  EXPECT_FALSE(Reader({}).Read(Agent("a")));
 }
 
 TEST_F(MetaReaderTest, ReadsNoMoreOftenThanTheInterval) {

@@ -16,6 +16,7 @@ struct AnswerLine {
   uint64_t cache_read = 40'000;
   uint64_t cache_creation = 9'990;
   std::vector<std::pair<std::string, std::string>> tools;  // name, id
+  std::string stop;                                        // stop_reason
   bool sidechain = false;
   std::string timestamp = "2026-01-23T17:13:37.849Z";
 };
@@ -39,6 +40,7 @@ inline nlohmann::json AnswerJson(const AnswerLine& line) {
             {"role", "assistant"},
             {"model", line.model},
             {"content", content},
+            {"stop_reason", line.stop.empty() ? nlohmann::json() : nlohmann::json(line.stop)},
             {"usage",
              {{"input_tokens", line.input},
               {"cache_read_input_tokens", line.cache_read},

@@ -1,4 +1,4 @@
-#include "agents/session_names.h"
+#include "sessions/session_names.h"
 
 #include <algorithm>
 #include <cctype>
@@ -8,7 +8,7 @@
 #include "base/label_value.h"
 #include "base/path_pattern.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::sessions {
 namespace {
 
 constexpr char kOther[] = "other";
@@ -52,4 +52,4 @@ bool SessionNames::Taken(const Session& session) const {
          });
 }
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::sessions

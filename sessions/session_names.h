@@ -7,8 +7,8 @@
 //
 // Thread safety: none.
 
-#ifndef AGENT_EXPORTER_AGENTS_SESSION_NAMES_H_
-#define AGENT_EXPORTER_AGENTS_SESSION_NAMES_H_
+#ifndef AGENT_EXPORTER_SESSIONS_SESSION_NAMES_H_
+#define AGENT_EXPORTER_SESSIONS_SESSION_NAMES_H_
 
 #include <cstddef>
 #include <string>
@@ -17,7 +17,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "kernel/process.h"
 
-namespace agent_exporter::agents {
+namespace agent_exporter::sessions {
 
 class SessionNames {
  public:
@@ -44,6 +44,6 @@ class SessionNames {
   absl::flat_hash_map<kernel::ProcessKey, Session> sessions_;  // a few dozen
 };
 
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::sessions
 
-#endif  // AGENT_EXPORTER_AGENTS_SESSION_NAMES_H_
+#endif  // AGENT_EXPORTER_SESSIONS_SESSION_NAMES_H_

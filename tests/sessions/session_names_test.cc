@@ -1,10 +1,10 @@
-#include "agents/session_names.h"
+#include "sessions/session_names.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace agent_exporter::agents {
+namespace agent_exporter::sessions {
 namespace {
 
 TEST(SessionNamesTest, TheLastPartOfTheFolderAndANumberWhereTwoAreAlike) {
@@ -51,4 +51,4 @@ TEST(SessionNamesTest, BeyondTheMostTheyAreOther) {
 }
 
 }  // namespace
-}  // namespace agent_exporter::agents
+}  // namespace agent_exporter::sessions

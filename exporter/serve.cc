@@ -20,7 +20,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/build_info.h"
+#include "base/descriptor.h"
 #include "base/start_pages.h"
+#include "base/systemd.h"
 #include "exporter/commands.h"
 #include "exporter/leave.h"
 #include "exporter/logging.h"
@@ -85,10 +87,10 @@ void LogRunningAgents(const agents::Observation& observation) {
   }
 }
 
-void LogAddresses(const Options& options, const http::HttpServer& server, bool tls) {
-  for (size_t i = 0; i < server.ports().size() && i < options.listen.size(); ++i) {
-    const size_t colon = options.listen[i].rfind(':');
-    std::string host = options.listen[i].substr(0, colon == std::string::npos ? 0 : colon);
+void LogAddresses(const Options& options, const http::HttpServer& server, bool tls, bool given) {
+  for (size_t i = 0; i < server.ports().size(); ++i) {
+    std::string host;  // of a socket that systemd gave: unknown
+    if (!given && i < options.listen.size()) host = options.listen[i].substr(0, options.listen[i].rfind(':'));
     if (host.empty()) host = "localhost";
     spdlog::info("listening on {}://{}:{}{}", tls ? "https" : "http", host, server.ports()[i],
                  options.telemetry_path);
@@ -96,8 +98,8 @@ void LogAddresses(const Options& options, const http::HttpServer& server, bool t
 }
 
 // Logs one line for each error of a bad file and keeps the old configuration.
-void Reload(const Options& options, bool events, serve::Sampler& sampler, serve::MetricsHandler& metrics,
-            http::WebAccess& access, Services& services) {
+absl::Status Reload(const Options& options, bool events, serve::Sampler& sampler,
+                    serve::MetricsHandler& metrics, http::WebAccess& access, Services& services) {
   auto config = LoadConfig(options.config_file);
   auto web_config = LoadWebConfig(options.web_config_file);
   const absl::Status status = config.ok() ? web_config.status() : config.status();
@@ -106,7 +108,7 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
     for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
       spdlog::error("configuration not reloaded, keeping the old one: {}", std::string(line));
     }
-    return;
+    return status;
   }
   access.SetUsers(std::move(web_config->users));
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
@@ -114,6 +116,7 @@ void Reload(const Options& options, bool events, serve::Sampler& sampler, serve:
   sampler.SetRules(std::move(config->rules));
   spdlog::info(
       "configuration reloaded (rules, sample_interval and passwords; other settings need a restart)");
+  return absl::OkStatus();
 }
 
 void AddRoutes(http::HttpServer& server, const Options& options, const http::BearerToken& token,
@@ -177,7 +180,8 @@ int Refused(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
 
-int Serve(const Options& options, const base::Clock& clock) {
+int Serve(const Options& options, const base::Clock& clock, const std::vector<int>& sockets) {
+  const base::Systemd systemd;
   // One heap for all threads: they take turns, and each can reuse what another freed.
   mallopt(M_ARENA_MAX, 1);
   // Large buffers (a walk over thousands of processes) return to the kernel at once. By default the first
@@ -231,6 +235,7 @@ int Serve(const Options& options, const base::Clock& clock) {
                                 registry);
   http::HttpServer server(
       {.listen = options.listen,
+       .sockets = sockets,
        .tls = *tls,
        .guard = [&access](const http::HttpRequest& request) { return access.Refuse(request); },
        .log = [](std::string_view line) { spdlog::warn("{}", line); }});
@@ -247,8 +252,15 @@ int Serve(const Options& options, const base::Clock& clock) {
   services.LogLedger();
   services.WatchPanes();
   base::GiveBackStartPages();
-  LogAddresses(options, server, *tls != nullptr);  // last: tests wait for this line
-  WaitForEnd(signals, [&] { Reload(options, events, sampler, metrics, access, services); });
+  LogAddresses(options, server, *tls != nullptr, !sockets.empty());  // last: tests wait for this line
+  systemd.Ready(absl::StrCat("listening on port ", absl::StrJoin(server.ports(), ", ")));
+  WaitForEnd(signals, [&] {
+    systemd.Reloading();
+    const absl::Status status = Reload(options, events, sampler, metrics, access, services);
+    systemd.Ready(status.ok() ? "configuration reloaded"
+                              : absl::StrCat("configuration not reloaded: ", std::string(status.message())));
+  });
+  systemd.Stopping();
   LeaveWithin(milliseconds(900));  // an orderly end takes less, and files on disk are whole at any moment
   server.Stop();
   slots->reset();
@@ -260,9 +272,12 @@ int Serve(const Options& options, const base::Clock& clock) {
 }  // namespace
 
 int RunServe(const Options& options, const base::Clock& clock) {
+  const std::vector<base::Descriptor> sockets = base::TakeListenSockets();
   SetUpLogging(options.log_level, options.log_format);
   try {
-    return Serve(options, clock);
+    std::vector<int> numbers;
+    for (const base::Descriptor& socket : sockets) numbers.push_back(socket.get());
+    return Serve(options, clock, numbers);
   } catch (const std::exception& error) {  // a thread or memory that the system refused
     spdlog::error("cannot go on: {}", error.what());
     return 1;

@@ -16,10 +16,11 @@ namespace agent_exporter::http {
 // why there is no TLS.
 absl::Status PrepareTls();
 
-// While it lives, mg_stop() ends soon for a server on these ports, whatever its clients do.
+// While it lives, mg_stop() ends soon for a server on these ports, whatever its clients do. `shared`: others
+// listen with the same sockets, which must go on listening.
 class QuickStop {
  public:
-  QuickStop(base::System& system, const std::vector<int>& ports);
+  QuickStop(base::System& system, const std::vector<int>& ports, bool shared);
   ~QuickStop();
   QuickStop(const QuickStop&) = delete;
   QuickStop& operator=(const QuickStop&) = delete;

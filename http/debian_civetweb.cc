@@ -56,10 +56,16 @@ bool HasLocalPort(int fd, const std::vector<int>& ports) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
+bool IsListening(int fd) {
+  int listening = 0;
+  socklen_t length = sizeof(listening);
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
 // Shuts down every socket of this process on one of our ports: listeners and accepted connections. civetweb
 // checks its stop flag only between waits of up to two seconds, and has no call that returns its sockets.
 // Shutting them down ends the waits.
-void ShutDownSockets(const std::vector<int>& ports) {
+void ShutDownSockets(const std::vector<int>& ports, bool shared) {
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   const int end = static_cast<int>(std::min(limit.rlim_cur, kMaxSweptFd));
@@ -68,7 +74,7 @@ void ShutDownSockets(const std::vector<int>& ports) {
     // Checks again on a duplicate, because fd may refer to another file by now.
     const int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (held < 0) continue;
-    if (HasLocalPort(held, ports)) shutdown(held, SHUT_RDWR);
+    if (HasLocalPort(held, ports) && !(shared && IsListening(held))) shutdown(held, SHUT_RDWR);
     close(held);
   }
 }
@@ -95,19 +101,20 @@ struct QuickStop::Impl {
   absl::StatusOr<std::thread> sweeper = absl::UnknownError("");
 };
 
-QuickStop::QuickStop(base::System& system, const std::vector<int>& ports) : impl_(std::make_unique<Impl>()) {
+QuickStop::QuickStop(base::System& system, const std::vector<int>& ports, bool shared)
+    : impl_(std::make_unique<Impl>()) {
   // Repeat: a queued connection may reach a worker, and wait there, only later.
-  impl_->sweeper = system.StartThread([self = impl_.get(), ports] {
+  impl_->sweeper = system.StartThread([self = impl_.get(), ports, shared] {
     std::unique_lock<std::mutex> lock(self->mutex);
     while (!self->stopped) {
       lock.unlock();
-      ShutDownSockets(ports);
+      ShutDownSockets(ports, shared);
       lock.lock();
       self->changed.wait_for(lock, kStopSweep, [&] { return self->stopped; });
     }
   });
   // Without a thread for it one sweep has to do; what is queued then waits for its timeout.
-  if (!impl_->sweeper.ok()) ShutDownSockets(ports);
+  if (!impl_->sweeper.ok()) ShutDownSockets(ports, shared);
 }
 
 QuickStop::~QuickStop() {

@@ -19,6 +19,7 @@
 #include "base/deadline_runner.h"
 #include "http/civetweb_gaps.h"
 #include "http/listen_address.h"
+#include "http/listening_socket.h"
 #include "http/url_decode.h"
 
 namespace agent_exporter::http {
@@ -144,6 +145,7 @@ struct HttpServer::Impl {
 
   HttpResponse Answer(mg_connection* connection, const mg_request_info& info);
   absl::Status Listen(const std::vector<ListenAddress>& addresses);
+  absl::Status UseGivenSockets();
   void Respond(mg_connection* connection, const HttpResponse& response, bool with_body) const {
     Send(connection, Render(connection, response, with_body),
          std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts);
@@ -298,6 +300,18 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
       absl::StrCat("cannot listen on ", absl::StrJoin(options.listen, ", "), ": ", start_log));
 }
 
+// civetweb takes no sockets, so it listens on a port of 127.0.0.1 for a moment, and its socket is then
+// replaced.
+absl::Status HttpServer::Impl::UseGivenSockets() {
+  for (std::size_t i = 0; i < options.sockets.size(); ++i) {
+    const absl::StatusOr<int> port = LocalPort(options.sockets[i]);
+    if (!port.ok()) return port.status();
+    if (absl::Status status = ReplaceListener(ports[i], options.sockets[i]); !status.ok()) return status;
+    ports[i] = *port;
+  }
+  return absl::OkStatus();
+}
+
 HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 
 HttpServer::~HttpServer() { Stop(); }
@@ -308,6 +322,8 @@ void HttpServer::AddRoute(std::string path, HttpHandler handler) {
 
 absl::Status HttpServer::Start() {
   if (impl_->context != nullptr) return absl::FailedPreconditionError("the HTTP server is already running");
+  if (!impl_->options.sockets.empty())
+    impl_->options.listen.assign(impl_->options.sockets.size(), "127.0.0.1:0");
   if (impl_->options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
   // Once per process and never undone: another server may still be running.
   static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
@@ -329,13 +345,15 @@ absl::Status HttpServer::Start() {
   std::vector<mg_server_port> taken(addresses.size());
   const int count = mg_get_server_ports(impl_->context, static_cast<int>(taken.size()), taken.data());
   for (int i = 0; i < count; ++i) impl_->ports.push_back(taken[static_cast<std::size_t>(i)].port);
-  return absl::OkStatus();
+  absl::Status status = impl_->UseGivenSockets();
+  if (!status.ok()) Stop();
+  return status;
 }
 
 void HttpServer::Stop() {
   if (impl_->context == nullptr) return;
   {
-    const QuickStop quick_stop(*impl_->options.system, impl_->ports);
+    const QuickStop quick_stop(*impl_->options.system, impl_->ports, !impl_->options.sockets.empty());
     mg_stop(impl_->context);
   }
   impl_->context = nullptr;

@@ -55,6 +55,9 @@ using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest&)>
 struct HttpOptions {
   // ":10058", "127.0.0.1:10058", "[::1]:10058", "localhost:10058"; port 0 means any free port.
   std::vector<std::string> listen;
+  // Sockets that listen already, such as systemd's, in place of `listen`. The caller owns them; they go on
+  // listening when the server stops.
+  std::vector<int> sockets;
   int max_threads = 64;  // each connection holds one thread in civetweb
   int request_timeout_ms = 2000;
   int max_header_bytes = 8192;
@@ -80,7 +83,7 @@ class HttpServer {
   // handlers, whose responses are lost. Takes a fraction of a second plus the time of those handlers. Do not
   // call it from a handler.
   void Stop();
-  // The ports in use, in the order of options.listen. Empty before Start.
+  // The ports in use, in the order of options.listen or options.sockets. Empty before Start.
   std::vector<int> ports() const;
 
  private:

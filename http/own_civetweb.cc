@@ -7,7 +7,7 @@ namespace agent_exporter::http {
 struct QuickStop::Impl {};
 
 absl::Status PrepareTls() { return absl::OkStatus(); }
-QuickStop::QuickStop(base::System&, const std::vector<int>&) {}
+QuickStop::QuickStop(base::System&, const std::vector<int>&, bool) {}
 QuickStop::~QuickStop() = default;
 
 }  // namespace agent_exporter::http

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
+#include "http/listening_socket.h"
 #include "tests/base/refusing_system.h"
 #include "tests/http/http_server_fixture.h"
 
@@ -54,6 +56,34 @@ TEST_F(HttpServerStartTest, StopDoesNotWaitForIdleSlowAndDeafClients) {
     EXPECT_EQ(idle.ReadAll(), "");
     EXPECT_FALSE(Client(port).connected());
   }
+}
+
+TEST_F(HttpServerStartTest, AGivenSocketIsUsedAndGoesOnListening) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    const base::Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket.ok()) continue;               // no IPv6 here
+    ASSERT_EQ(::listen(socket.get(), 8), 0);  // on any free port of all addresses
+    HttpOptions options = Options();
+    options.listen.clear();
+    options.sockets = {socket.get()};
+    HttpServer server(options);
+    server.AddRoute("/", [](const HttpRequest&) { return HttpResponse{.body = "here\n"}; });
+    for (int round = 0; round < 2; ++round) {
+      ASSERT_TRUE(server.Start().ok());
+      const int port = server.ports().at(0);
+      EXPECT_EQ(port, LocalPort(socket.get()).value());
+      EXPECT_EQ(Body(Get(port, "/")), "here\n");
+      server.Stop();
+      EXPECT_TRUE(Client(port).connected());
+    }
+  }
+}
+
+TEST_F(HttpServerStartTest, AGivenFileThatIsNoTcpSocketIsRefused) {
+  const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  HttpOptions options = Options();
+  options.sockets = {socket.get()};
+  EXPECT_FALSE(HttpServer(options).Start().ok());
 }
 
 TEST_F(HttpServerStartTest, WithoutThreadsOfItsOwnItAnswersAndStops) {

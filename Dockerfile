@@ -20,7 +20,9 @@ WORKDIR /src
 COPY deploy/packages.sh deploy/packages.sh
 RUN deploy/packages.sh install build && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN deploy/quickstart.sh --no-start \
+# docker build --build-arg REVISION=$(git rev-parse --short HEAD): needed where the build's context has no .git.
+ARG REVISION
+RUN AGENT_EXPORTER_REVISION=$REVISION deploy/quickstart.sh --build --no-start \
     && strip build/release/bin/agent_exporter \
     && deploy/packages.sh runtime build/release/bin/agent_exporter > /runtime-packages
 
@@ -29,8 +31,15 @@ COPY --from=builder /runtime-packages /runtime-packages
 RUN apt-get update \
     && xargs apt-get install -y --no-install-recommends < /runtime-packages \
     && rm -rf /var/lib/apt/lists/* /runtime-packages \
-    && useradd --system --home-dir /var/lib/agent_exporter --create-home agent_exporter
+    && useradd --system --home-dir /var/lib/agent_exporter --no-create-home agent_exporter \
+    && install -d -o agent_exporter -g root -m 2770 /var/lib/agent_exporter
 COPY --from=builder /src/build/release/bin/agent_exporter /usr/local/bin/agent_exporter
+ARG REVISION
+LABEL org.opencontainers.image.revision=$REVISION
+# Its user owns the state; root, which may have lost the right to ignore modes (--cap-drop ALL), and any other user of group 0
+# may write there too.
+ENV STATE_DIRECTORY=/var/lib/agent_exporter
+VOLUME /var/lib/agent_exporter
 USER agent_exporter
 WORKDIR /var/lib/agent_exporter
 EXPOSE 10058

@@ -6,12 +6,12 @@
 #
 #   --worktree   takes the files as they are, not the last commit
 #   --tests      runs tests/run.sh there as well
-#   MIRROR       environment: the Debian mirror, else debootstrap's own
-#   NODE_EXTRA_CA_CERTS  environment: certificates that npm needs in this network, taken along
+#   MIRROR, NODE_EXTRA_CA_CERTS  environment: tests/machine.sh
 #
 # DIRECTORY is made if need be and kept: remove it for a machine that is fresh again.
 set -euo pipefail
 source_tree=$(cd "$(dirname "$0")/.." && pwd)
+source "$source_tree/tests/machine.sh"
 
 worktree=false
 tests=false
@@ -26,18 +26,7 @@ done
 release=${1:?bookworm or trixie} machine=${2:?a directory for the machine}
 address=127.0.0.1:${PORT:-10958}
 
-if [[ ! -e $machine/etc/debian_version ]]; then
-  debootstrap --variant=minbase --include=git "$release" "$machine" ${MIRROR:+"$MIRROR"}
-fi
-machine=$(cd "$machine" && pwd)
-cp --dereference /etc/resolv.conf "$machine/etc/resolv.conf"
-# As Debian's installer leaves it; debootstrap alone writes none.
-printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$machine/etc/hosts"
-network=()
-if [[ -n ${NODE_EXTRA_CA_CERTS:-} ]]; then
-  cp --dereference "$NODE_EXTRA_CA_CERTS" "$machine/srv/network-certificates.crt"
-  network=(NODE_EXTRA_CA_CERTS=/srv/network-certificates.crt)
-fi
+make_machine "$release" "$machine"
 rm -rf "$machine/srv/agent_exporter"
 if $worktree; then
   mkdir "$machine/srv/agent_exporter"
@@ -47,47 +36,20 @@ else
   git clone -q "$source_tree" "$machine/srv/agent_exporter"
 fi
 
-# Ends what still runs on the machine: whatever has its root there.
-end_processes() {
-  local process
-  for process in /proc/[0-9]*; do
-    if [[ $(readlink "$process/root" 2>/dev/null) == "$machine" ]]; then
-      kill -KILL "${process#/proc/}" 2>/dev/null || true
-    fi
-  done
-}
-trap end_processes EXIT
-
-# inside COMMAND: a shell command in the checkout on the fresh machine. All it leaves running ends with it. The pids are
-# this machine's: BPF and the proc connector know no others.
-inside() {
-  local status=0
-  # shellcheck disable=SC2016  # expanded by the inner shell
-  unshare --mount bash -euc '
-    mount --rbind /proc "$1/proc"
-    mount --rbind /sys "$1/sys"
-    mount -t tmpfs tmpfs "$1/dev/shm"
-    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
-    mount --bind "$1/dev/pts/ptmx" "$1/dev/ptmx"
-    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 \
-      "${@:3}" chroot "$1" bash -euc "cd /srv/agent_exporter; $2"' _ "$machine" "$1" "${network[@]}" || status=$?
-  end_processes
-  return "$status"
-}
-
 fail() {
   echo "fresh_machine: $1" >&2
   exit 1
 }
 
-# What bash can do without curl: the machine is to hold nothing that the README does not name.
-scrape="exec 3<>/dev/tcp/${address/:/\/} && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && cat <&3"
+# Without curl: the machine is to hold nothing that the README does not name.
+scrape=$(scrape_command "$address" /metrics)
 
 echo "== $release: first run of deploy/quickstart.sh"
-inside 'deploy/quickstart.sh --no-start'
+inside 'cd agent_exporter; deploy/quickstart.sh --no-start'
 
 echo "== second run, which must install nothing, and a scrape"
 inside "
+  cd agent_exporter
   deploy/quickstart.sh --web.listen-address=$address >start.log 2>&1 &
   for _ in \$(seq 300); do
     { ($scrape) >scrape.txt; } 2>/dev/null && break
@@ -99,10 +61,11 @@ if grep -q Installing "$machine/srv/agent_exporter/start.log"; then
   fail "the second run installed packages"
 fi
 grep '^agent_exporter_build_info' "$machine/srv/agent_exporter/scrape.txt" || fail "no metrics at $address"
+grep 'agent_exporter_process_source_info{source="bpf"}' "$machine/srv/agent_exporter/scrape.txt" || fail "not by BPF"
 
 if $tests; then
   echo "== tests/run.sh"
-  inside 'tests/run.sh'
+  inside 'cd agent_exporter; tests/run.sh'
   if [[ -e $machine/usr/sbin/policy-rc.d ]]; then
     fail "the set-up left its policy-rc.d behind"
   fi

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).parents[2]
 CMAKE = os.environ.get("CMAKE", "cmake")
@@ -73,6 +74,11 @@ class RevisionTest(TestCase):
     def test_an_archive_inside_another_repository_has_none(self):
         self.commit(self.directory)
         self.assertEqual(self.revision(self.sources("unpacked")), "unknown")
+
+
+    def test_the_environment_knows_better(self):
+        with unittest.mock.patch.dict(ENVIRONMENT, AGENT_EXPORTER_REVISION="abc1234"):
+            self.assertEqual(self.revision(self.sources("unpacked")), "abc1234")
 
 
 class IncludesTest(TestCase):

@@ -14,6 +14,7 @@
 #include <tuple>
 #include <vector>
 
+#include "agents/command_book.h"
 #include "agents/observation.h"
 #include "agents/rules.h"
 #include "agents/window_maximum.h"
@@ -31,6 +32,7 @@ struct AgentGroup {
   // The name came from a template of the configuration. It counts as configured until it is forgotten.
   bool from_template = false;
   AgentCounters counters;
+  CommandBook commands;
   uint64_t lost_roots = 0;      // roots that ended and are not replaced yet
   std::vector<RootExit> ended;  // recently
   std::optional<LastExit> last_exit;

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/command_book.h"
 #include "agents/exit_category.h"
 #include "agents/match_reason.h"
 #include "kernel/host.h"
@@ -39,6 +40,7 @@ struct ProcessSample {
   std::string comm;   // raw bytes
   // The name of its program file where comm is "MainThread", as in Node 24; else empty.
   std::string program;
+  std::string command;  // agents/command_name.h
   Role role = Role::kDescendant;
   // A root that is the agent's own program directly below its wrapper, with which it is one instance.
   bool inner = false;
@@ -123,6 +125,7 @@ struct AgentSample {
   bool configured = false;  // named in the configuration, or by a template of it: missed when nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
+  std::vector<CommandUse> commands;  // of its descendants, living and dead, since the exporter started
   // Cores in use over the sampler's last tick, by the rise of the counters: children that lived and died
   // within the tick are in them, as they are not in their parents' cpu_ratio. 0 in an agent's first tick.
   double self_cpu_ratio = 0, tree_cpu_ratio = 0;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agents/command_name.h"
 #include "agents/complete_sum.h"
 #include "agents/program_facts.h"
 
@@ -168,6 +169,7 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     }
     TakeEnds(*group, *observation, tick, &agent);
     agent.counters = group->counters;  // sampling added to them
+    agent.commands = group->commands.Uses();
     NoteCpuRatios(*group, now.monotonic, tick, &agent);
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
@@ -324,6 +326,7 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   sample.ppid = stat.ppid;
   sample.session = stat.session;
   sample.comm = stat.comm;
+  sample.command = process.command.empty() ? CommandName({}, "", stat.comm) : process.command;
   sample.role = process.role;
   sample.inner = process.inner;
   sample.direct_child = process.direct_child;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/command_name.h"
 #include "agents/tracker.h"
 
 namespace agent_exporter::agents {
@@ -17,6 +18,11 @@ uint64_t TakeRise(uint64_t now, uint64_t& counted) {
   const uint64_t rise = now > counted ? now - counted : 0;
   counted = std::max(counted, now);
   return rise;
+}
+
+// Of one that a look saw. Its name stands for what its command line does not tell.
+std::string CommandOf(const TrackedProcess& process) {
+  return process.command.empty() ? CommandName({}, "", process.stat.comm) : process.command;
 }
 
 }  // namespace
@@ -106,6 +112,14 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, c
   process.role = how.role;
 }
 
+// Started is what runs a program, and what a look finds alive; a fork that execs is the program's start.
+void Tracker::CountStart(TrackedProcess& process) {
+  if (process.role != Role::kDescendant || std::exchange(process.start_counted, true)) return;
+  if (process.by_event || process.stat.key.start_ticks >= options_.start_ticks) {
+    process.group->commands.AddStart(CommandOf(process));
+  }
+}
+
 void Tracker::Account(TrackedProcess& process) {
   const kernel::ProcessStat& stat = process.stat;
   if (process.is_new && stat.key.start_ticks < options_.start_ticks) {
@@ -125,9 +139,11 @@ void Tracker::Account(TrackedProcess& process) {
 
   AgentCounters& counters = process.group->counters;
   (process.role == Role::kRoot ? counters.self_cpu : counters.descendants_cpu) += own;
+  if (process.role == Role::kDescendant) process.group->commands.AddCpu(CommandOf(process), own.total_ns());
   process.accounted += own;
   if (process.scope == Scope::kTree) {
     counters.descendants_cpu += reaped;
+    process.group->commands.AddWaitedFor(reaped.total_ns());
     process.accounted += reaped;
   }
   counters.minor_faults += minor;

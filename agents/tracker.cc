@@ -59,6 +59,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   std::vector<pid_t> nobodys;
   std::vector<kernel::ProcessKey> undecided;
   for (TrackedProcess* process : current_) {
+    if (process->group != nullptr && process->command.empty()) NameCommand(*process, nullptr);
     Account(*process);
     if (process->group == nullptr) {
       // Only a full walk can tell when it goes, so between two of them a stranger is not remembered.
@@ -67,6 +68,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
       process->is_new = false;
       continue;
     }
+    CountStart(*process);
     process->is_new = false;
     members_.push_back(process);
     ++process->group->members;
@@ -81,6 +83,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   ForgetUnclaimed();
   ForgetPrograms();
   ForgetRegistered();
+  for (const auto& [key, group] : groups_.groups()) group->commands.EndLook();
   groups_.ForgetStale(now.monotonic);
 }
 
@@ -113,6 +116,8 @@ void Tracker::NoteExec(TrackedProcess& process, kernel::ProcessStat& row) {
   if (process.stat.start_stack != row.start_stack && row.state != 'Z') {
     process.examine = true;
     process.may_keep = false;
+    process.command.clear();
+    process.start_counted = false;
   } else if (process.stat.comm != row.comm && !(IsRoot(process) && row.start_stack != 0)) {
     process.may_keep = IsRoot(process) && (!process.examine || process.may_keep);
     process.examine = true;
@@ -213,6 +218,8 @@ void Tracker::LetGo(TrackedProcess& process) {
         .role = process.role,
         .scope = process.scope,
         .comm = process.stat.comm,
+        .command = process.command,
+        .start_counted = process.start_counted,
         .counted_cpu = process.counted_cpu,
         .counted_children = process.counted_children,
         .heir = {},

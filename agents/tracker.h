@@ -73,6 +73,11 @@ struct TrackedProcess {
   bool may_keep = false;                 // no execve was seen: `match` stays if no rule matches now
   std::shared_ptr<const Match> adopter;  // whose it is outside all trees; null: nobody's (agents/adoption.h)
 
+  // agents/command_name.h; empty: not known, of a process that has run another program since the last look
+  // or whose command line the kernel does not tell.
+  std::string command;
+  bool start_counted = false;  // of that command
+
   // Lineage: the group and the parent it was first placed below.
   std::shared_ptr<AgentGroup> lineage;
   pid_t lineage_ppid = 0;
@@ -207,6 +212,8 @@ class Tracker {
     Role role = Role::kDescendant;
     Scope scope = Scope::kTree;
     std::string comm;
+    std::string command;
+    bool start_counted = false;
     kernel::CpuTimes counted_cpu;
     kernel::CpuTimes counted_children;
     kernel::ProcessKey heir;      // whose `accounted` what is still to come goes to
@@ -246,6 +253,8 @@ class Tracker {
   template <typename Process>  // TrackedProcess or Departed
   void TakeExit(Process& process, const kernel::ProcessKey& key, const std::string& comm,
                 const NotedExit& exit);
+  template <typename Process>  // TrackedProcess or Departed
+  static void CountCommandEnd(Process& process, bool waited_for, const kernel::ProcessEvent& event);
   Registered* FindRegistered(const kernel::ProcessKey& key);
   void AdoptBelowReaper(TrackedProcess& process);
   void ForgetRegistered();
@@ -259,6 +268,8 @@ class Tracker {
   TrackedProcess* FindMember(const kernel::ProcessKey& key);
   Departed* FindDeparted(const kernel::ProcessKey& key);
   void MatchChanged();
+  void NameCommand(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program);
+  void CountStart(TrackedProcess& process);
   void Examine(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program);
   void ExamineAll(const RuleSet& before);
   void AdoptPanes();

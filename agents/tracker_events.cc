@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/command_name.h"
 #include "agents/tracker.h"
 
 namespace agent_exporter::agents {
@@ -13,6 +14,8 @@ namespace {
 
 // Looks for which a departed process waits for the event of its end.
 constexpr uint64_t kDepartedLooks = 3;
+// Of a child whose maker does not tell its CPU; only the proportion to others counts.
+constexpr int64_t kUsualLifeNanoseconds = 1'000'000;
 
 const char* ExitReason(int status) {
   if (WIFSIGNALED(status)) return "signal";
@@ -27,8 +30,22 @@ kernel::CpuTimes TakeUncounted(const kernel::CpuTimes& now, kernel::CpuTimes& co
   return rise;
 }
 
-kernel::CpuTimes& CpuOf(AgentGroup& group, Role role) {
-  return role == Role::kRoot ? group.counters.self_cpu : group.counters.descendants_cpu;
+// CPU of one process, on the account of its agent and its command.
+template <typename Process>
+void AddCpu(Process& process, const kernel::CpuTimes& cpu) {
+  AgentGroup& group = *process.group;
+  if (process.role == Role::kRoot) {
+    group.counters.self_cpu += cpu;
+  } else {
+    group.counters.descendants_cpu += cpu;
+    group.commands.AddCpu(process.command.empty() ? kOtherCommands : process.command, cpu.total_ns());
+  }
+}
+
+// CPU that a parent has waited for, of children that are not named.
+void AddWaitedFor(AgentGroup& group, const kernel::CpuTimes& cpu) {
+  group.counters.descendants_cpu += cpu;
+  group.commands.AddWaitedFor(cpu.total_ns());
 }
 
 }  // namespace
@@ -87,12 +104,13 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   child.stat.ppid = event.parent;
   child.stat.session = parent->stat.session;
   child.stat.comm = event.comm;
+  child.command = parent->command;  // the same program until it execs
   child.stat.start_stack = parent->stat.start_stack;
   child.stat.state = 'R';
   child.by_event = true;
   child.told = !event.tentative;
   child.told_since = generation_;
-  child.match = parent->match;  // the same program until it execs
+  child.match = parent->match;
   child.own_group = parent->own_group;
   child.examine = event.comm.empty();
   Place(child);
@@ -106,6 +124,11 @@ void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const Note
   });
   const NotedExit exit =
       known != noted.end() ? *known : NotedExit{event.key, event.status, false, event.max_resident_bytes};
+  if (TrackedProcess* member = FindMember(event.key)) {
+    CountCommandEnd(*member, !member->final_cpu, event);
+  } else if (Departed* departed = FindDeparted(event.key)) {
+    CountCommandEnd(*departed, departed->ancestor.pid != 0, event);
+  }
   if (!NoteExit(exit)) return KeepUnclaimed(event);
   if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
 }
@@ -118,6 +141,22 @@ bool Tracker::NoteExit(const NotedExit& exit) {
   Departed* departed = FindDeparted(exit.key);
   if (departed != nullptr) TakeExit(*departed, departed->key, departed->comm, exit);
   return departed != nullptr;
+}
+
+// A command that nobody knew by name until it ended has the name that the event brings.
+template <typename Process>
+void Tracker::CountCommandEnd(Process& process, bool waited_for, const kernel::ProcessEvent& event) {
+  if (process.role != Role::kDescendant || process.exited) return;
+  if (process.command.empty()) {
+    process.command = event.comm.empty() ? kOtherCommands : CommandName({}, "", event.comm);
+  }
+  CommandBook& commands = process.group->commands;
+  if (!std::exchange(process.start_counted, true)) commands.AddStart(process.command);
+  if (event.status != 0) commands.AddFailure(process.command);
+  commands.AddPeak(process.command, event.max_resident_bytes);
+  if (event.cpu || !waited_for) return;  // its own figure comes
+  const int64_t used = event.used ? event.used->total_ns() : kUsualLifeNanoseconds;
+  commands.Expect(process.command, used - process.counted_cpu.total_ns());
 }
 
 template <typename Process>
@@ -142,7 +181,7 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
   if (TrackedProcess* member = FindMember(key)) {
     if (final) {
       const kernel::CpuTimes rise = TakeUncounted(cpu.own, member->counted_cpu);
-      CpuOf(*member->group, member->role) += rise;
+      AddCpu(*member, rise);
       member->accounted += rise;
     }
     member->final_cpu |= final;
@@ -163,7 +202,7 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
     kernel::CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
     // Whom it waited for may have been counted alive, and is then owed by that ancestor.
     if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
-    departed->group->counters.descendants_cpu += reaped;
+    AddWaitedFor(*departed->group, reaped);
     AddTo(departed->heir, reaped);
   }
   if (!final || departed->by_parent || ancestor == nullptr) return true;
@@ -172,7 +211,7 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
   if (departed->since == generation_) {
     const kernel::CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
     if (ancestor->scope == Scope::kTree) {
-      ancestor->group->counters.descendants_cpu += paid_by_others;
+      AddWaitedFor(*ancestor->group, paid_by_others);
       ancestor->accounted += paid_by_others;
     }
   }
@@ -184,7 +223,7 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
 // the debt keeps it from counting twice.
 void Tracker::AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu) {
   const kernel::CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
-  CpuOf(*departed.group, departed.role) += rise;
+  AddCpu(departed, rise);
   AddTo(departed.heir, rise);
   if (!departed.by_parent) return;
   if (TrackedProcess* ancestor = FindMember(departed.ancestor)) ancestor->debt.Owe(rise);
@@ -199,7 +238,7 @@ void Tracker::AccountLastChildren(TrackedProcess& process) {
   if (!process.last_cpu->children || process.group == nullptr || process.scope != Scope::kTree) return;
   const kernel::CpuTimes rise = TakeUncounted(*process.last_cpu->children, process.counted_children);
   const kernel::CpuTimes reaped = process.debt.Pay(rise);
-  process.group->counters.descendants_cpu += reaped;
+  AddWaitedFor(*process.group, reaped);
   process.accounted += reaped;
   if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {
     departed->second.counted_children = process.counted_children;

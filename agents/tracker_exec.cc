@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/command_name.h"
 #include "agents/tracker.h"
 
 namespace agent_exporter::agents {
@@ -77,6 +78,20 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   }
 }
 
+void Tracker::NameCommand(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program) {
+  if (process.stat.state == 'Z') return;
+  const std::string& comm = process.stat.comm;
+  if (program != nullptr) {
+    process.command = CommandName(program->argv, program->path, comm);
+  } else if (!NeedsCommandLine(comm)) {
+    process.command = CommandName({}, "", comm);
+  } else {
+    const std::unique_ptr<ProcessFacts> facts = facts_(process.stat, nullptr);
+    const std::vector<std::string>& argv = facts->argv();
+    if (facts->complete()) process.command = CommandName(argv, "", comm);
+  }
+}
+
 void Tracker::AdoptPanes() {
   for (const SessionPane& pane : panes_) {
     const auto found = processes_.find(pane.pid);
@@ -120,6 +135,8 @@ void Tracker::ApplyExec(const kernel::ProcessEvent& event) {
     } else {
       process->examine = true;
       process->may_keep = false;
+      process->command.clear();
+      process->start_counted = false;
     }
     return;
   }
@@ -140,13 +157,18 @@ void Tracker::ApplyExec(const kernel::ProcessEvent& event) {
   process->may_keep = false;
   Examine(*process, event.program);
   Place(*process);
+  if (process->group != nullptr) {
+    NameCommand(*process, event.program);
+    process->start_counted = false;
+    process->by_event |= stranger;
+    CountStart(*process);
+  }
   if (!stranger) return;
   if (process->group == nullptr) {
     if (!remembered) processes_.erase(event.key.pid);
     execs_.push_back(event.key);  // it may take a name of its own that a rule knows
     return;
   }
-  process->by_event = true;
   if (std::find(members_.begin(), members_.end(), process) == members_.end()) members_.push_back(process);
 }
 

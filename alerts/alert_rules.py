@@ -34,7 +34,7 @@ def holder():
     """Who holds most of it."""
     of = ", ".join(f"{label}=%q" for label in RESOURCE)
     values = " ".join(f"$labels.{label}" for label in RESOURCE)
-    return (f"{{{{ with printf `agent_limit_holder_info{{{of}}}` {values} | query }}}}Held by {{{{ . | first | label `comm` }}}},"
+    return (f"{{{{ with printf `agent_limit_holder_info{{{of}}}` {values} | query }}}}Held by {{{{ . | first | label `command` }}}},"
             " pid {{ . | first | label `pid` }}.{{ end }}")
 
 

@@ -50,7 +50,8 @@ Families leak(const agents::Observation& observation) {
         holder.Add(AgentLabels(agent, {{"scope", Name(use.scope)},
                                        {"resource", Name(use.resource)},
                                        {"pid", std::to_string(who.pid)},
-                                       {"comm", base::LabelValue(process->comm)}}),
+                                       {"comm", base::LabelValue(process->comm)},
+                                       {"command", process->command}}),
                    1.0);
       }
       active.Add(AgentLabels(agent, {{"scope", Name(use.scope)}, {"resource", Name(use.resource)}}),

@@ -11,6 +11,7 @@
   ROW(exits,         true,  kNothing,         "how agents ended: category, time, and how full their limits were")           \
   ROW(slots,         true,  kNothing,         "each task slot: resident memory and CPU of its own process")              \
   ROW(descendants,   true,  kNothing,         "what runs below each agent: children, whole tree, orphans, CPU")       \
+  ROW(commands,      true,  kNothing,         "what runs below each agent, by command: CPU, starts, failures, memory")  \
   ROW(memory,        true,  kMemoryParts,     "resident memory by type (anon, file, shmem) and swap")                 \
   ROW(limits,        true,  kNothing,         "the tightest real limit of fds, memory and pids, and how full it is")  \
   ROW(leak,          true,  kNothing,         "leaks as the exporter judges them: severity, time left, who holds the limit")             \

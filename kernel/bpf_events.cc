@@ -127,9 +127,12 @@ class BpfEvents final : public ProcessEvents {
     event.parent = from.parent;
     event.status = from.status;
     if (from.has_cpu != 0) {
-      event.cpu = LastCpu{SplitRuntime(from.runtime_ns, from.utime_ns, from.stime_ns),
-                          CpuTimes{static_cast<int64_t>(from.children_utime_ns),
-                                   static_cast<int64_t>(from.children_stime_ns)}};
+      const CpuTimes own = SplitRuntime(from.runtime_ns, from.utime_ns, from.stime_ns);
+      if (event.kind == ProcessEvent::Kind::kExit) event.used = own;
+      if (event.kind == ProcessEvent::Kind::kFinalCpu || from.owed != 0) {
+        event.cpu = LastCpu{own, CpuTimes{static_cast<int64_t>(from.children_utime_ns),
+                                          static_cast<int64_t>(from.children_stime_ns)}};
+      }
     }
     event.max_resident_bytes = from.max_rss_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
     event.tentative = from.tentative != 0;

@@ -137,8 +137,10 @@ class NetlinkEvents final : public ProcessEvents {
     const TaskEnd end = found->second;
     known_ends_.erase(found);
     exit.max_resident_bytes = end.max_resident_bytes;
+    exit.comm = end.comm;
     const Life* const life = Find(end.pid);
     const CpuTimes own = end.cpu + CpuTimes{0, exit_work_.Of(end, life == nullptr ? 0 : life->nanoseconds())};
+    exit.used = own;
     // Of one that was there before its forks were told, some children's ends may have been missed.
     const bool knows_children = life != nullptr && life->forked_ns != 0;
     if (!IsWaitedFor(end)) {

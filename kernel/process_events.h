@@ -53,8 +53,10 @@ struct ProcessEvent {
   int status = 0;
   // kFinalCpu: always set. kExit: the CPU so far, if a kFinalCpu should follow but may be lost.
   std::optional<LastCpu> cpu;
-  uint64_t max_resident_bytes = 0;  // kExit: peak; 0: not known
-  std::string comm;
+  // kExit: what it used until then; says whose CPU a parent's cutime shows. Empty: unknown to the maker.
+  std::optional<CpuTimes> used;
+  uint64_t max_resident_bytes = 0;         // kExit: peak; 0: not known
+  std::string comm;                        // kFork, kExec; kExit where the maker knows it only then
   std::shared_ptr<const Program> program;  // kExec: null where the maker does not know it
   // kFork: neither this child nor its parent, which just ran execve, is tracked. Their events end after two
   // more Drains unless Track is called.

@@ -147,6 +147,7 @@ std::optional<TaskEnd> ParseTaskEnd(std::string_view attributes) {
   end.parent = static_cast<pid_t>(task->ac_ppid);
   SetCpu(*task, process, end);
   end.max_resident_bytes = task->hiwater_rss * 1024;
+  end.comm.assign(task->ac_comm, strnlen(task->ac_comm, sizeof task->ac_comm));
   return end;
 }
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
@@ -37,6 +38,7 @@ struct TaskEnd {
   CpuTimes cpu;
   int64_t lived_ns = 0;             // from its fork to the record; 0: it had other threads, which may live on
   uint64_t max_resident_bytes = 0;  // of its memory, so the process'; 0: not known
+  std::string comm;
 };
 
 class Taskstats {

@@ -50,6 +50,7 @@ Json Process(const agents::ProcessSample& process, const agents::Observation& ob
               {"ppid", process.ppid},
               {"session", process.session},
               {"comm", base::LabelValue(process.comm)},
+              {"command", process.command},
               {"role", RoleName(process)},
               {"state", std::string(1, process.state)},
               {"threads", process.threads},
@@ -65,6 +66,45 @@ Json Process(const agents::ProcessSample& process, const agents::Observation& ob
                       {"what", process.reason->what}};
   }
   return row;
+}
+
+// By command, the most CPU first.
+Json Commands(const agents::AgentSample& agent, const agents::Observation& observation) {
+  std::vector<agents::CommandUse> uses = agent.commands;
+  std::stable_sort(uses.begin(), uses.end(),
+                   [](const auto& a, const auto& b) { return a.cpu_ns > b.cpu_ns; });
+  Json commands = Json::array();
+  for (const agents::CommandUse& use : uses) {
+    const auto is_it = [&](const agents::ProcessSample& process) {
+      if (!collectors::IsDescendant(process) || process.state == 'Z') return false;
+      const bool named = std::any_of(uses.begin(), uses.end(), [&process](const agents::CommandUse& other) {
+        return other.command == process.command;
+      });
+      return named ? process.command == use.command : use.command == agents::kOtherCommands;
+    };
+    Json row = {{"command", use.command},
+                {"cpu_seconds", static_cast<double>(use.cpu_ns) / 1e9},
+                {"started", use.started},
+                {"failed", use.failed},
+                {"processes", std::count_if(agent.processes.begin(), agent.processes.end(), is_it)}};
+    if (use.max_resident_bytes > 0) row["max_resident_memory_bytes"] = use.max_resident_bytes;
+    if (row["processes"] > 0) {
+      Put(row, "resident_memory_bytes", collectors::SumOver(agent, is_it, [](const agents::ProcessSample& p) {
+            return p.usage.resident_bytes;
+          }));
+      uint64_t orphans = 0;
+      double oldest = observation.wall_seconds;
+      for (const agents::ProcessSample& process : agent.processes) {
+        if (!is_it(process)) continue;
+        orphans += process.orphan ? 1 : 0;
+        oldest = std::min(oldest, observation.StartTimeSeconds(process.key));
+      }
+      row["orphans"] = orphans;
+      row["oldest_start_seconds"] = oldest;
+    }
+    commands.push_back(std::move(row));
+  }
+  return commands;
 }
 
 Json Resources(const agents::AgentSample& agent) {
@@ -127,6 +167,7 @@ Json AgentJson(const agents::AgentSample& agent, const agents::Observation& obse
   const std::vector<sessions::Session> all = sessions ? sessions(agent) : std::vector<sessions::Session>();
   Json& shown = entry["sessions"] = Json::array();
   for (const sessions::Session& session : all) shown.push_back(sessions::SessionJson(session));
+  entry["commands"] = Commands(agent, observation);
   Json& processes = entry["processes"] = Json::array();
   for (const agents::ProcessSample& process : agent.processes) {
     processes.push_back(Process(process, observation));

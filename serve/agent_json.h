@@ -11,6 +11,10 @@
 //   resources                    [{scope, resource, source, used, limit, used_ratio}]
 //   agent_meta                   null if nothing is known
 //   sessions                     the conversations, sessions/session_json.h
+//   commands                     [{command, cpu_seconds, started, failed}] of the descendants, living and
+//   dead; of
+//                                the living processes, resident_memory_bytes, orphans, oldest_start_seconds;
+//                                of those that ended max_resident_memory_bytes
 //   processes                    roots first; with the reason why a root is watched
 //
 // Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full

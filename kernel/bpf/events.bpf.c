@@ -17,7 +17,7 @@
 // user space reads anyway: nothing to send. Where no watched parent will (SIGCHLD ignored, an orphan), the figure is sent from
 // sched_process_free of the group leader, where signal->sum_sched_runtime is final. Linux 6.18 does not run that hook for every
 // task: none is missed of most thousands, then ten in a row. So the event of the exit, which is never missed, brings what is
-// known by then, for want of better.
+// known by then, for want of better; and for those that are waited for, to tell whose CPU the parent's cutime shows.
 
 #include "kernel_types.h"
 #include "records.h"
@@ -75,6 +75,7 @@ static __always_inline struct ae_event *reserve(__u32 kind) {
   event->parent = 0;
   event->status = 0;
   event->has_cpu = 0;
+  event->owed = 0;
   event->tentative = 0;
   event->max_rss_pages = 0;
   event->comm[0] = 0;
@@ -233,14 +234,13 @@ int BPF_PROG(on_exit, struct task_struct *task) {
   event->start_ns = entry->start_ns;
   event->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
   event->max_rss_pages = signal->maxrss;
-  if (entry->flags & AE_UNACCOUNTED) {
-    set_cpu(event, signal);
-    add_thread(event, task);
-    if (task == leader) {
-      event->runtime_ns += since_last_tick(task, signal);
-    } else {
-      add_thread(event, leader);
-    }
+  event->owed = !!(entry->flags & AE_UNACCOUNTED);
+  set_cpu(event, signal);
+  add_thread(event, task);
+  if (task == leader) {
+    event->runtime_ns += since_last_tick(task, signal);
+  } else {
+    add_thread(event, leader);
   }
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
   return 0;

@@ -59,14 +59,15 @@ struct ae_event {
   __s32 parent;  // AE_FORK: who forked; AE_EXEC: the parent
   __s32 status;  // AE_EXIT: as wait(2) gives it
   __u64 start_ns;
-  // Threads together. AE_FINAL_CPU: exit work included. AE_EXIT: as of then, where an AE_FINAL_CPU should
-  // follow.
+  // Threads together. AE_FINAL_CPU: exit work included. AE_EXIT: as of then.
   __u64 runtime_ns, utime_ns, stime_ns;
   __u64 children_utime_ns, children_stime_ns;
   __u64 max_rss_pages;  // AE_EXIT
   char comm[16];        // AE_FORK, AE_EXEC
   __u32 has_cpu;
+  __u32 owed;       // AE_EXIT: an AE_FINAL_CPU should follow
   __u32 tentative;  // AE_FORK: the child is a candidate
+  __u32 unused;
 };
 
 enum { AE_MOST_PATH = 256, AE_MOST_ARGV = 512 };

@@ -18,6 +18,7 @@ agents::AgentSample Codex(const LeakUse& use) {
   agents::ProcessSample child = MakeReadable(7, agents::Role::kDescendant);
   child.key = {7, 1};
   child.comm = "helper";
+  child.command = "helper.js";
   agents::AgentSample agent = MakeAgent("codex", {root, child});
   agent.resources = {use};
   return agent;
@@ -41,7 +42,7 @@ TEST(Leak, ShowsTheVerdictAndWhoHoldsTheLimit) {
                 {"agent_leak_seconds_to_limit" + of + "}", 600},
                 {"agent_leak_growth_per_second" + of + "}", 0.5},
                 {"agent_leak_evidence_span_seconds" + of + "}", 1200},
-                {"agent_limit_holder_info" + of + ",pid=\"7\",comm=\"helper\"}", 1},
+                {"agent_limit_holder_info" + of + ",pid=\"7\",comm=\"helper\",command=\"helper.js\"}", 1},
             }));
 }
 
@@ -51,10 +52,11 @@ TEST(Leak, WithoutOneOnlyThatThereIsNoneIsShown) {
 }
 
 TEST(Leak, AboveHalfFullTheHolderIsNamed) {
-  EXPECT_THAT(Collect("leak", MakeObservation({Codex(Fds(51, 7))})),
-              testing::Contains(testing::Pair("agent_limit_holder_info{agent=\"codex\",scope=\"tree\","
-                                              "resource=\"fds\",pid=\"7\",comm=\"helper\"}",
-                                              1)));
+  EXPECT_THAT(
+      Collect("leak", MakeObservation({Codex(Fds(51, 7))})),
+      testing::Contains(testing::Pair("agent_limit_holder_info{agent=\"codex\",scope=\"tree\","
+                                      "resource=\"fds\",pid=\"7\",comm=\"helper\",command=\"helper.js\"}",
+                                      1)));
 }
 
 TEST(Leak, NothingKnownNothingShown) {

@@ -5,7 +5,10 @@ Bars: every scrape below 100 ms, looks at their interval, the figures of another
 
 import json
 import os
+import pathlib
 import socket
+import subprocess
+import sys
 import time
 import unittest
 
@@ -47,6 +50,21 @@ class FrozenTest(harness.TestCase):
         self.assertLess(max(ages), 2)
         self.assertGreater(len(looks), len(took) * 0.9)
 
+    def look_without_a_scrape(self, what, told):
+        """A condition flips while nobody scrapes: the sampler's own tick notices, within two intervals."""
+        for i in range(5):
+            process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "frozen_comes_and_goes"])
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            began = time.monotonic()
+            harness.wait_for(lambda i=i: told.exists() and len(told.read_text()) == i + 1, "the sampler's own tick")
+            took = time.monotonic() - began
+            print(f"{what}: without a scrape a new agent was noticed after {took:.2f} s", flush=True)
+            self.assertLess(took, 2.5)
+            process.kill()
+            process.wait()
+            time.sleep(2.2)
+
     def stop(self, what, exporter):
         began = time.monotonic()
         exporter.process.terminate()
@@ -75,12 +93,19 @@ class FrozenTest(harness.TestCase):
             root = self.tree("wait")
             config = self.config_for(root.name, interval="1s")
             with open(config, "a", encoding="utf-8") as rules:
-                rules.write("  - {name: asks, match: {cmdline: '^no such program$'}}\n")  # everybody's command line is read
+                rules.write("  - {name: asks, match: {cmdline: '^no such program$'}}\n"  # everybody's command line is read
+                            "  - {name: comes, match: {args: frozen_comes_and_goes}}\n"
+                            "conditions:\n"
+                            "  - {name: here, when: instances > 0, agents: comes, hooks: "
+                            f"[{{command: [/bin/sh, -c, 'printf x >> {self.directory}/told']}}]}}\n")
+            told = pathlib.Path(self.directory, "told")
+            told.unlink(missing_ok=True)
             exporter = self.exporter(f"--config.file={config}", *flags)
             hanging.start_victim()
             victim_seen = harness.key("agent_exporter_blocked_reads")
             harness.wait_for(lambda e=exporter: e.scrape()[victim_seen] >= 1, "a read that hangs")
             self.measure(f"mmap {' '.join(flags) or 'default'}", exporter, root.name)
+            self.look_without_a_scrape("mmap", told)
             self.assertEqual(self.stop("mmap", exporter), 0)
             hanging.close()
 

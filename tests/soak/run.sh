@@ -7,7 +7,7 @@ build=$(realpath "${1:-build/dev}")
 shift $(($# > 0))
 export AGENT_EXPORTER=$build/bin/agent_exporter TREE_ROOT=$build/bin/tree_root PYTHONPATH=tests/e2e PYTHONDONTWRITEBYTECODE=1
 failed=0
-for test in "${@:-frozen churn restarts hardship}"; do
+for test in "${@:-frozen churn restarts hardship leaks}"; do
   for name in $test; do
     echo "== $name"
     timeout 1200 /usr/bin/python3 "tests/soak/$name.py" 2>&1 || failed=1

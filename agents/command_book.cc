@@ -1,0 +1,106 @@
+#include "agents/command_book.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace agent_exporter::agents {
+namespace {
+
+// Commands kept apart between two looks, and from one look to the next.
+constexpr size_t kMostEntries = 512, kMostKept = 64;
+
+}  // namespace
+
+CommandBook::Entry& CommandBook::EntryOf(const std::string& command) {
+  const auto found = entries_.find(command);
+  if (found != entries_.end()) return found->second;
+  if (entries_.size() >= kMostEntries) return rest_;
+  Entry& entry = entries_[command];
+  entry.use.command = command;
+  entry.listed = listed_ < kListed && command != kOtherCommands;
+  listed_ += entry.listed ? 1 : 0;
+  return entry;
+}
+
+void CommandBook::AddPeak(const std::string& command, uint64_t resident_bytes) {
+  CommandUse& use = UseOf(EntryOf(command));
+  use.max_resident_bytes = std::max(use.max_resident_bytes, resident_bytes);
+}
+
+void CommandBook::AddCpu(Entry& entry, int64_t nanoseconds) {
+  UseOf(entry).cpu_ns += nanoseconds;
+  if (!entry.listed) entry.weight_ns += nanoseconds;
+}
+
+void CommandBook::Expect(const std::string& command, int64_t nanoseconds) {
+  // At least something, so that CPU too short to be measured is its as well.
+  EntryOf(command).expected_ns += std::max<int64_t>(nanoseconds, 1000);
+}
+
+void CommandBook::AddWaitedFor(int64_t nanoseconds) {
+  if (nanoseconds <= 0) return;
+  double expected = static_cast<double>(rest_.expected_ns + rest_.expected_before_ns);
+  for (const auto& [name, entry] : entries_) {
+    expected += static_cast<double>(entry.expected_ns + entry.expected_before_ns);
+  }
+  int64_t left = nanoseconds;
+  const auto take = [&](Entry& entry) {
+    const int64_t mine = entry.expected_ns + entry.expected_before_ns;
+    if (mine == 0) return;
+    const double share = static_cast<double>(mine) / expected;
+    const auto part = std::min(left, static_cast<int64_t>(static_cast<double>(nanoseconds) * share));
+    AddCpu(entry, part);
+    left -= part;
+    const int64_t of_before = std::min(part, entry.expected_before_ns);
+    entry.expected_before_ns -= of_before;
+    entry.expected_ns -= std::min(part - of_before, entry.expected_ns);
+  };
+  if (expected > 0) {
+    for (auto& [name, entry] : entries_) take(entry);
+    take(rest_);
+  }
+  // Of nobody that is known, or cut off above.
+  other_.cpu_ns += left;
+}
+
+void CommandBook::EndLook() {
+  Entry* smallest = nullptr;
+  Entry* largest = nullptr;
+  for (auto& [name, entry] : entries_) {
+    entry.expected_before_ns = std::exchange(entry.expected_ns, 0);
+    Entry*& edge = entry.listed ? smallest : largest;
+    const bool further =
+        edge == nullptr || (entry.listed ? SizeOf(entry) < SizeOf(*edge) : SizeOf(entry) > SizeOf(*edge));
+    if (further) edge = &entry;
+  }
+  rest_.expected_before_ns = std::exchange(rest_.expected_ns, 0);
+  if (listed_ == kListed && largest != nullptr && largest->use.command != kOtherCommands &&
+      SizeOf(*largest) > SizeOf(*smallest)) {
+    other_.cpu_ns += smallest->use.cpu_ns;
+    other_.started += smallest->use.started;
+    other_.failed += smallest->use.failed;
+    other_.max_resident_bytes = std::max(other_.max_resident_bytes, smallest->use.max_resident_bytes);
+    smallest->weight_ns += smallest->use.cpu_ns;
+    smallest->use = {.command = smallest->use.command};
+    smallest->listed = false;
+    largest->listed = true;
+  }
+  if (entries_.size() <= kMostKept) return;
+  absl::erase_if(entries_, [](const auto& entry) {
+    return !entry.second.listed && entry.second.expected_before_ns == 0 && SizeOf(entry.second) < 10'000'000;
+  });
+}
+
+std::vector<CommandUse> CommandBook::Uses() const {
+  std::vector<CommandUse> uses;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.listed) uses.push_back(entry.use);
+  }
+  std::sort(uses.begin(), uses.end(),
+            [](const CommandUse& a, const CommandUse& b) { return a.command < b.command; });
+  if (other_.cpu_ns > 0 || other_.started > 0) uses.push_back(other_);
+  return uses;
+}
+
+}  // namespace agent_exporter::agents

@@ -31,9 +31,10 @@ mkdir -p "$target/stage"
 if [[ ! -e build/static_sources/versions ]]; then
   step "Fetching sources" deploy/static_sources.sh
 fi
-# No linker or launcher that the user's environment names: the release has one way to be built.
-build=(env -u LDFLAGS -u CXXFLAGS -u CFLAGS)
-step "Configuring" "${build[@]}" cmake --preset portable -G Ninja
+# No flags, linker or compiler cache that the user's environment names: a cache may change the paths that the compiler sees,
+# and with them the bytes.
+build=(env -u LDFLAGS -u CXXFLAGS -u CFLAGS CCACHE_DISABLE=1)
+step "Configuring" "${build[@]}" cmake --preset portable -G Ninja -DCMAKE_C_COMPILER_LAUNCHER= -DCMAKE_CXX_COMPILER_LAUNCHER=
 step "Building" "${build[@]}" cmake --build build/portable -j "$(build_jobs)"
 
 # stage DIRECTORY PREFIX: the installed program, stripped, with the licences and the SBOM.

@@ -22,7 +22,7 @@ agent-exporter ($version) stable; urgency=medium
 
   * See CHANGELOG.md.
 
- -- agent_exporter maintainers <agent-exporter@packages.debian.org>  $(date -R -d "@$SOURCE_DATE_EPOCH")
+ -- agent_exporter maintainers <agent-exporter@example.org>  $(date -R -d "@$SOURCE_DATE_EPOCH")
 CHANGES
 gzip -9n "$documents/changelog" "$documents/CHANGELOG.md" "$root/usr/share/man/man1/agent_exporter.1"
 
@@ -35,7 +35,7 @@ cat >"$root/DEBIAN/control" <<CONTROL
 Package: agent-exporter
 Version: $version
 Architecture: $(dpkg --print-architecture)
-Maintainer: agent_exporter maintainers <agent-exporter@packages.debian.org>
+Maintainer: agent_exporter maintainers <agent-exporter@example.org>
 Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
 Depends: $libraries, init-system-helpers (>= 1.54), systemd-standalone-sysusers | systemd
 Section: net

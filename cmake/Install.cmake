@@ -8,18 +8,15 @@ include(CMakePackageConfigHelpers)
 set(data ${CMAKE_INSTALL_DATADIR}/agent_exporter)
 set(help_pages ${PROJECT_BINARY_DIR}/help_pages)
 
-# The units name the program where it is installed.
-set(units "")
-foreach(unit agent_exporter.service agent_exporter.socket)
-  file(READ deploy/${unit} text)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS deploy/${unit})
-  string(REPLACE /usr/local/bin/ ${CMAKE_INSTALL_FULL_BINDIR}/ text "${text}")
-  file(CONFIGURE OUTPUT units/${unit} CONTENT "${text}" @ONLY)
-  list(APPEND units ${PROJECT_BINARY_DIR}/units/${unit})
-endforeach()
+# The unit names the program where it is installed, which only the installation knows (--prefix).
+install(CODE "
+  file(READ \"${PROJECT_SOURCE_DIR}/deploy/agent_exporter.service\" text)
+  string(REPLACE /usr/local/bin/ \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/\" text \"\${text}\")
+  file(WRITE \"${PROJECT_BINARY_DIR}/agent_exporter.service\" \"\${text}\")" COMPONENT program)
+install(FILES ${PROJECT_BINARY_DIR}/agent_exporter.service deploy/agent_exporter.socket
+  DESTINATION lib/systemd/system COMPONENT program)
 
 install(TARGETS agent_exporter RUNTIME COMPONENT program)
-install(FILES ${units} DESTINATION lib/systemd/system COMPONENT program)
 install(FILES deploy/sysusers.conf DESTINATION lib/sysusers.d RENAME agent_exporter.conf COMPONENT program)
 install(FILES ${help_pages}/agent_exporter.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
 install(FILES ${help_pages}/agent_exporter.bash RENAME agent_exporter

@@ -63,6 +63,18 @@ class InstallTest(unittest.TestCase):
         prefix = self.install("program")
         self.assertEqual(sorted(str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file()), PROGRAM)
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd is not installed")
+    def test_systemd_takes_the_units_and_finds_little_exposure(self):
+        prefix = self.install("program")
+        units = prefix / "lib/systemd/system"
+        text = (units / "agent_exporter.service").read_text()
+        self.assertIn("ExecStart=/opt/test/bin/agent_exporter serve", text)
+        # The program is where the unit says only below DESTDIR.
+        (units / "agent_exporter.service").write_text(text.replace("/opt/test/", f"{prefix}/"))
+        self.assertEqual(run("systemd-analyze", "verify", *sorted(units.iterdir())), "")
+        rating = run("systemd-analyze", "security", "--offline=true", units / "agent_exporter.service")
+        self.assertLessEqual(float(re.search(r"Overall exposure level .*: ([0-9.]+)", rating)[1]), 2.5, rating)
+
     def test_the_man_page_shows_every_flag_and_no_warning(self):
         page = self.install("program") / "share/man/man1/agent_exporter.1"
         text = page.read_text().replace("\\-", "-")

@@ -60,7 +60,8 @@ for release in "${releases[@]}"; do
   inside '! command -v g++ && agent_exporter --version && id agent_exporter'
   inside "install -d -o agent_exporter /var/lib/agent_exporter"
 
-  serve "$as_unit" as_unit.txt agent_exporter
+  started=$(sed -nE 's/^ExecStart=([^ ]+) serve .*/\1/p' "$machine/usr/lib/systemd/system/agent_exporter.service")
+  serve "$as_unit" as_unit.txt "$started"
   grep 'agent_exporter_process_source_info{source="bpf"}' "$machine/srv/as_unit.txt" || fail "the unit's user has no BPF"
   [[ -e $machine/var/lib/agent_exporter/resource-ledger.db ]] || fail "the unit's user keeps no state"
   inside 'install -d -o nobody /srv/nobody'

@@ -43,8 +43,11 @@ int RunEvent(const Options& options, std::ostream& out, std::ostream& err);
 int RunRun(const Options& options, std::ostream& err);
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err);
 
-// The output of status for one observation.
-std::string StatusTable(const agents::Observation& observation);
+// The output of status for one observation: at most 80 columns, the most urgent agent first, with a line of
+// what is wrong and one of advice where something is (exporter/status_table.cc).
+std::string StatusTable(const agents::Observation& observation, const sessions::SessionSource& sessions = {});
+// All columns.
+std::string WideStatusTable(const agents::Observation& observation);
 // `meta` knows each agent's agent_meta, `sessions` its sessions; unset: nothing is known. `terse`: the main
 // keys of each agent, flat.
 std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta = {},

@@ -115,6 +115,8 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* status = app.add_subcommand("status", "Print a table of the running agents");
   CLI::Option* status_json = status->add_flag("--json", options.json, "Print JSON instead");
   status->add_flag("--terse", options.terse, "With --json: only the main keys, flat")->needs(status_json);
+  status->add_flag("--wide", options.wide, "All columns, wider than 80")->excludes(status_json);
+  status->add_flag("-w,--live", options.live, "Print it anew every two seconds")->excludes(status_json);
   CLI::App* traits = app.add_subcommand("traits", "Print one agent's resource use as JSON");
   traits->add_option("--agent", options.agent, "The agent; required if several run");
   traits->add_option("--kind", options.kind, "Of the agents of that name, the one of this kind");

@@ -55,6 +55,8 @@ struct Options {
   std::string log_format = "logfmt";
 
   bool json = false;   // status, doctor
+  bool wide = false;   // status
+  bool live = false;   // status
   bool terse = false;  // status
   // traits
   std::string agent;

@@ -12,14 +12,18 @@
 #include "absl/strings/str_format.h"
 #include "agents/resource_names.h"
 #include "base/json_path.h"
+#include "base/units.h"
 #include "exporter/commands.h"
+#include "exporter/text_table.h"
 #include "serve/agent_json.h"
+#include "serve/concern.h"
 #include "sessions/one_look.h"
 
 namespace agent_exporter::exporter {
 namespace {
 
 constexpr std::chrono::milliseconds kRatioSpan{400};
+constexpr std::chrono::milliseconds kLiveSpan{2000};
 constexpr char kAbsent[] = "-";
 
 using Json = nlohmann::ordered_json;
@@ -52,22 +56,6 @@ Json StatusOf(const agents::AgentSample& agent, const agents::Observation& obser
   return entry;
 }
 
-std::string Bytes(uint64_t bytes) {
-  static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-  return absl::StrFormat("%.*f %s", value < 10 && unit > 0 ? 1 : 0, value, kUnits[unit]);
-}
-
-std::string Duration(double seconds) {
-  const auto s = static_cast<int64_t>(seconds);
-  if (s < 60) return absl::StrCat(s, "s");
-  if (s < 3600) return absl::StrCat(s / 60, "m ", s % 60, "s");
-  if (s < 86400) return absl::StrCat(s / 3600, "h ", s / 60 % 60, "m");
-  return absl::StrCat(s / 86400, "d ", s / 3600 % 24, "h");
-}
-
 std::string NearestLimit(const agents::AgentSample& agent) {
   const auto tightest = std::max_element(agent.resources.begin(), agent.resources.end(),
                                          [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
@@ -91,7 +79,7 @@ std::vector<std::string> Row(const agents::AgentSample& agent, const agents::Obs
     return cell(key, [](const Json& value) { return value.dump(); });
   };
   const auto bytes = [&cell](const char* key) {
-    return cell(key, [](const Json& value) { return Bytes(value.get<uint64_t>()); });
+    return cell(key, [](const Json& value) { return base::Bytes(value.get<double>()); });
   };
   return {FullName(agent),
           status["up"] ? "up" : "down",
@@ -104,22 +92,8 @@ std::vector<std::string> Row(const agents::AgentSample& agent, const agents::Obs
           count("children"),
           count("orphans"),
           count("zombies"),
-          cell("uptime_seconds", [](const Json& value) { return Duration(value.get<double>()); }),
+          cell("uptime_seconds", [](const Json& value) { return base::Duration(value.get<double>()); }),
           NearestLimit(agent)};
-}
-
-// The width of a cell, in characters rather than bytes.
-size_t Width(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-// A name may come from a process, so it must not control the terminal.
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
 }
 
 Json TerseStatus(const Json& agent) {
@@ -149,29 +123,15 @@ Json TerseStatus(const Json& agent) {
 
 }  // namespace
 
-std::string StatusTable(const agents::Observation& observation) {
+std::string WideStatusTable(const agents::Observation& observation) {
   std::vector<std::vector<std::string>> rows = {{"AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE",
                                                  "FDS/MAX", "TREE FDS", "CHILDREN", "ORPHANS", "ZOMBIES",
                                                  "UPTIME", "NEAREST LIMIT"}};
-  for (const agents::AgentSample& agent : observation.agents) rows.push_back(Row(agent, observation));
-  if (rows.size() == 1) {
-    return "No agent runs now. Well-known agents are found automatically; your own need a rule in "
-           "--config.file.\n";
-  }
-  std::vector<size_t> widths(rows[0].size(), 0);
-  for (auto& row : rows) {
-    row[0] = Printable(row[0]);
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
-  }
+  for (const agents::AgentSample* agent : serve::WorstFirst(observation))
+    rows.push_back(Row(*agent, observation));
+  for (auto& row : rows) row[0] = Printable(row[0]);
   std::string table;
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - Width(row[i]), ' ');
-      const bool left = i < 2;  // align words to the left, numbers to the right
-      absl::StrAppend(&table, i == 0 ? "" : "  ", left ? row[i] : padding, left ? padding : row[i]);
-    }
-    absl::StrAppend(&table, "\n");
-  }
+  for (const std::string& line : AlignedRows(rows, 2)) absl::StrAppend(&table, line, "\n");
   return table;
 }
 
@@ -188,27 +148,30 @@ std::string StatusJson(const agents::Observation& observation, const sessions::M
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
-  // Two samples: a CPU ratio needs an interval.
-  auto observation = (*watch)->observer().Observe(true);
-  if (observation.ok()) {
-    std::this_thread::sleep_for(kRatioSpan);
-    observation = (*watch)->observer().Observe(true);
-  }
-  if (!observation.ok()) return Fail(observation.status(), err);
-  if (!options.json) {
-    out << StatusTable(**observation);
-    return 0;
-  }
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
   sessions::OneLook look(config->sessions, config->meta, options.procfs, [&err](const std::string& line) {
     err << "agent_exporter: warning: " << line << std::endl;
   });
-  look.Look(**observation);
-  out << StatusJson(
-      **observation, [&look](const agents::AgentSample& agent) { return look.Meta(agent); }, options.terse,
-      [&look](const agents::AgentSample& agent) { return look.Sessions(agent); });
-  return 0;
+  const auto sessions_of = [&look](const agents::AgentSample& agent) { return look.Sessions(agent); };
+  const auto meta_of = [&look](const agents::AgentSample& agent) { return look.Meta(agent); };
+  // Two samples: a CPU ratio needs an interval.
+  auto observation = (*watch)->observer().Observe(true);
+  for (std::chrono::milliseconds pause = kRatioSpan; observation.ok(); pause = kLiveSpan) {
+    std::this_thread::sleep_for(pause);
+    observation = (*watch)->observer().Observe(true);
+    if (!observation.ok()) break;
+    if (options.live) out << "\x1b[H\x1b[2J";  // home, clear
+    if (!options.wide) look.Look(**observation);
+    if (options.json) {
+      out << StatusJson(**observation, meta_of, options.terse, sessions_of);
+    } else {
+      out << (options.wide ? WideStatusTable(**observation) : StatusTable(**observation, sessions_of));
+    }
+    out << std::flush;
+    if (!options.live || !out.good()) return 0;
+  }
+  return Fail(observation.status(), err);
 }
 
 }  // namespace agent_exporter::exporter

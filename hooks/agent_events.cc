@@ -10,6 +10,7 @@
 #include "agents/resource_names.h"
 #include "base/agent_names.h"
 #include "base/label_value.h"
+#include "serve/concern.h"
 
 namespace agent_exporter::hooks {
 namespace {
@@ -40,12 +41,12 @@ void AddUse(const agents::ResourceUse& use, const agents::AgentSample& agent, Ho
                                      return use.holder.pid != 0 && process.key == use.holder;
                                    });
   if (holder == agent.processes.end()) return;
-  event->details["holder"] = {{"pid", holder->key.pid}, {"comm", base::LabelValue(holder->comm)}};
+  event->details["holder"] = {
+      {"pid", holder->key.pid}, {"comm", base::LabelValue(holder->comm)}, {"command", holder->command}};
 }
 
-std::string Used(const agents::AgentSample& agent, const agents::ResourceUse& use) {
-  return fmt::format("{}: {} of {} {} used by its {}", base::LabelValue(agent.name), use.used, use.limit,
-                     Name(use.resource), Name(use.scope));
+std::string Named(const agents::AgentSample& agent, const std::string& sentence) {
+  return base::LabelValue(fmt::format("{}: {}", agent.name, sentence));
 }
 
 }  // namespace
@@ -65,9 +66,8 @@ void AgentEvents::TakeLimits(const agents::AgentSample& agent, const agents::Obs
   };
   for (const agents::LeakEvidence& leak : agent.leaks) {
     if (!IsNew(key(kOnLeak, leak.use), leak.page ? 2 : 1, now)) continue;
-    HookEvent event = MakeEvent(
-        kOnLeak, agent, observation.wall_seconds,
-        fmt::format("{}, full in {:.0f} s at this growth", Used(agent, leak.use), leak.seconds_to_limit));
+    HookEvent event =
+        MakeEvent(kOnLeak, agent, observation.wall_seconds, Named(agent, serve::LeakSentence(agent, leak)));
     AddUse(leak.use, agent, &event);
     event.details["severity"] = leak.page ? "page" : "ticket";
     event.details["growth_per_second"] = leak.growth_per_second;
@@ -75,8 +75,9 @@ void AgentEvents::TakeLimits(const agents::AgentSample& agent, const agents::Obs
     tell_(event);
   }
   for (const agents::ResourceUse& use : agent.resources) {
-    if (use.ratio() < kNearLimit || !IsNew(key(kOnNearLimit, use), 0, now)) continue;
-    HookEvent event = MakeEvent(kOnNearLimit, agent, observation.wall_seconds, Used(agent, use));
+    if (use.ratio() < serve::kNearLimit || !IsNew(key(kOnNearLimit, use), 0, now)) continue;
+    HookEvent event = MakeEvent(kOnNearLimit, agent, observation.wall_seconds,
+                                Named(agent, serve::NearLimitSentence(agent, use)));
     AddUse(use, agent, &event);
     tell_(event);
   }

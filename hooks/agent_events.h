@@ -29,9 +29,6 @@ inline constexpr const char* kOnLeak = "on_leak";
 inline constexpr const char* kOnNearLimit = "on_near_limit";
 inline constexpr const char* kOnExit = "on_exit";
 
-// From this share of a limit on it is near.
-inline constexpr double kNearLimit = 0.9;
-
 class AgentEvents {
  public:
   // `tell` gets the events on the thread that calls Take; it must return at once.

@@ -7,6 +7,7 @@
 
 #include "base/label_value.h"
 #include "collectors/family.h"
+#include "serve/concern.h"
 #include "sessions/session_json.h"
 
 namespace agent_exporter::serve {
@@ -162,6 +163,10 @@ Json AgentSummary(const agents::AgentSample& agent) {
 Json AgentJson(const agents::AgentSample& agent, const agents::Observation& observation,
                const sessions::MetaSource& meta, const sessions::SessionSource& sessions) {
   Json entry = AgentSummary(agent);
+  const Concern concern = ConcernOf(agent, observation.wall_seconds);
+  entry["concern"] = {{"severity", Name(concern.severity)},
+                      {"sentence", base::LabelValue(concern.sentence)},
+                      {"advice", base::LabelValue(concern.advice)}};
   const std::optional<sessions::AgentMeta> told = meta ? meta(agent) : std::nullopt;
   entry["agent_meta"] = told ? sessions::MetaJson(*told) : Json(nullptr);
   const std::vector<sessions::Session> all = sessions ? sessions(agent) : std::vector<sessions::Session>();

@@ -9,6 +9,7 @@
 //   children, children_open_fds  processes that a root started itself, without zombies
 //   zombies, orphans             orphans: sums like tree's
 //   resources                    [{scope, resource, source, used, limit, used_ratio}]
+//   concern                      {severity, sentence, advice}: what is wrong with it, serve/concern.h
 //   agent_meta                   null if nothing is known
 //   sessions                     the conversations, sessions/session_json.h
 //   commands                     [{command, cpu_seconds, started, failed}] of the descendants, living and

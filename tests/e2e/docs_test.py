@@ -83,7 +83,7 @@ def commands():
 
 def flags(*command):
     """Those that the help of a command lists."""
-    return set(re.findall(r"^  (?:-h, )?(--[\w.-]+)", harness.run(*command, "--help").stdout, re.MULTILINE))
+    return set(re.findall(r"^  (?:-\w, )?(--[\w.-]+)", harness.run(*command, "--help").stdout, re.MULTILINE))
 
 
 def collectors():

@@ -48,17 +48,17 @@ agents::AgentSample Busy() {
   return agent;
 }
 
-TEST(StatusTable, OneRowAnAgent) {
+TEST(WideStatusTable, OneRowAnAgent) {
   EXPECT_THAT(
-      Cells(StatusTable(collectors::MakeObservation({Busy()}))),
+      Cells(WideStatusTable(collectors::MakeObservation({Busy()}))),
       ElementsAre(ElementsAre("AGENT", "STATE", "PROCESSES", "CPU", "SELF", "TREE", "FDS/MAX", "TREE FDS",
                               "CHILDREN", "ORPHANS", "ZOMBIES", "UPTIME", "NEAREST LIMIT"),
                   ElementsAre("codex", "up", "3", "110%", "49 KiB", "107 KiB", "50/1024", "110", "0", "1",
                               "1", "3h 1m", "memory 75%")));
 }
 
-TEST(StatusTable, AZombieIsNoChild) {
-  const auto cells = Cells(StatusTable(collectors::MakeObservation(
+TEST(WideStatusTable, AZombieIsNoChild) {
+  const auto cells = Cells(WideStatusTable(collectors::MakeObservation(
       {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot),
                                        collectors::MakeProcess(8, agents::Role::kDescendant, 'Z'),
                                        collectors::MakeProcess(9, agents::Role::kDescendant)})})));
@@ -66,15 +66,15 @@ TEST(StatusTable, AZombieIsNoChild) {
   EXPECT_EQ(cells.at(1).at(10), "1");
 }
 
-TEST(StatusTable, WhatCouldNotBeReadIsADash) {
-  EXPECT_THAT(Cells(StatusTable(collectors::MakeObservation(
+TEST(WideStatusTable, WhatCouldNotBeReadIsADash) {
+  EXPECT_THAT(Cells(WideStatusTable(collectors::MakeObservation(
                         {collectors::MakeAgent("codex", {collectors::MakeProcess(7, agents::Role::kRoot)})})))
                   .at(1),
               ElementsAre("codex", "up", "1", "0%", "-", "-", "-/-", "-", "0", "0", "0", "0s", "-"));
 }
 
-TEST(StatusTable, AnAgentThatIsDownHasNoFigures) {
-  EXPECT_THAT(Cells(StatusTable(collectors::MakeObservation({collectors::MakeAgent("codex")}))).at(1),
+TEST(WideStatusTable, AnAgentThatIsDownHasNoFigures) {
+  EXPECT_THAT(Cells(WideStatusTable(collectors::MakeObservation({collectors::MakeAgent("codex")}))).at(1),
               ElementsAre("codex", "down", "0", "0%", "-", "-", "-/-", "-", "0", "0", "0", "-", "-"));
 }
 
@@ -82,15 +82,15 @@ TEST(StatusTable, KindlyEmpty) {
   EXPECT_THAT(StatusTable(collectors::MakeObservation()), HasSubstr("No agent runs now."));
 }
 
-TEST(StatusTable, SlotsStandBehindTheName) {
+TEST(WideStatusTable, SlotsStandBehindTheName) {
   agents::AgentSample agent =
       collectors::MakeAgent("worker", {collectors::MakeReadable(7, agents::Role::kRoot)});
   agent.slot = "3";
-  EXPECT_EQ(Cells(StatusTable(collectors::MakeObservation({agent}))).at(1).at(0), "worker/3");
+  EXPECT_EQ(Cells(WideStatusTable(collectors::MakeObservation({agent}))).at(1).at(0), "worker/3");
 }
 
-TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
-  const std::string table = StatusTable(collectors::MakeObservation(
+TEST(WideStatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
+  const std::string table = WideStatusTable(collectors::MakeObservation(
       {collectors::MakeAgent("\x1b[31mred\n", {collectors::MakeReadable(7, agents::Role::kRoot)}),
        collectors::MakeAgent("caf\xC3\xA9", {collectors::MakeReadable(7, agents::Role::kRoot)}), Busy()}));
   EXPECT_EQ(table.find('\x1b'), std::string::npos);
@@ -101,6 +101,68 @@ TEST(StatusTable, HostileNamesNeitherDriveTheTerminalNorShiftTheColumns) {
         std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; })));
   }
   EXPECT_THAT(widths, ElementsAre(widths[0], widths[0], widths[0], widths[0]));
+}
+
+std::vector<std::string> Lines(const std::string& table) {
+  return absl::StrSplit(table, '\n', absl::SkipEmpty());
+}
+
+TEST(StatusTable, TheWorstStandsFirstWithWhatIsWrongAndWhatToDo) {
+  agents::AgentSample leaks = Busy(), down = collectors::MakeAgent("reviewer");
+  leaks.name = "claude";
+  leaks.processes[0].command = "claude";
+  leaks.leaks = {{.resource = agents::ResourceUse::Resource::kFds,
+                  .page = true,
+                  .growth_per_second = 0.2,
+                  .seconds_to_limit = 540,
+                  .use = {agents::ResourceUse::Scope::kSelf, agents::ResourceUse::Resource::kFds,
+                          agents::ResourceUse::Source::kRlimit, 952, 1024, leaks.processes[0].key}}};
+  down.configured = true;
+  EXPECT_THAT(
+      Lines(StatusTable(collectors::MakeObservation({Busy(), leaks, down}))),
+      ElementsAre(
+          "  AGENT     STATE    PID  PROCS   CPU   MEMORY      FDS       LIMIT",
+          "!!claude    leaking   50      3  110%  107 KiB  50/1024  memory 75%",
+          "     out of file descriptors in 9m 0s: claude (pid 50) holds 952 of 1,024, +12 a", "     minute",
+          "     -> ls -l /proc/50/fd shows which; prlimit --pid 50 --nofile shows if its",
+          "     limit can rise", "x reviewer  down       -      0    0%        -        -           -",
+          "     does not run", "  codex     up        50      3  110%  107 KiB  50/1024  memory 75%"));
+}
+
+TEST(StatusTable, SessionsOfOneAgentHaveALineEach) {
+  const agents::AgentSample agent = collectors::MakeAgent(
+      "claude",
+      {collectors::MakeReadable(7, agents::Role::kRoot), collectors::MakeReadable(8, agents::Role::kRoot)});
+  const auto sessions = [](const agents::AgentSample&) {
+    sessions::Session web, api;
+    web.name = "web";
+    web.key = {7, 1};
+    web.status = sessions::SessionStatus::kWaiting;
+    web.state.context_ratio = 0.43;
+    web.resident_bytes = 7000;
+    api.name = "api";
+    api.key = {8, 1};
+    return std::vector<sessions::Session>{web, api};
+  };
+  EXPECT_THAT(Lines(StatusTable(collectors::MakeObservation({agent}), sessions)),
+              ElementsAre("  AGENT   STATE       PID  PROCS  CPU   MEMORY  FDS        LIMIT",
+                          "  claude  up       2 pids      2   0%   15 KiB    -            -",
+                          "    web   waiting       7          0%  6.8 KiB       context 43%",
+                          "    api                 8          0%        -                  "));
+}
+
+TEST(StatusTable, FitsEightyColumns) {
+  agents::AgentSample agent = Busy();
+  agent.name = std::string(50, 'n');
+  agent.processes[0].key.pid = 4194304;
+  agent.processes[0].usage = {.resident_bytes = 1023 << 20, .open_fds = 1048576};
+  agent.processes[0].limits.open_files = 1048576;
+  agent.tree_cpu_ratio = 127.9;
+  agent.resources[1] = {agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kInotifyInstances,
+                        agents::ResourceUse::Source::kHost, 100, 100};
+  for (const std::string& line : Lines(StatusTable(collectors::MakeObservation({agent})))) {
+    EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }), 80) << line;
+  }
 }
 
 sessions::AgentMeta Told(const agents::AgentSample& agent) {
@@ -207,7 +269,7 @@ TEST(RunStatus, LooksForItself) {
   options.procfs = options.sysfs = proc.root();
   std::ostringstream out, err;
   EXPECT_EQ(RunStatus(options, out, err), 0) << err.str();
-  EXPECT_THAT(out.str(), HasSubstr("\ncodex  up"));
+  EXPECT_THAT(out.str(), HasSubstr("\n  codex  up"));
 }
 
 TEST(RunStatus, WithoutProcfsItIsOneLineAndExitCodeOne) {

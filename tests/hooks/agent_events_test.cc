@@ -31,6 +31,7 @@ class AgentEventsTest : public testing::Test {
   static agents::AgentSample Codex(uint64_t fds = 7) {
     agents::AgentSample agent =
         collectors::MakeAgent("codex", {collectors::MakeReadable(7, agents::Role::kRoot)});
+    agent.processes[0].command = "node";
     agent.resources = {{.resource = ResourceUse::Resource::kFds,
                         .source = ResourceUse::Source::kRlimit,
                         .used = fds,
@@ -57,9 +58,10 @@ TEST_F(AgentEventsTest, ALeakIsToldOnceAndAgainAsAPage) {
   EXPECT_EQ(told_[0].agent, "codex");
   EXPECT_EQ(told_[0].timestamp, "2023-11-14T22:15:00Z");
   EXPECT_EQ(told_[0].details.at("message"),
-            "codex: 7 of 1000 fds used by its self, full in 496 s at this growth");
+            "codex: out of file descriptors in 8m 16s: node (pid 7) holds 7 of 1,000, +120 a minute");
   EXPECT_EQ(told_[0].details.at("severity"), "ticket");
-  EXPECT_EQ(told_[0].details.at("holder"), (nlohmann::json{{"pid", 7}, {"comm", "codex"}}));
+  EXPECT_EQ(told_[0].details.at("holder"),
+            (nlohmann::json{{"pid", 7}, {"comm", "codex"}, {"command", "node"}}));
   EXPECT_THAT(Take(Leaking(false)), IsEmpty());
   EXPECT_THAT(Take(Leaking(true)), ElementsAre("on_leak"));
   EXPECT_EQ(told_[0].details.at("severity"), "page");

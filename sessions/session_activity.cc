@@ -36,6 +36,9 @@ std::optional<SessionStatus> SessionActivity::Judge(const SessionState& state, c
     const bool busy = tree.cpu_ratio >= kBusyCpu || now - grew_ < kGrowingSeconds;
     return busy ? std::optional(SessionStatus::kWorking) : std::nullopt;
   }
+  // What was started after the turn ended by its file, which some agents write late.
+  const bool late = *state.claim == SessionStatus::kIdle && !state.settled && child && state.last_activity;
+  if (late) return SessionStatus::kWorking;
   if (*state.claim != SessionStatus::kWorking) return state.claim;
   if (tree.stopped) return SessionStatus::kStuck;
   if (state.local_tool && !state.settled && state.tool_since && !child &&

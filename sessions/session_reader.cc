@@ -2,13 +2,18 @@
 
 #include "base/agent_names.h"
 #include "sessions/claude_reader.h"
+#include "sessions/codex_reader.h"
+#include "sessions/gemini_reader.h"
 
 namespace agent_exporter::sessions {
 
-std::vector<std::string_view> ReadableProfiles() { return {"claude"}; }
+std::vector<std::string_view> ReadableProfiles() { return {"claude", "codex", "gemini", "qwen"}; }
 
 std::unique_ptr<SessionReader> MakeSessionReader(std::string_view profile, const ReaderOptions& options) {
   if (profile == "claude") return std::make_unique<ClaudeReader>(options);
+  if (profile == "codex") return std::make_unique<CodexReader>(options);
+  if (profile == "gemini") return std::make_unique<GeminiReader>(GeminiReader::Kind::kGemini, options);
+  if (profile == "qwen") return std::make_unique<GeminiReader>(GeminiReader::Kind::kQwen, options);
   return nullptr;
 }
 

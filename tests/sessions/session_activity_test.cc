@@ -62,6 +62,18 @@ TEST_F(SessionActivityTest, StuckOnceNothingMovedForTenMinutes) {
   EXPECT_EQ(Look(600), Status::kIdle);
 }
 
+// Gemini writes a tool call down when it has ended.
+TEST_F(SessionActivityTest, AProcessThatStartedSinceTheTurnEndedIsWork) {
+  state_.claim = Status::kIdle;
+  state_.last_activity = kWall + now_;
+  tree_.newest_child = kWall;
+  EXPECT_EQ(Look(), Status::kIdle);
+  tree_.newest_child = kWall + now_ + 1;
+  EXPECT_EQ(Look(), Status::kWorking);
+  state_.settled = true;
+  EXPECT_EQ(Look(), Status::kIdle);
+}
+
 TEST_F(SessionActivityTest, AStoppedProcessThatClaimsToWorkIsStuckAtOnce) {
   state_.claim = Status::kWorking;
   Look();

@@ -1,4 +1,5 @@
 """The alerts. severity critical is a page: somebody gets up. severity warning is a ticket: somebody looks at it by day.
+severity info is a notice to whoever works with the agent.
 
 The exporter judges (docs/detection.md); rules compare its gauges, so that they cost next to nothing. Where an alert has both
 severities, Alertmanager mutes the lower one (alertmanager.example.yml). An annotation has at most one query, because Prometheus
@@ -51,7 +52,7 @@ class Alerts:
 
     def add(self, name, severity, expr, summary, description, *, dashboard="agent", wait=None, keep=None):
         link = f"{self.t.dashboard_base_url}/agent-exporter-{dashboard}?var-instance={{{{ $labels.instance | urlquery }}}}"
-        if dashboard == "agent":
+        if dashboard in ("agent", "sessions"):
             link += "&var-agent={{ $labels.agent | urlquery }}"
         rule = {"alert": name, "expr": textwrap.dedent(expr).strip()}
         if wait:
@@ -313,10 +314,45 @@ def host_alerts(alerts):
             dashboard="host", wait=stall.wait, keep=t.keep_firing_for)
 
 
+def session_alerts(alerts):
+    t = alerts.t
+    who = "session {{ $labels.session }} of " + WHO
+    waiting = t.waiting_for_user
+    alerts.add(
+        "AgentWaitingForUser", "info", 'agent_session_state{state="waiting"} == 1',
+        f"{who} waits for its user",
+        f"""The {who} has waited for {waiting.wait} or more: for a permission, or for an answer. It does nothing until somebody
+        looks at it.""",
+        dashboard="sessions", wait=waiting.wait)
+    stuck = t.stuck
+    alerts.add(
+        "AgentStuck", "warning", 'agent_session_state{state="stuck"} == 1',
+        f"{who} is stuck",
+        f"""The {who} claims to work, but none of its files has grown, it has used no CPU and started no process for ten minutes;
+        or its process is stopped.""",
+        dashboard="sessions", wait=stuck.wait, keep=t.keep_firing_for)
+    context = t.context_nearly_full
+    alerts.add(
+        "AgentContextNearlyFull", "info", f"agent_session_context_ratio > {context.ratio}",
+        f"{who} has used {{{{ $value | humanizePercentage }}}} of its context",
+        f"""The {who} has used {{{{ $value | humanizePercentage }}}} of its model's context window. Soon it will forget the beginning of
+        the conversation, or refuse to go on.""",
+        dashboard="sessions", wait=context.wait, keep=t.keep_firing_for)
+    limit = t.plan_limit_near
+    alerts.add(
+        "AgentPlanLimitNear", "warning", f"agent_plan_limit_used_ratio > {limit.ratio}",
+        f"The {{{{ $labels.window }}}} limit of the account of {WHO} is {{{{ $value | humanizePercentage }}}} used up",
+        f"""{{{{ $value | humanizePercentage }}}} of what the account may use in {{{{ $labels.window }}}} is used up. At the limit every
+        session of {WHO} stops. It starts anew in
+        {look_up('agent_plan_limit_reset_timestamp_seconds{%} - time()', (*AGENT, 'window'), 'humanizeDuration')}.""",
+        dashboard="sessions", wait=limit.wait, keep=t.keep_firing_for)
+
+
 def groups(t):
     result = []
     for name, fill, interval in (("leaks", leak_alerts, t.leak.interval), ("limits", limit_alerts, t.interval),
-                                 ("life", life_alerts, t.interval), ("slow", slow_alerts, t.interval * 5),
+                                 ("life", life_alerts, t.interval), ("sessions", session_alerts, t.interval),
+                                 ("slow", slow_alerts, t.interval * 5),
                                  ("exporter", exporter_alerts, t.interval), ("host", host_alerts, t.interval)):
         alerts = Alerts(t)
         fill(alerts)

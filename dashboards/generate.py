@@ -16,11 +16,12 @@ import agent  # noqa: E402  (the path comes first)
 import exporter  # noqa: E402
 import fleet  # noqa: E402
 import host  # noqa: E402
+import sessions  # noqa: E402
 
 
 def main(check):
     outdated = 0
-    for module in (fleet, agent, host, exporter):
+    for module in (fleet, agent, host, sessions, exporter):
         path = HERE / f"{module.__name__}.json"
         text = json.dumps(module.dashboard().json(), indent=2, ensure_ascii=False) + "\n"
         if path.exists() and path.read_text(encoding="utf-8") == text:

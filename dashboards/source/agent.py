@@ -1,7 +1,7 @@
 """One agent: its own process and its tree, its limits, what it is on the way to, how it ends."""
 
-from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, NEVER, PER_SECOND, SOME_IS_ODD, TIME_LEFT, Dashboard, annotation,
-                   column, graph, links_to, override, query_variable, stat, table, values)
+from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, NEVER, PER_SECOND, SESSIONS, SOME_IS_ODD, TIME_LEFT, Dashboard,
+                   annotation, column, graph, links_to, override, query_variable, stat, table, values)
 
 ONE = 'job=~"$job",instance="$instance",agent="$agent",slot=~"$slot"'
 FIRING = 'ALERTS{alertstate="firing",alertname=~"Agent.*",instance=~"$instance|",agent="$agent"}'
@@ -159,7 +159,7 @@ def dashboard():
          query_variable("instance", "Host", 'label_values(agent_up{job=~"$job",agent="$agent"}, instance)', many=False),
          query_variable("slot", "Slot", 'label_values(agent_up{job=~"$job",agent="$agent",instance="$instance"}, slot)',
                         every=".*", description="Only agents whose rule sets slots have any.")],
-        links_to(FLEET, HOST, EXPORTER, host=True),
+        links_to(FLEET, HOST, SESSIONS, EXPORTER, host=True),
         [annotation("Alerts", "red", FIRING, "{{alertname}}"),
          annotation("Restarts", "orange", f"changes(agent_restarts_total{{{ONE}}}[$__interval]) > 0", "{{agent}} restarted")])
     headlines(board)

@@ -1,7 +1,7 @@
 """The exporters themselves: is what the other dashboards show fresh and complete, and what does it cost?"""
 
-from parts import (AGENT, EXPORTER, FLEET, HOST, INSTANCES, JOB, PER_SECOND, SOME_IS_BAD, SOME_IS_ODD, Dashboard, annotation,
-                   column, graph, links_to, stat, table, values)
+from parts import (AGENT, EXPORTER, FLEET, HOST, INSTANCES, JOB, PER_SECOND, SESSIONS, SOME_IS_BAD, SOME_IS_ODD, Dashboard,
+                   annotation, column, graph, links_to, stat, table, values)
 
 SEEN = 'job=~"$job",instance=~"$instance"'
 FIRING = 'ALERTS{alertstate="firing",alertname=~"Agent.*",job=~"$job|",instance=~"$instance|",agent=""}'
@@ -94,7 +94,7 @@ def cost(board):
 def dashboard():
     board = Dashboard(
         EXPORTER, "Agents: exporter health", "Whether what the other dashboards show is fresh and complete, and what it costs.",
-        [JOB, INSTANCES], links_to(FLEET, AGENT, HOST), [annotation("Alerts", "red", FIRING, "{{alertname}} {{instance}}")],
+        [JOB, INSTANCES], links_to(FLEET, AGENT, HOST, SESSIONS), [annotation("Alerts", "red", FIRING, "{{alertname}} {{instance}}")],
         time_from="now-3h")
     headlines(board)
     board.row("Exporters")

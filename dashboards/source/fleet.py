@@ -1,7 +1,8 @@
 """All agents on all hosts: who is down, who will hit a limit, whom to look at first."""
 
-from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, INSTANCES, JOB, NEUTRAL, NEVER, SOME_IS_BAD, SOME_IS_ODD, TIME_LEFT,
-                   Dashboard, annotation, column, graph, links_to, query_variable, stat, table, to_dashboard, values)
+from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, INSTANCES, JOB, NEUTRAL, NEVER, SESSIONS, SOME_IS_BAD, SOME_IS_ODD,
+                   TIME_LEFT, Dashboard, annotation, column, graph, links_to, query_variable, stat, table, to_dashboard,
+                   values)
 
 HOSTS = 'job=~"$job",instance=~"$instance"'
 ALL = HOSTS + ',agent=~"$agent"'
@@ -160,7 +161,7 @@ def dashboard():
         FLEET, "Agents: fleet",
         "All agents that agent_exporter watches: who is down, who will hit a limit, whom to look at first.",
         [JOB, INSTANCES, query_variable("agent", "Agent", f"label_values(agent_up{{{HOSTS}}}, agent)")],
-        links_to(AGENT, HOST, EXPORTER),
+        links_to(AGENT, HOST, SESSIONS, EXPORTER),
         [annotation("Alerts", "red", FIRING, "{{alertname}} {{agent}}")])
     headlines(board)
     board.row("Whom to look at first")

@@ -1,7 +1,7 @@
 """One host: memory and who holds it, pressure, what is left to fork."""
 
-from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, PER_SECOND, SOME_IS_BAD, Dashboard, annotation, column, graph, links_to,
-                   override, query_variable, stat, table, to_dashboard)
+from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, JOB, PER_SECOND, SESSIONS, SOME_IS_BAD, Dashboard, annotation, column,
+                   graph, links_to, override, query_variable, stat, table, to_dashboard)
 
 HERE = 'job=~"$job",instance="$instance"'
 AGENTS = HERE + ',agent!="agent_exporter"'
@@ -99,7 +99,7 @@ def dashboard():
     board = Dashboard(
         HOST, "Agents: host", "A host that runs agents: memory and who holds it, pressure, and what is left to fork.",
         [JOB, query_variable("instance", "Host", 'label_values(agent_exporter_build_info{job=~"$job"}, instance)', many=False)],
-        links_to(FLEET, AGENT, EXPORTER), [annotation("Alerts", "red", FIRING, "{{alertname}} {{agent}}")])
+        links_to(FLEET, AGENT, SESSIONS, EXPORTER), [annotation("Alerts", "red", FIRING, "{{alertname}} {{agent}}")])
     headlines(board)
     board.row("Memory")
     memory(board)

@@ -221,14 +221,16 @@ class Dashboard:
                 "timepicker": {}, "weekStart": ""}
 
 
-FLEET, AGENT, HOST, EXPORTER = (f"agent-exporter-{name}" for name in ("fleet", "agent", "host", "exporter"))
+FLEET, AGENT, HOST, EXPORTER, SESSIONS = (
+    f"agent-exporter-{name}" for name in ("fleet", "agent", "host", "exporter", "sessions"))
 
 
 def links_to(*uids, host=False):
     """The dashboard's links at its top; with host, to the same one."""
     known = {FLEET: ("Fleet", "All agents on all hosts"), AGENT: ("One agent", "Itself, its tree and its limits"),
              HOST: ("Host", "Memory, pressure and what is left to fork"),
-             EXPORTER: ("Exporter", "Is what you see here fresh and complete?")}
+             EXPORTER: ("Exporter", "Is what you see here fresh and complete?"),
+             SESSIONS: ("Sessions", "Who works, who waits, what is left of the limit")}
     carried = "?${datasource:queryparam}&${job:queryparam}"
     return [(*known[uid], f"/d/{uid}{carried}" + ("&var-instance=${instance}" if host and uid in (AGENT, HOST) else ""),
              "dashboard") for uid in uids] + [

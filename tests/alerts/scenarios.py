@@ -320,5 +320,39 @@ def host():
     yield fork("fork-rebooted", [31000] * 100 + [800]).fires(90, "critical").quiet(130, "critical")
 
 
+def sessions():
+    def state(name, alert, of, runs):
+        """`runs`: (from, to) in minutes; the series is there only while the session is in this state."""
+        scenario = Scenario(f"session-{name}", alert)
+        values = ["stale" if any(minute == end for _, end in runs) else
+                  1 if any(start <= minute < end for start, end in runs) else None for minute in range(LENGTH + 1)]
+        return scenario.add("agent_session_state", values, agent=scenario.name, session="web", state=of)
+
+    for name, of, alert, severity, after in (("waits", "waiting", "AgentWaitingForUser", "info", 12),
+                                             ("stuck", "stuck", "AgentStuck", "warning", 4)):
+        yield (state(f"{name}-long", alert, of, [(60, 160)]).quiet(60, severity).fires(60 + after, severity)
+               .fires(158, severity).quiet(190, severity))
+        yield state(f"{name}-not", alert, "working", [(0, 300)]).never_fires(severity)
+        # A scrape gap ends a wait; the alert comes back after its time.
+        yield (state(f"{name}-gap", alert, of, [(60, 120), (132, 200)]).fires(110, severity).fires(132 + after + 2, severity))
+        yield state(f"{name}-restart", alert, of, [(60, 100)]).fires(60 + after, severity).quiet(130, severity)
+
+    def ratio(name, values, alert, metric, **labels):
+        scenario = Scenario(f"session-{name}", alert)
+        return scenario.add(metric, values, agent=scenario.name, **labels)
+
+    for name, alert, severity, metric, labels in (
+            ("context", "AgentContextNearlyFull", "info", "agent_session_context_ratio", {"session": "web"}),
+            ("plan", "AgentPlanLimitNear", "warning", "agent_plan_limit_used_ratio", {"window": "5h"})):
+        full = ratio(f"{name}-full", [0.5] * 60 + [0.95] * 60 + [0.2], alert, metric, **labels)
+        if name == "plan":
+            full.add("agent_plan_limit_reset_timestamp_seconds", [5 * 3600], agent=full.name, **labels)
+        yield full.quiet(62, severity).fires(70, severity).quiet(150, severity)
+        yield ratio(f"{name}-half", [0.85], alert, metric, **labels).never_fires(severity)
+        yield (ratio(f"{name}-gap", gap([0.5] * 60 + [0.95], 80), alert, metric, **labels).fires(78, severity)
+               .fires(88, severity).fires(104, severity))
+        yield (ratio(f"{name}-restart", [0.95] * 60 + [0.1], alert, metric, **labels).fires(50, severity).quiet(90, severity))
+
+
 def all_scenarios():
-    return [scenario for make in (leaks, limits, life, exporter, host) for scenario in make()]
+    return [scenario for make in (leaks, limits, life, sessions, exporter, host) for scenario in make()]

@@ -56,7 +56,7 @@ class FormTest(unittest.TestCase):
     """Without any program: what the files say."""
 
     def each(self):
-        self.assertEqual(set(DASHBOARDS), {"fleet", "agent", "host", "exporter"})
+        self.assertEqual(set(DASHBOARDS), {"fleet", "agent", "host", "exporter", "sessions"})
         return DASHBOARDS.values()
 
     def test_they_are_what_the_source_says(self):

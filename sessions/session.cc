@@ -29,6 +29,15 @@ TokenCounts& TokenCounts::operator+=(const TokenCounts& other) {
   return *this;
 }
 
+TokenCounts& TokenCounts::operator-=(const TokenCounts& other) {
+  input -= other.input;
+  output -= other.output;
+  cache_read -= other.cache_read;
+  cache_creation -= other.cache_creation;
+  reasoning -= other.reasoning;
+  return *this;
+}
+
 TokenCounts TokenCounts::Since(const TokenCounts& before) const {
   const auto rise = [](uint64_t now, uint64_t then) { return now > then ? now - then : 0; };
   return {.input = rise(input, before.input),

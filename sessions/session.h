@@ -42,6 +42,7 @@ struct TokenCounts {
   uint64_t reasoning = 0;
 
   TokenCounts& operator+=(const TokenCounts& other);
+  TokenCounts& operator-=(const TokenCounts& other);  // `other` was added before
   // What is more in this than in `before`; 0 where it is less.
   TokenCounts Since(const TokenCounts& before) const;
   uint64_t total() const { return input + output + cache_read + cache_creation + reasoning; }

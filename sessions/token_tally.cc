@@ -22,6 +22,7 @@ void TokenTally::Add(std::string_view id, const std::string& model, const TokenC
                                      [key](const Recent& message) { return message.id == key; });
     if (recent != recent_.end()) {
       more = counts.Since(recent->counts);
+      total_ -= recent->counts;
       recent->counts = counts;
     } else {
       if (counted_.size() >= kMostCounted) counted_.clear();
@@ -30,7 +31,7 @@ void TokenTally::Add(std::string_view id, const std::string& model, const TokenC
       if (recent_.size() > kMostRecent) recent_.pop_front();
     }
   }
-  total_ += more;
+  total_ += counts;
   if (written < count_from_ || more.total() == 0 || counted_before_.contains(key)) return;
   if (fresh_.size() >= kMostModels && fresh_.count(model) == 0) return;
   fresh_[model] += more;

@@ -169,7 +169,12 @@ sample_interval: 1s
 agents:
   - {{name: {self.root.name}, kind: coder, slot: "1", match: {{comm: {self.root.name}}}}}
   - {{name: nosuchagent, kind: coder, match: {{comm: nosuchagent}}}}
+  - {{name: reviewer, kind: coder, match: {{comm: claude, cmdline: '^claude 100000'}}}}
 """)
+        self.claude()
+        self.claude_session("waiting", {"type": "assistant", "timestamp": "2999-01-01T00:00:00Z", "message": {
+            "id": "m", "model": "m", "usage": {"input_tokens": 1, "output_tokens": 1}, "content": []}},
+                            limits=[{"window": "5h", "used_ratio": 0.5, "reset": time.time() + 1000}])
         self.exporter_ = self.exporter(f"--config.file={config}", "--collector.io", "--collector.scheduling")
         self.exporter_.scrape()
         self.target = f"127.0.0.1:{self.exporter_.port}"

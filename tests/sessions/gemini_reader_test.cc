@@ -92,7 +92,7 @@ TEST_F(GeminiReaderTest, AMessageCountsOnceAndItsLastLineWins) {
       Said(Json(Message("1", "gemini", Tokens(100, 0, 1, 0))) +
            Json(Message("1", "gemini", Tokens(100, 40, 30, 5))) +
            Json({{"$set", {{"messages", {Message("1", "gemini", Tokens(100, 40, 30, 5))}}}}}));
-  EXPECT_EQ(state.tokens, (TokenCounts{.input = 100, .output = 30, .cache_read = 40, .reasoning = 5}));
+  EXPECT_EQ(state.tokens, (TokenCounts{.input = 60, .output = 30, .cache_read = 40, .reasoning = 5}));
 }
 
 TEST_F(GeminiReaderTest, ARewindLeavesTheContextUnknown) {

@@ -32,6 +32,7 @@ std::string Escape(std::string_view text) {
 const char* TypeOf(std::string_view name) {
   if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
   if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  if (name.ends_with(".md")) return "text/plain; charset=utf-8";  // browsers show it; text/markdown they save
   return "text/html; charset=utf-8";
 }
 
@@ -76,8 +77,9 @@ std::map<std::string, http::HttpHandler> PageRoutes(std::string_view telemetry_p
     }
     asset->zipped = formats::Gzip(asset->text);
     asset->tag = TagOf(asset->text);
-    routes[file.name == "index.html" ? "/" : fmt::format("/{}", file.name)] =
-        [asset](const http::HttpRequest& request) { return Serve(*asset, request); };
+    const std::string path = file.name == "index.html" ? "/" : fmt::format("/{}", file.name);
+    routes[path] = [asset](const http::HttpRequest& request) { return Serve(*asset, request); };
+    if (path.ends_with(".md")) routes[path.substr(0, path.size() - 3)] = routes[path];
   }
   return routes;
 }

@@ -1,6 +1,6 @@
-// Serves the page at /: HTML, CSS, scripts and Chart.js, all embedded in the program. These files contain no
-// data, so they need no token. The page gets its data from the guarded routes, with the token that the user
-// enters.
+// Serves the alerts' runbooks at /runbooks/NAME and NAME.md, and the page at /: HTML, CSS, scripts and
+// Chart.js, all embedded in the program. These files contain no data, so they need no token. The page gets
+// its data from the guarded routes, with the token that the user enters.
 //
 // A strict Content-Security-Policy allows only these files and nothing inline, so a hostile process name
 // could do nothing even if it reached the page as markup. Every file has an ETag, and is gzipped for clients

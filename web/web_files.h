@@ -1,4 +1,4 @@
-// The page's files, embedded at build time.
+// The page's files and the runbooks, embedded at build time.
 //
 // Thread safety: constant data.
 
@@ -11,7 +11,7 @@
 namespace agent_exporter::web {
 
 struct WebFile {
-  std::string_view name;  // "index.html"
+  std::string_view name;  // "index.html", "runbooks/AgentAbsent.md"
   std::string_view text;
 };
 

@@ -62,6 +62,13 @@ TEST(Page, ServesEveryFileOfThePage) {
   EXPECT_EQ(Get("/page.css").content_type, "text/css; charset=utf-8");
 }
 
+TEST(Page, ServesTheRunbooksWithAndWithoutTheirExtension) {
+  const http::HttpResponse runbook = Get("/runbooks/AgentFdLeakFast");
+  EXPECT_EQ(runbook.content_type, "text/plain; charset=utf-8");
+  EXPECT_THAT(runbook.body, AllOf(StartsWith("# AgentFdLeakFast\n"), HasSubstr("## Mitigation")));
+  EXPECT_EQ(Get("/runbooks/AgentFdLeakFast.md").body, runbook.body);
+}
+
 TEST(Page, AnUnchangedFileIs304) {
   const std::string tag = Get("/page.js").headers.at("ETag");
   const http::HttpResponse again = Get("/page.js", {{"If-None-Match", "\"other\", " + tag}});

@@ -4,12 +4,12 @@ import * as api from "./api.js";
 import {spark} from "./charts.js";
 import {bytes, bytesParts, count, duration, el, figure, percent, percentOf, plural} from "./format.js";
 import {History} from "./history.js";
+import {AgentList, isRed, worstFirst} from "./list.js";
 import {partsTable} from "./tree.js";
 import {limits, notes, sentence} from "./words.js";
 
 const POLL_MS = 2000;
 const SPARK_MS = 5 * 60e3;
-const MOST_BUTTONS = 8;
 const ITSELF = "agent_exporter";
 
 const $ = id => document.getElementById(id);
@@ -19,7 +19,7 @@ const labelOf = agent => (agent.slot ? `${agent.agent} · ${agent.slot}` : agent
 const history_ = new History();
 let answer = null;      // the last successful one
 let answeredAt = 0;
-let chosen = sessionStorage.getItem("agent_exporter.agent") ?? "";
+let chosen = sessionStorage.getItem("agent_exporter.agent") ?? "";  // opened; else the worst
 let timer = 0;
 let asking = false;
 const recent = new Map();  // key of an agent -> [{x, cpu, memory}]
@@ -30,7 +30,7 @@ function showState(title, ...body) {
   $("state-body").replaceChildren(...body);
   $("token-form").hidden = true;
   $("content").hidden = true;
-  $("picker").hidden = true;
+  $("agents").hidden = true;
 }
 
 function showLive(kind, text) {
@@ -88,45 +88,16 @@ function showGone() {
       "every few seconds."));
 }
 
-function renderPicker(agents) {
-  const nav = $("picker");
-  nav.hidden = agents.length < 2;
-  const small = agent => (agent.up ? `${percent(agent.tree.cpu_usage_ratio)} · ${bytes(agent.tree.resident_memory_bytes)}`
-                                   : "not running");
-  const layout = `${agents.length > MOST_BUTTONS}\n${agents.map(keyOf).join("\n")}`;
-  if (nav.dataset.layout !== layout) {
-    nav.dataset.layout = layout;
-    if (agents.length > MOST_BUTTONS) {
-      const select = el("select", {id: "agent"});
-      for (const agent of agents) select.append(el("option", {value: keyOf(agent)}, labelOf(agent)));
-      select.addEventListener("change", () => choose(select.value));
-      nav.replaceChildren(el("label", {for: "agent"}, "Agent ", select));
-    } else {
-      nav.replaceChildren(...agents.map(agent => {
-        const button = el("button", {type: "button"}, el("span", {}, labelOf(agent)), el("small", {}));
-        button.addEventListener("click", () => choose(keyOf(agent)));
-        return button;
-      }));
-    }
-  }
-  if (agents.length > MOST_BUTTONS) {
-    const select = nav.querySelector("select");
-    select.value = chosen;
-    return;
-  }
-  agents.forEach((agent, i) => {
-    const button = nav.children[i];
-    button.setAttribute("aria-pressed", String(keyOf(agent) === chosen));
-    button.querySelector("small").textContent = small(agent);
-  });
-}
-
+// A click opens an agent: its figures come into view below the list.
 function choose(key) {
   chosen = key;
   sessionStorage.setItem("agent_exporter.agent", key);
   render();
   refreshHistory();
+  $("content").scrollIntoView({block: "start"});
 }
+
+const list = new AgentList($("agents"), {keyOf, labelOf, open: choose});
 
 const tile = (name, id, value, sub) =>
   el("div", {}, el("dt", {}, name), el("dd", {class: "figure", "data-tile": id}, value), sub ? el("dd", {class: "sub"}, sub) : "");
@@ -138,7 +109,7 @@ function hero(name, id, exact, big, unit, sub, points) {
 }
 
 function renderNow(agent) {
-  $("now-title").textContent = "Right now";
+  $("now-title").textContent = `Right now: ${labelOf(agent)}`;
   $("sentence").replaceChildren(...sentence(agent));
   const tree = agent.tree ?? {};
   const self = agent.self ?? {};
@@ -182,7 +153,7 @@ function renderHost({host, exporter}) {
   }
   if (host.load) parts.push(`load ${host.load[0].toFixed(2)}`);
   if (host.processes !== undefined) parts.push(plural(host.processes, "process", "processes"));
-  $("host").textContent = `This host: ${parts.join(" · ")}`;
+  $("host").textContent = parts.join(" · ");
   $("version").textContent = `agent_exporter ${exporter.version} · process source: ${exporter.process_source} · events: ${
     exporter.process_events === "none" ? "off" : exporter.process_events}`;
 }
@@ -199,29 +170,25 @@ function recordPoints(agents, now) {
   }
 }
 
-// Running agents first, the exporter itself last.
-function ordered(agents) {
-  const rank = agent => (agent.agent === ITSELF ? 2 : agent.up ? 0 : 1);
-  return [...agents].sort((a, b) => rank(a) - rank(b));
-}
-
 function render() {
   if (!answer) return;
-  const agents = ordered(answer.agents);
+  const agents = worstFirst(answer.agents, ITSELF);
   renderHost(answer);
   if (!agents.some(agent => agent.agent !== ITSELF)) {
     showNoAgent();
     document.title = "No agent · agent_exporter";
     return;
   }
-  if (!agents.some(agent => keyOf(agent) === chosen)) chosen = keyOf(agents[0]);
+  if (!agents.some(agent => keyOf(agent) === chosen)) {
+    chosen = keyOf(agents.find(isRed) ?? agents.find(one => one.up && one.agent !== ITSELF) ?? agents[0]);
+  }
   const agent = agents.find(one => keyOf(one) === chosen);
   $("state").hidden = true;
   $("content").hidden = false;
-  renderPicker(agents);
+  list.show(agents, chosen, key => recent.get(key) ?? []);
   history_.show(agent.agent);
   renderNow(agent);
-  $("notes").replaceChildren(...(agent.up || agent.processes.length > 0 ? notes(agent, history_.limited)
+  $("notes").replaceChildren(...(agent.up || agent.processes.length > 0 ? notes(agent, history_.limited, agents.some(isRed))
     : [el("li", {class: "warn"}, el("span", {class: "mark", "aria-hidden": "true"}, "!"),
         el("p", {}, el("strong", {}, "None of its processes is running."), " It is shown because ",
           agent.configured ? "the configuration names it." : "it ran a while ago."))]));
@@ -232,7 +199,8 @@ function render() {
                                                    : el("p", {class: "quiet"}, "No processes."));
   parts.scrollTo(left, top);
   renderWhy(agent);
-  document.title = agent.up
+  const worst = agents[0];
+  document.title = isRed(worst) ? `! ${labelOf(worst)}: ${worst.concern.sentence}` : agent.up
     ? `${percent(agent.tree.cpu_usage_ratio)} · ${bytes(agent.tree.resident_memory_bytes)} · ${agent.agent}`
     : `${agent.agent} is not running`;
 }

@@ -59,7 +59,8 @@ function note(level, mark, what, more) {
 }
 
 // `limited`: today's {trips, sentinel, recovers, byKind}, or null if the ledger has no answer.
-export function notes(agent, limited) {
+// `anyRed`: some agent of this host is in trouble, so nothing reassures.
+export function notes(agent, limited, anyRed) {
   const list = [];
   for (const leak of leaksOf(agent)) {
     const {what, more} = leakWords(agent, leak);
@@ -99,7 +100,8 @@ export function notes(agent, limited) {
     list.push(note("", "↻", el("strong", {}, `It was restarted ${plural(agent.restarts, "time", "times")}.`),
       "Since the exporter started."));
   }
-  if (!tight) {
+  if (agent.concern?.advice) list.unshift(note(agent.concern.severity === "ticket" ? "warn" : "bad", "→", el("strong", {}, agent.concern.sentence), agent.concern.advice));
+  if (!tight && !anyRed) {
     list.unshift(note("good", "✓", el("strong", {}, "Nothing keeps growing, and no limit is near.")));
   }
   return list;

@@ -208,6 +208,48 @@ test("tells of leaks and rate limits in words", async () => {
   }});
 });
 
+test("opens on every agent, the one in most trouble first", async () => {
+  const HEALTHY = 200;
+  const order = async page => (await page.locator("#agents .name").allInnerTexts()).map(plain);
+  await visit(async page => {
+    await shows(page, "3 of 206 agents need a look now.");
+    assert.deepEqual((await order(page)).slice(0, 5), ["leaks", "full", "grows", "asks", "hangs"]);
+    for (const name of ["leaks", "full", "grows", "asks", "hangs"]) {
+      const row = page.locator("#agents li", {has: page.getByText(name, {exact: true})});
+      assert.ok((await row.boundingBox()).y < 850, `${name} is on the first screen`);
+    }
+    await shows(page, "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of 1,024, +12 a minute");
+    assert.match(await text(page, "#now-title"), /leaks$/, "the worst one is open");
+    assert.match(await page.title(), /^! leaks: out of file descriptors/);
+    await assertAccessible(page, "two hundred agents");
+
+    await page.getByRole("button", {name: /^calm-7 /}).press("Enter");
+    await waitFor(async () => /calm-7$/.test(await text(page, "#now-title")), "the chosen agent");
+    assert.doesNotMatch(await text(page, "main"), /Nothing keeps growing/, "nothing reassures while something is red");
+
+    await page.getByLabel("Find").fill("hangs");
+    assert.equal(await page.locator("#agents li:visible").count(), 1);
+    await page.getByLabel("Find").fill("no such agent");
+    await shows(page, "No agent matches.");
+  }, {prepare: async page => {
+    await page.route("**/agents", async route => {
+      const answer = await (await route.fetch()).json();
+      const codex = answer.agents.find(one => one.agent === "codex");
+      const like = (agent, concern, state) => ({...codex, agent, leaks: [], resources: [],
+        concern: {severity: "none", sentence: "", advice: "", ...concern},
+        sessions: state ? [{session: "build", pid: 1, state}] : []});
+      answer.agents = [
+        ...Array.from({length: HEALTHY}, (_, i) => like(`calm-${i}`)), like("hangs", {}, "stuck"),
+        like("asks", {}, "waiting"), like("gone", {severity: "down", sentence: "does not run"}),
+        like("grows", {severity: "ticket", sentence: "out of memory in 2d 0h: it uses 1 GiB of 2 GiB"}),
+        like("full", {severity: "near", sentence: "1.9 GiB of 2.0 GiB memory is used"}),
+        like("leaks", {severity: "page", advice: "ls -l /proc/450/fd shows which",
+          sentence: "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of 1,024, +12 a minute"})];
+      await route.fulfill({json: answer});
+    });
+  }});
+});
+
 test("draws the history of an hour, a day and a week, page by page", async () => {
   const asked = [];
   await visit(async page => {

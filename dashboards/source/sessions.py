@@ -3,7 +3,7 @@
 from parts import (AGENT, EXPORTER, FLEET, FULL, HOST, INSTANCES, JOB, SESSIONS, Dashboard, annotation, column, graph, links_to, override,
                    query_variable, stat, table)
 
-AGENTS = query_variable("agent", "Agent", 'label_values(agent_sessions{job=~"$job",instance=~"$instance"}, agent)')
+AGENTS = query_variable("agent", "Agent", 'label_values(agent_session_info{job=~"$job",instance=~"$instance"}, agent)')
 SEEN = 'job=~"$job",instance=~"$instance",agent=~"$agent"'
 FIRING = ('ALERTS{alertstate="firing",alertname=~"AgentWaitingForUser|AgentStuck|AgentContextNearlyFull|AgentPlanLimitNear",'
           'agent=~"$agent"}')

@@ -9,6 +9,7 @@ runs it at each evaluation while the alert fires.
 import textwrap
 
 AGENT = ("job", "instance", "agent", "kind", "slot")
+COMMAND = (*AGENT, "command")
 RESOURCE = (*AGENT, "scope", "resource")
 WHO = ("{{ $labels.agent }}{{ with $labels.kind }} ({{ . }}{{ with $labels.slot }} {{ . }}{{ end }}){{ end }}"
        " on {{ $labels.instance }}")
@@ -176,6 +177,23 @@ def limit_alerts(alerts):
         f"{WHO} left {{{{ $value }}}} processes behind",
         f"""{{{{ $value }}}} processes that {WHO} started go on without a parent. They hold
         {look_up('agent_orphans_resident_memory_bytes', AGENT, SIZE)}B of memory.""",
+        wait=alerts.t.interval * 5, keep=t.keep_firing_for)
+    helpers = t.helpers
+    alerts.add(
+        "AgentHelpersPileUp", "warning",
+        f"""
+        min_over_time(agent_command_orphans{{command!="other"}}[{helpers.orphaned_for}]) >= {helpers.orphans}
+        or
+        (
+          min_over_time(agent_command_processes{{command!="other"}}[{helpers.lasting}]) >= {helpers.count}
+          and min_over_time(agent_command_processes[{helpers.lasting}])
+            > max_over_time(agent_command_processes[{helpers.lasting}] offset {helpers.lasting * 2})
+        )
+        """,
+        f"{WHO} leaves {{{{ $value }}}} copies of {{{{ $labels.command }}}} running",
+        f"""{WHO} has started {{{{ $labels.command }}}} again and again and not ended it:
+        {{{{ $value }}}} copies that nobody needs run. All copies together hold
+        {look_up('agent_command_resident_memory_bytes', COMMAND, SIZE)}B of memory.""",
         wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     cpu = t.cpu_saturated
     alerts.add(

@@ -146,6 +146,18 @@ def limits():
     yield orphans("gap", gap([0] * 50 + [3], 100), gap([1] * 50 + [0], 100)).fires(95, "warning").fires(110, "warning")
     yield orphans("restart", [3], [1] * 50 + [0] * 5 + [1]).never_fires("warning")
 
+    def helpers(name, processes, orphans):
+        labels = {"agent": f"helpers-{name}", "command": "mcp-server.cjs"}
+        return (Scenario(f"helpers-{name}", "AgentHelpersPileUp").add("agent_command_processes", processes, **labels)
+                .add("agent_command_orphans", orphans, **labels))
+
+    yield helpers("orphaned", [4] * 60 + [12], [0] * 60 + [8]).fires(110, "warning").quiet(70, "warning")
+    yield helpers("ever-more", [minute // 20 for minute in range(LENGTH + 1)], [0]).fires(280, "warning")
+    yield helpers("gap", gap([4] * 60 + [12], 100), gap([0] * 60 + [8], 100)).fires(98, "warning").fires(125, "warning")
+    yield helpers("restart", [12] * 100 + [4], [8] * 100 + [0]).fires(90, "warning").quiet(160, "warning")
+    yield helpers("steady", [12], [0]).never_fires("warning")  # twelve servers of one session
+    yield helpers("few", [4], [2]).never_fires("warning")
+
     def cpu(name, cores, restart=None, hole=None):
         total, values = 0, []
         for minute in range(LENGTH + 1):

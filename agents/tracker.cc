@@ -117,7 +117,8 @@ void Tracker::NoteExec(TrackedProcess& process, kernel::ProcessStat& row) {
     process.examine = true;
     process.may_keep = false;
     process.command.clear();
-    process.start_counted = false;
+    // The event of this execve, which may still wait to be read, counts its start.
+    if (!events_ || !process.told) process.start_counted = false;
   } else if (process.stat.comm != row.comm && !(IsRoot(process) && row.start_stack != 0)) {
     process.may_keep = IsRoot(process) && (!process.examine || process.may_keep);
     process.examine = true;

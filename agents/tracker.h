@@ -235,7 +235,7 @@ class Tracker {
   static bool IsRoot(const TrackedProcess& process) {
     return process.group != nullptr && process.role == Role::kRoot;
   }
-  static void NoteExec(TrackedProcess& process, kernel::ProcessStat& row);
+  void NoteExec(TrackedProcess& process, kernel::ProcessStat& row);
   // Moves the process that had this pid aside, so that a stranger can take its place; it leaves at the next
   // update.
   void SetAside(TrackedProcess& process);

@@ -129,6 +129,20 @@ TEST_F(TrackerCommandsTest, WhoIsFoundAliveIsNamedByItsCommandLine) {
   EXPECT_EQ(Command("rg").started, 1u);
 }
 
+TEST_F(TrackerCommandsTest, AnExecThatALookSawBeforeItsEventIsOneStart) {
+  Fork(100, 10);
+  Exec(100, {"bash"});
+  t_.host.Exec(100, "git");
+  Look();
+  auto program = std::make_shared<kernel::Program>();
+  program->start_stack = t_.host.at(100).start_stack;
+  program->argv = {"git"};
+  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key, .parent = 10, .comm = "git", .program = program});
+  Look();
+  EXPECT_EQ(Command("bash").started, 1u);
+  EXPECT_EQ(Command("git").started, 1u);
+}
+
 TEST_F(TrackerCommandsTest, OfAChildThatNobodyWaitsForTheLastFigureCounts) {
   Fork(100, 10);
   Exec(100, {"git"});

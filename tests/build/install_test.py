@@ -27,9 +27,9 @@ share/agent_exporter/dashboards/agent.json
 share/agent_exporter/dashboards/exporter.json
 share/agent_exporter/dashboards/fleet.json
 share/agent_exporter/dashboards/host.json
-share/agent_exporter/dashboards/sessions.json
 share/agent_exporter/dashboards/provisioning/dashboards/agent_exporter.yaml
 share/agent_exporter/dashboards/provisioning/datasources/prometheus.yaml
+share/agent_exporter/dashboards/sessions.json
 share/agent_exporter/profiles.yaml
 share/bash-completion/completions/agent_exporter
 share/doc/agent_exporter/CHANGELOG.md

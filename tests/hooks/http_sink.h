@@ -52,11 +52,11 @@ class HttpSink {
     for (int fd = ::accept(listener_, nullptr, nullptr); fd >= 0;
          fd = ::accept(listener_, nullptr, nullptr)) {
       std::string request = Read(fd);
-      if (!answer_.empty()) (void)!::write(fd, answer_.data(), answer_.size());
       {
         const std::lock_guard<std::mutex> lock(mutex_);
-        requests_.push_back(std::move(request));
+        requests_.push_back(std::move(request));  // before the answer, after which a test asks for it
       }
+      if (!answer_.empty()) (void)!::write(fd, answer_.data(), answer_.size());
       if (answer_.empty()) {
         silent_.push_back(fd);
       } else {

@@ -1,25 +1,12 @@
 // The exporter's own judgement: which limit an agent is on its way to, how soon, and who holds it.
 
-#include <algorithm>
 #include <string>
 
+#include "agents/sample_lookup.h"
 #include "base/label_value.h"
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
-
-namespace {
-
-// Null where there is none, as of a tree's sum, which nobody holds alone.
-const agents::ProcessSample* ProcessOf(const agents::AgentSample& agent, const kernel::ProcessKey& key) {
-  if (key.pid == 0) return nullptr;
-  const auto found =
-      std::find_if(agent.processes.begin(), agent.processes.end(),
-                   [&key](const agents::ProcessSample& process) { return process.key == key; });
-  return found == agent.processes.end() ? nullptr : &*found;
-}
-
-}  // namespace
 
 Families leak(const agents::Observation& observation) {
   Family active = Family::Gauge("agent_leak_active",
@@ -46,7 +33,7 @@ Families leak(const agents::Observation& observation) {
         leaks = true;
         if (leak.use.holder.pid != 0) who = leak.use.holder;
       }
-      if (const agents::ProcessSample* const process = ProcessOf(agent, who)) {
+      if (const agents::ProcessSample* const process = agents::FindProcess(agent, who)) {
         holder.Add(AgentLabels(agent, {{"scope", Name(use.scope)},
                                        {"resource", Name(use.resource)},
                                        {"pid", std::to_string(who.pid)},

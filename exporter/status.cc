@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agents/resource_names.h"
+#include "agents/sample_lookup.h"
 #include "base/json_path.h"
 #include "base/units.h"
 #include "exporter/commands.h"
@@ -57,9 +58,8 @@ Json StatusOf(const agents::AgentSample& agent, const agents::Observation& obser
 }
 
 std::string NearestLimit(const agents::AgentSample& agent) {
-  const auto tightest = std::max_element(agent.resources.begin(), agent.resources.end(),
-                                         [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
-  if (tightest == agent.resources.end()) return kAbsent;
+  const agents::ResourceUse* const tightest = agents::FullestLimit(agent);
+  if (tightest == nullptr) return kAbsent;
   return absl::StrFormat("%s %.0f%%", Name(tightest->resource), tightest->ratio() * 100);
 }
 

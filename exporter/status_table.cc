@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agents/resource_names.h"
+#include "agents/sample_lookup.h"
 #include "base/units.h"
 #include "collectors/family.h"
 #include "exporter/commands.h"
@@ -67,9 +68,8 @@ std::string FdsOf(const agents::ProcessSample& process) {
 }
 
 std::string Nearest(const agents::AgentSample& agent) {
-  const auto nearest = std::max_element(agent.resources.begin(), agent.resources.end(),
-                                        [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
-  if (nearest == agent.resources.end()) return kUnknown;
+  const agents::ResourceUse* const nearest = agents::FullestLimit(agent);
+  if (nearest == nullptr) return kUnknown;
   std::string name = Name(nearest->resource);
   return absl::StrCat(name.substr(0, name.find('_')), " ", Percent(nearest->ratio()));
 }

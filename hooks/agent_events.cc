@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agents/resource_names.h"
+#include "agents/sample_lookup.h"
 #include "base/agent_names.h"
 #include "base/label_value.h"
 #include "serve/concern.h"
@@ -36,11 +37,8 @@ void AddUse(const agents::ResourceUse& use, const agents::AgentSample& agent, Ho
   event->details["used"] = use.used;
   event->details["limit"] = use.limit;
   event->details["used_ratio"] = use.ratio();
-  const auto holder = std::find_if(agent.processes.begin(), agent.processes.end(),
-                                   [&use](const agents::ProcessSample& process) {
-                                     return use.holder.pid != 0 && process.key == use.holder;
-                                   });
-  if (holder == agent.processes.end()) return;
+  const agents::ProcessSample* const holder = agents::FindProcess(agent, use.holder);
+  if (holder == nullptr) return;
   event->details["holder"] = {
       {"pid", holder->key.pid}, {"comm", base::LabelValue(holder->comm)}, {"command", holder->command}};
 }

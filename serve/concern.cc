@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agents/sample_lookup.h"
 #include "base/units.h"
 #include "collectors/family.h"
 
@@ -40,13 +41,6 @@ std::string Amount(Resource resource, double amount) {
   return resource == Resource::kMemory ? base::Bytes(amount) : base::Count(static_cast<uint64_t>(amount));
 }
 
-const agents::ProcessSample* HolderOf(const agents::AgentSample& agent, const ResourceUse& use) {
-  if (use.holder.pid == 0) return nullptr;
-  const auto found = std::find_if(agent.processes.begin(), agent.processes.end(),
-                                  [&use](const auto& process) { return process.key == use.holder; });
-  return found == agent.processes.end() ? nullptr : &*found;
-}
-
 std::string Who(const agents::ProcessSample& process) {
   return fmt::format("{} (pid {})", process.command, process.key.pid);
 }
@@ -60,7 +54,7 @@ std::string Growth(Resource resource, double per_second) {
 }
 
 std::string Advice(const agents::AgentSample& agent, const ResourceUse& use) {
-  const agents::ProcessSample* holder = HolderOf(agent, use);
+  const agents::ProcessSample* holder = agents::FindProcess(agent, use.holder);
   const std::string snapshot = fmt::format("agent_exporter snapshot --agent {} --print", agent.name);
   if (use.resource == Resource::kFds && holder != nullptr) {
     return fmt::format("ls -l /proc/{}/fd shows which; prlimit --pid {} --nofile shows if its limit can rise",
@@ -95,7 +89,7 @@ const char* Name(Concern::Severity severity) {
 
 std::string LeakSentence(const agents::AgentSample& agent, const agents::LeakEvidence& leak) {
   const Resource resource = leak.resource;
-  const agents::ProcessSample* holder = HolderOf(agent, leak.use);
+  const agents::ProcessSample* holder = agents::FindProcess(agent, leak.use.holder);
   return fmt::format(
       "out of {} in {}: {} {} of {}, {}", Words(resource), base::Duration(leak.seconds_to_limit),
       holder == nullptr ? "it uses" : Who(*holder) + " holds",
@@ -104,7 +98,7 @@ std::string LeakSentence(const agents::AgentSample& agent, const agents::LeakEvi
 }
 
 std::string NearLimitSentence(const agents::AgentSample& agent, const ResourceUse& use) {
-  const agents::ProcessSample* holder = HolderOf(agent, use);
+  const agents::ProcessSample* holder = agents::FindProcess(agent, use.holder);
   return fmt::format("{} of {} {} {} used{}", Amount(use.resource, static_cast<double>(use.used)),
                      Amount(use.resource, static_cast<double>(use.limit)), Words(use.resource),
                      use.resource == Resource::kMemory ? "is" : "are",
@@ -127,9 +121,8 @@ Concern ConcernOf(const agents::AgentSample& agent, double wall_seconds) {
     raise(first->page ? Concern::Severity::kPage : Concern::Severity::kTicket, LeakSentence(agent, *first),
           Advice(agent, first->use));
   }
-  const auto fullest = std::max_element(agent.resources.begin(), agent.resources.end(),
-                                        [](const auto& a, const auto& b) { return a.ratio() < b.ratio(); });
-  if (fullest != agent.resources.end() && fullest->ratio() >= kNearLimit) {
+  const ResourceUse* const fullest = agents::FullestLimit(agent);
+  if (fullest != nullptr && fullest->ratio() >= kNearLimit) {
     raise(Concern::Severity::kNear, NearLimitSentence(agent, *fullest), Advice(agent, *fullest));
   }
   if (agent.last_exit && wall_seconds - agent.last_exit->wall_seconds < kDiedSeconds) {

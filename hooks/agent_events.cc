@@ -101,12 +101,7 @@ void AgentEvents::TakeConditions(const agents::AgentSample& agent, const agents:
   nlohmann::ordered_json figures;
   const double now = observation.monotonic_seconds;
   for (const ConditionOptions& condition : conditions_) {
-    const auto& wanted = condition.agents;
-    if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), [&agent](const std::string& pattern) {
-          return base::AgentNameMatches(pattern, agent.name);
-        })) {
-      continue;
-    }
+    if (!base::IsWantedAgent(condition.agents, agent.name)) continue;
     if (figures.is_null()) figures = ConditionFigures(agent);
     const std::optional<bool> holds = condition.when.Holds(figures);
     const Key key(ConditionEvent(condition.name), agent.name, agent.kind, agent.slot, "");

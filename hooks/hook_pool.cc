@@ -96,13 +96,7 @@ HookPool::~HookPool() {
 void HookPool::Notify(const HookEvent& event) {
   Job job{.agent = event.agent};
   for (size_t i = 0; i < hooks_.size(); ++i) {
-    const std::vector<std::string>& agents = hooks_[i].agents;
-    const bool wanted =
-        hooks_[i].on == event.on &&
-        (agents.empty() || std::any_of(agents.begin(), agents.end(), [&](const auto& pattern) {
-           return base::AgentNameMatches(pattern, event.agent);
-         }));
-    if (!wanted) continue;
+    if (hooks_[i].on != event.on || !base::IsWantedAgent(hooks_[i].agents, event.agent)) continue;
     if (job.body.empty()) {
       StartThreads();
       job.body = Body(event);

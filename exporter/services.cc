@@ -144,7 +144,8 @@ std::optional<int64_t> Services::HeapOf(const std::string& agent) const {
 
 std::vector<ledger::AgentError> Services::AgentErrors() const {
   std::vector<ledger::AgentError> errors;
-  for (const sessions::Session& session : sessions_->Latest()->sessions) {
+  const sessions::SessionKeeper::View view = sessions_->Latest();
+  for (const sessions::Session& session : view->sessions) {
     for (const sessions::ServiceError& error : session.state.errors) {
       errors.push_back({session.agent, error.ts, error.text});
     }

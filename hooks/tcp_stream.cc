@@ -3,9 +3,11 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -39,7 +41,8 @@ struct Lookup {
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = flags | AI_NUMERICSERV;
     error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &addresses);
-    ::eventfd_write(done.get(), 1);
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(done.get(), &one, sizeof one);
   }
 };
 
@@ -56,6 +59,8 @@ absl::StatusOr<std::shared_ptr<Lookup>> LookUp(const std::string& host, const st
     if (!thread.ok()) return absl::UnavailableError(thread.status().message());
     thread->detach();
     if (absl::Status status = patience.WaitFor(lookup->done.get(), POLLIN); !status.ok()) return status;
+    uint64_t count = 0;  // the read, not the poll, is what makes the thread's writes visible here
+    if (::read(lookup->done.get(), &count, sizeof count) < 0) return Failure("eventfd", errno);
   }
   if (lookup->error != 0) {
     return absl::UnavailableError(absl::StrCat("cannot look up ", host, ": ", ::gai_strerror(lookup->error)));

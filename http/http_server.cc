@@ -12,12 +12,14 @@
 #include <exception>
 #include <mutex>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/deadline_runner.h"
 #include "http/civetweb_gaps.h"
+#include "http/late_sockets.h"
 #include "http/listen_address.h"
 #include "http/listening_socket.h"
 #include "http/url_decode.h"
@@ -31,9 +33,6 @@ using namespace std::chrono_literals;
 // A slow client gets this many request timeouts to read a whole response.
 constexpr int kSendTimeouts = 5;
 constexpr std::size_t kSendPiece = 64 * 1024;
-// Request bodies are ignored, but read up to this size: closing a socket with unread bytes resets the
-// connection, and the client loses the response.
-constexpr long long kMaxDiscardedBody = 64 * 1024;
 constexpr rlim_t kMaxSweptFd = 65536;
 
 // Replaces control characters, so that a client can split neither log lines nor headers.
@@ -52,13 +51,17 @@ HttpResponse PlainError(int status, std::string_view text) {
   return response;
 }
 
-std::string Render(mg_connection* connection, const HttpResponse& response, bool with_body) {
+std::string_view BodyOf(const HttpResponse& response) {
+  return response.shared_body == nullptr ? response.body : *response.shared_body;
+}
+
+std::string RenderHead(mg_connection* connection, const HttpResponse& response) {
   std::string text =
       absl::StrCat("HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
                    "\r\nContent-Type: ", OneLine(response.content_type),
                    "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
   // A 304 must have the length of the full response or none (RFC 9110 section 8.6).
-  if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", response.body.size(), "\r\n");
+  if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", BodyOf(response).size(), "\r\n");
   bool cache_control = false;
   for (const auto& [name, value] : response.headers) {
     cache_control = cache_control || mg_strcasecmp(name.c_str(), "Cache-Control") == 0;
@@ -66,26 +69,18 @@ std::string Render(mg_connection* connection, const HttpResponse& response, bool
   }
   if (!cache_control) text.append("Cache-Control: no-store\r\n");
   text.append("\r\n");
-  if (with_body) text.append(response.body);
   return text;
 }
 
 // civetweb drops a client that reads nothing for one request timeout. The deadline is for a client that reads
 // a few bytes now and then, which could otherwise hold the thread forever.
-void Send(mg_connection* connection, std::string_view text, Clock::duration patience) {
-  const Clock::time_point deadline = Clock::now() + patience;
+bool Send(mg_connection* connection, std::string_view text, Clock::time_point deadline) {
   while (!text.empty() && Clock::now() < deadline) {
     const std::size_t piece = std::min(text.size(), kSendPiece);
-    if (mg_write(connection, text.data(), piece) != static_cast<int>(piece)) return;
+    if (mg_write(connection, text.data(), piece) != static_cast<int>(piece)) return false;
     text.remove_prefix(piece);
   }
-}
-
-void DiscardBody(mg_connection* connection, const mg_request_info& info) {
-  if (info.content_length <= 0 || info.content_length > kMaxDiscardedBody) return;
-  char room[4096];
-  while (mg_read(connection, room, sizeof(room)) > 0) {
-  }
+  return text.empty();
 }
 
 // Connections held at once. When accept(2) finds no free descriptor, civetweb retries in a busy loop. It does
@@ -130,6 +125,8 @@ struct HttpServer::Impl {
   mg_context* context = nullptr;
   std::vector<int> ports;
   base::RunnerPool runners{*options.system};
+  LateSockets late{*options.system};
+  int threads = 0;
   std::mutex log_mutex;
   std::string start_log;  // civetweb's last message while it started
   Clock::time_point last_civetweb_line;
@@ -147,8 +144,14 @@ struct HttpServer::Impl {
   absl::Status Listen(const std::vector<ListenAddress>& addresses);
   absl::Status UseGivenSockets();
   void Respond(mg_connection* connection, const HttpResponse& response, bool with_body) const {
-    Send(connection, Render(connection, response, with_body),
-         std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts);
+    const Clock::time_point deadline =
+        Clock::now() + std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts;
+    const std::string_view body = with_body ? BodyOf(response) : std::string_view();
+    std::string head = RenderHead(connection, response);
+    // A small answer goes out in one packet; a large one is not copied.
+    const std::size_t joined = head.size() + body.size() <= kSendPiece ? body.size() : 0;
+    head.append(body.substr(0, joined));
+    if (Send(connection, head, deadline)) Send(connection, body.substr(joined), deadline);
     mg_disable_connection_keep_alive(connection);
   }
 
@@ -162,6 +165,9 @@ struct HttpServer::Impl {
 HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_request_info& info) {
   HttpRequest request;
   request.method = info.request_method;
+  if (info.request_uri == nullptr || info.request_uri[0] != '/') {
+    return PlainError(400, "the request target must be a path");
+  }
   // The raw target, because civetweb resolves dots in local_uri: /x/../metrics would become /metrics.
   absl::StatusOr<std::string> path = DecodePath(info.local_uri_raw);
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> query =
@@ -189,6 +195,9 @@ HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_reques
     response.headers["Allow"] = "GET, HEAD";
     return response;
   }
+  if (info.content_length > 0 || !request.header("Transfer-Encoding").empty()) {
+    return PlainError(413, "requests have no body here");
+  }
   try {
     return route->second(request);
   } catch (const std::exception& error) {
@@ -203,7 +212,9 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
   const mg_request_info* info = mg_get_request_info(connection);
   auto* self = static_cast<Impl*>(info->user_data);
   try {
-    DiscardBody(connection, *info);
+    const LateSockets::Peer peer(info->remote_addr, info->remote_port);
+    self->late.Arrived(peer);
+    const absl::Cleanup answered = [&] { self->late.Answered(peer); };
     // A few threads run the handlers; civetweb's many threads only move bytes.
     HttpResponse response;
     std::exception_ptr failure;
@@ -263,7 +274,8 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
         absl::StrAppend(out, CivetwebPort(address), options.tls == nullptr ? "" : "s");
       });
   const Connections connections = ConnectionsWithin(options.max_threads);
-  const std::string threads = absl::StrCat(connections.handled);
+  threads = connections.handled;
+  const std::string num_threads = absl::StrCat(connections.handled);
   const std::string queue = absl::StrCat(connections.queued);
   const std::string timeout = absl::StrCat(options.request_timeout_ms);
   const std::string header_bytes = absl::StrCat(options.max_header_bytes);
@@ -272,13 +284,15 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
   const char* settings[] = {"listening_ports",
                             listening_ports.c_str(),
                             "num_threads",
-                            threads.c_str(),
+                            num_threads.c_str(),
                             "connection_queue",
                             queue.c_str(),
                             "request_timeout_ms",
                             timeout.c_str(),
                             "max_request_size",
                             header_bytes.c_str(),
+                            "listen_backlog",
+                            "4096",
                             "enable_keep_alive",
                             "no",
                             "decode_url",
@@ -346,12 +360,21 @@ absl::Status HttpServer::Start() {
   const int count = mg_get_server_ports(impl_->context, static_cast<int>(taken.size()), taken.data());
   for (int i = 0; i < count; ++i) impl_->ports.push_back(taken[static_cast<std::size_t>(i)].port);
   absl::Status status = impl_->UseGivenSockets();
-  if (!status.ok()) Stop();
-  return status;
+  if (!status.ok()) {
+    Stop();
+    return status;
+  }
+  LateLimits limits{.threads = impl_->threads};
+  if (impl_->options.tls != nullptr) limits.busy_request = 100ms;
+  if (absl::Status watched = impl_->late.Start(impl_->ports, limits); !watched.ok()) {
+    impl_->Log(absl::StrCat("late HTTP clients are not cut off early: ", watched.message()));
+  }
+  return absl::OkStatus();
 }
 
 void HttpServer::Stop() {
   if (impl_->context == nullptr) return;
+  impl_->late.Stop();
   {
     const QuickStop quick_stop(*impl_->options.system, impl_->ports, !impl_->options.sockets.empty());
     mg_stop(impl_->context);

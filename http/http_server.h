@@ -2,8 +2,12 @@
 //
 // A route matches a whole path (plain civetweb matches prefixes, so /metrics/x would reach /metrics). Only
 // GET and HEAD are allowed; other methods get 405 with Allow. HEAD runs the GET handler and sends its headers
-// and length without the body. An unknown path gets 404. If a handler throws, the client gets 500 and the log
-// one line.
+// and length without the body. An unknown path gets 404. A target that is no path ("*", "http://...") gets
+// 400. Bodies are never read: GET and HEAD with one get 413. If a handler throws, the client gets 500 and the
+// log one line.
+//
+// A whole request, with the TLS handshake, must arrive within five seconds and an answer be read within ten;
+// while all threads are busy, late clients lose their connection at once (http/late_sockets.h).
 //
 // Each connection serves one request and is then closed. In civetweb an idle connection holds a thread, so
 // each Prometheus server would hold one forever.
@@ -45,7 +49,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
-  std::map<std::string, std::string> headers;  // besides Content-Type and Content-Length
+  std::shared_ptr<const std::string> shared_body = nullptr;  // if set, sent in place of `body`, uncopied
+  std::map<std::string, std::string> headers = {};           // besides Content-Type and Content-Length
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

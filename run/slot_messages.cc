@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/label_value.h"
@@ -27,6 +28,16 @@ absl::StatusOr<Result> Parse(std::string_view line, const char* key, Read read) 
   } catch (const json::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("bad message: ", error.what()));
   }
+}
+
+// nlohmann-json converts any number: 1e308 to an int is undefined.
+template <typename Integer>
+Integer IntegerOf(const json& from) {
+  const bool fits = from.is_number_unsigned()  ? std::in_range<Integer>(from.get<uint64_t>())
+                    : from.is_number_integer() ? std::in_range<Integer>(from.get<int64_t>())
+                                               : false;
+  if (!fits) throw json::type_error::create(302, "a number is no integer in range", nullptr);
+  return from.get<Integer>();
 }
 
 agents::OomVerdict VerdictOf(const std::string& name) {
@@ -79,11 +90,12 @@ std::string SlotReportLine(const SlotReport& report) {
 
 absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line) {
   return Parse<SlotRequest>(line, "watch", [](const json& from) -> absl::StatusOr<SlotRequest> {
-    SlotRequest request{.key = {from.at("pid"), from.at("start_ticks")},
-                        .helper = from.value("helper", 0),
-                        .name = from.at("name"),
-                        .kind = from.value("kind", ""),
-                        .slot = from.value("slot", "")};
+    SlotRequest request{
+        .key = {IntegerOf<pid_t>(from.at("pid")), IntegerOf<uint64_t>(from.at("start_ticks"))},
+        .helper = from.contains("helper") ? IntegerOf<pid_t>(from.at("helper")) : 0,
+        .name = from.at("name"),
+        .kind = from.value("kind", ""),
+        .slot = from.value("slot", "")};
     if (request.key.pid <= 1) return absl::InvalidArgumentError("bad message: no such pid");
     for (const absl::Status& status :
          {CheckSlotLabel("name", request.name, false), CheckSlotLabel("kind", request.kind, true),
@@ -96,9 +108,9 @@ absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line) {
 
 absl::StatusOr<SlotEnd> ParseSlotEnd(std::string_view line) {
   return Parse<SlotEnd>(line, "ended", [](const json& from) -> absl::StatusOr<SlotEnd> {
-    return SlotEnd{.status = from.at("status"),
+    return SlotEnd{.status = IntegerOf<int>(from.at("status")),
                    .self_killed = from.at("self_killed"),
-                   .max_resident_bytes = from.at("max_resident_bytes")};
+                   .max_resident_bytes = IntegerOf<uint64_t>(from.at("max_resident_bytes"))};
   });
 }
 

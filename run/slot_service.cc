@@ -96,7 +96,7 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
   if (rows[0].ppid != peer.pid) return refuse("it is not a child of the one who asks");
   kernel::ProcessFiles files(proc);
   const auto uid = files.Uid(request.key.pid);
-  if (peer.uid != 0 && uid.ok() && *uid != peer.uid) return refuse("it belongs to another user");
+  if (peer.uid != 0 && (!uid.ok() || *uid != peer.uid)) return refuse("it belongs to another user");
 
   agents::Registration registration{
       .key = request.key,

@@ -2,6 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <exception>
+#include <future>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +19,9 @@
 
 namespace agent_exporter::serve {
 namespace {
+
+// An answer of this size or more is sent without a copy for each client.
+constexpr size_t kSharedBytes = 16 << 10;
 
 // Counts the running requests. They are limited, because each holds a thread.
 class InFlight {
@@ -37,13 +44,53 @@ http::HttpResponse MetricsHandler::Handle(const http::HttpRequest& request) {
   if (options_.max_requests > 0 && in_flight.number() > options_.max_requests) {
     return {.status = 503,
             .body = absl::StrCat("more than ", options_.max_requests,
-                                 " scrapes at once; scrape less often or raise --web.max-requests\n")};
+                                 " scrapes at once; scrape less often or raise --web.max-requests\n"),
+            .headers = {{"Retry-After", "1"}}};
   }
-  auto families = registry_.Scrape(request.QueryValues("collect[]"), request.QueryValues("exclude[]"));
-  if (!families.ok()) return {.status = 400, .body = absl::StrCat(families.status().message(), "\n")};
-
   const formats::Format format = formats::NegotiateFormat(request.header("Accept"));
   ++scrapes_[static_cast<size_t>(format)];
+  return RenderOnce(request, format);
+}
+
+http::HttpResponse MetricsHandler::RenderOnce(const http::HttpRequest& request, formats::Format format) {
+  std::string key =
+      absl::StrCat(static_cast<int>(format), formats::AcceptsGzip(request.header("Accept-Encoding")));
+  for (const auto& [name, value] : request.query)
+    absl::StrAppend(&key, name.size(), "=", name, value.size(), "=", value);
+
+  std::promise<http::HttpResponse> mine;
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const auto [other, first] = rendering_.try_emplace(key);
+    if (!first) {
+      const Answer answer = other->second;
+      ++shared_;
+      lock.unlock();
+      return answer.get();
+    }
+    other->second = mine.get_future().share();
+  }
+  const auto done = [&] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    rendering_.erase(key);
+  };
+  try {
+    http::HttpResponse response = Render(request, format);
+    if (response.body.size() >= kSharedBytes)
+      response.shared_body = std::make_shared<const std::string>(std::exchange(response.body, {}));
+    mine.set_value(response);
+    done();
+    return response;
+  } catch (...) {
+    mine.set_exception(std::current_exception());
+    done();
+    throw;
+  }
+}
+
+http::HttpResponse MetricsHandler::Render(const http::HttpRequest& request, formats::Format format) {
+  auto families = registry_.Scrape(request.QueryValues("collect[]"), request.QueryValues("exclude[]"));
+  if (!families.ok()) return {.status = 400, .body = absl::StrCat(families.status().message(), "\n")};
   if (options_.exporter_metrics) AddExporterMetrics(&*families);
 
   http::HttpResponse response{.content_type = std::string(formats::ContentType(format))};

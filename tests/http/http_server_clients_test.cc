@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <future>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,6 +60,47 @@ TEST_F(HttpServerClientsTest, ASlowClientIsCutOffWhileOthersAreServed) {
   EXPECT_EQ(served, 8 * 20);
   slow.join();
   EXPECT_TRUE(cut_off);
+}
+
+TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDrip) {
+  HttpOptions options = Options();
+  options.max_threads = 8;
+  options.request_timeout_ms = 3'600'000;  // civetweb itself would wait for them forever
+  HttpServer server(options);
+  server.AddRoute("/metrics", [](const HttpRequest&) { return HttpResponse{.body = "up 1\n"}; });
+  ASSERT_TRUE(server.Start().ok());
+  const int port = server.ports().at(0);
+  std::vector<std::unique_ptr<Client>> drips;
+  for (int i = 0; i < 200; ++i) {
+    drips.push_back(std::make_unique<Client>(port));
+    drips.back()->Send("GET /metrics HTTP/1.1\r\nX: ");
+  }
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Body(Get(port, "/metrics")), "up 1\n");
+    for (auto& drip : drips) {
+      if (drip->Send("x")) continue;
+      drip = std::make_unique<Client>(port);  // it tries again
+      drip->Send("GET /metrics HTTP/1.1\r\nX: ");
+    }
+  }
+}
+
+TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDoNotRead) {
+  HttpOptions options = Options();
+  options.max_threads = 8;
+  options.request_timeout_ms = 3'600'000;
+  HttpServer server(options);
+  server.AddRoute("/large",
+                  [](const HttpRequest&) { return HttpResponse{.body = std::string(32 << 20, 'x')}; });
+  server.AddRoute("/metrics", [](const HttpRequest&) { return HttpResponse{.body = "up 1\n"}; });
+  ASSERT_TRUE(server.Start().ok());
+  const int port = server.ports().at(0);
+  std::vector<std::unique_ptr<Client>> deaf;
+  for (int i = 0; i < 24; ++i) {
+    deaf.push_back(std::make_unique<Client>(port));
+    deaf.back()->Send("GET /large HTTP/1.1\r\n\r\n");
+  }
+  EXPECT_EQ(Body(Get(port, "/metrics")), "up 1\n");
 }
 
 TEST_F(HttpServerClientsTest, NoFileIsLeftOpen) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace agent_exporter::run {
 namespace {
@@ -44,6 +45,19 @@ TEST(SlotMessages, NonsenseIsRefused) {
     EXPECT_FALSE(ParseSlotEnd(line).ok()) << line;
     EXPECT_FALSE(ParseSlotReport(line).ok()) << line;
     EXPECT_FALSE(ParseSlotReply(line).ok()) << line;
+  }
+}
+
+TEST(SlotMessages, NumbersOutOfRangeAreRefused) {
+  for (const char* pid : {"1e308", "-1e308", "2.5", "4294967297", "18446744073709551616", "true", "\"7\""}) {
+    EXPECT_FALSE(
+        ParseSlotRequest(std::string(R"({"watch":{"start_ticks":1,"name":"x","pid":)") + pid + "}}").ok())
+        << pid;
+    EXPECT_FALSE(
+        ParseSlotEnd(std::string(R"({"ended":{"self_killed":false,"max_resident_bytes":1,"status":)") + pid +
+                     "}}")
+            .ok())
+        << pid;
   }
 }
 

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <atomic>
 #include <future>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -86,6 +88,35 @@ TEST_F(MetricsHandlerTest, CollectAndExcludeComeFromTheQuery) {
               AllOf(HasSubstr("\nb_value 1\n"), Not(HasSubstr("a_value"))));
   EXPECT_THAT(handler.Handle(Request({}, {{"exclude[]", "b"}})).body,
               AllOf(HasSubstr("\na_value 1\n"), Not(HasSubstr("b_value"))));
+}
+
+TEST_F(MetricsHandlerTest, ScrapesAtTheSameTimeShareOneAnswer) {
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> collected = 0;
+  registry_.Register("large", FakeCollectable([&collected, released] {
+                       ++collected;
+                       released.wait();
+                       collectors::Family family = collectors::Family::Gauge("large", "A large one.");
+                       for (int i = 0; i < 1000; ++i) family.Add({{"number", std::to_string(i)}}, 1.0);
+                       return collectors::Collected(family);
+                     }));
+  MetricsHandler handler({}, registry_);
+  std::vector<std::future<http::HttpResponse>> answers;
+  for (int i = 0; i < 3; ++i) {
+    answers.push_back(std::async(std::launch::async, [&] { return handler.Handle(Request()); }));
+  }
+  const http::HttpRequest other_format = Request({{"Accept", "application/openmetrics-text"}});
+  auto other = std::async(std::launch::async, [&] { return handler.Handle(other_format); });
+  while (handler.shared() < 2) std::this_thread::yield();
+  release.set_value();
+  const http::HttpResponse first = answers[0].get();
+  ASSERT_NE(first.shared_body, nullptr);
+  EXPECT_EQ(answers[1].get().shared_body, first.shared_body);
+  EXPECT_EQ(answers[2].get().shared_body, first.shared_body);
+  EXPECT_NE(other.get().shared_body, first.shared_body);
+  EXPECT_EQ(collected, 2);
+  EXPECT_NE(handler.Handle(Request()).shared_body, first.shared_body) << "an old answer is no answer";
 }
 
 TEST_F(MetricsHandlerTest, AnUnknownCollectorIsABadRequest) {

@@ -102,6 +102,23 @@ class WebConfigTest(harness.TestCase):
                                 timeout=harness.PATIENCE, check=False)
         return result.stdout.decode("utf-8", "replace") if result.returncode == 0 else None
 
+    def test_handshakes_that_never_end_stop_nobody(self):
+        self.make_certificates()
+        self.start(self.tls())
+        silent = []
+        for _ in range(100):  # more than there are threads
+            silent.append(socket.create_connection(("127.0.0.1", self.port)))
+            silent[-1].sendall(b"\x16\x03\x01\x02\x00")  # the head of a ClientHello
+            self.addCleanup(silent[-1].close)
+        self.assertEqual(self.curl("/-/healthy", "--cacert", self.path("ca.crt"))[0], 200)
+        for one in silent:
+            one.settimeout(harness.PATIENCE)
+            try:
+                while one.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+
     def test_tls(self):
         self.make_certificates()
         self.start(self.tls())

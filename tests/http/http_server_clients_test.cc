@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "tests/http/http_server_fixture.h"
 
 namespace agent_exporter::http {
@@ -62,8 +63,8 @@ TEST_F(HttpServerClientsTest, ASlowClientIsCutOffWhileOthersAreServed) {
   EXPECT_TRUE(cut_off);
 }
 
-TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDrip) {
-  HttpOptions options = Options();
+// 100 clients send `start` and then a byte now and then, and connect again when they are cut off.
+void ServesOthersDespiteDrips(HttpOptions options, const std::string& start) {
   options.max_threads = 8;
   options.request_timeout_ms = 3'600'000;  // civetweb itself would wait for them forever
   HttpServer server(options);
@@ -71,18 +72,31 @@ TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDrip) {
   ASSERT_TRUE(server.Start().ok());
   const int port = server.ports().at(0);
   std::vector<std::unique_ptr<Client>> drips;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 100; ++i) {
     drips.push_back(std::make_unique<Client>(port));
-    drips.back()->Send("GET /metrics HTTP/1.1\r\nX: ");
+    drips.back()->Send(start);
   }
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(Body(Get(port, "/metrics")), "up 1\n");
     for (auto& drip : drips) {
       if (drip->Send("x")) continue;
-      drip = std::make_unique<Client>(port);  // it tries again
-      drip->Send("GET /metrics HTTP/1.1\r\nX: ");
+      drip = std::make_unique<Client>(port);
+      drip->Send(start);
     }
   }
+}
+
+TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDrip) {
+  ServesOthersDespiteDrips(Options(), "GET /metrics HTTP/1.1\r\nX: ");
+  ServesOthersDespiteDrips(Options(), "GET /metrics HTTP/1.1\r\nContent-Length: 9999\r\n\r\n");
+}
+
+TEST_F(HttpServerClientsTest, OthersAreServedOnAGivenSocketToo) {
+  const base::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::listen(socket.get(), 64), 0);  // on any free port
+  HttpOptions options = Options();
+  options.sockets = {socket.get()};
+  ServesOthersDespiteDrips(options, "GET /metrics HTTP/1.1\r\nX: ");
 }
 
 TEST_F(HttpServerClientsTest, OthersAreServedWhileMoreClientsThanThreadsDoNotRead) {

@@ -41,6 +41,9 @@ int RunEvent(const Options& options, std::ostream& out, std::ostream& err);
 // Returns the command's exit code. If a signal killed the command, kills this process with the same signal.
 // 127: the command was not found; 126: it cannot be executed.
 int RunRun(const Options& options, std::ostream& err);
+// Returns the wrapped command's exit code, if there is one.
+int RunStatusline(const Options& options, std::ostream& out, std::ostream& err);
+int RunTmuxStatus(const Options& options, std::ostream& out);
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err);
 
 // The output of status for one observation: at most 80 columns, the most urgent agent first, with a line of

@@ -16,6 +16,7 @@
 #include "base/yaml.h"
 #include "hooks/agent_events.h"
 #include "hooks/hooks_config.h"
+#include "hooks/session_events.h"
 #include "sessions/meta_config.h"
 
 namespace agent_exporter::exporter {
@@ -76,7 +77,8 @@ absl::StatusOr<Config> FromYaml(const YAML::Node& root, std::string_view file) {
                       .value_or(std::vector<sessions::MetaOptions>());
     config.hooks = errors
                        .Take(hooks::HooksFromYaml(root["hooks"], file,
-                                                  {hooks::kOnLeak, hooks::kOnNearLimit, hooks::kOnExit}))
+                                                  {hooks::kOnLeak, hooks::kOnNearLimit, hooks::kOnExit,
+                                                   hooks::kOnWaiting, hooks::kOnStuck}))
                        .value_or(std::vector<hooks::HookOptions>());
     config.conditions = errors.Take(hooks::ConditionsFromYaml(root["conditions"], file))
                             .value_or(std::vector<hooks::ConditionOptions>());

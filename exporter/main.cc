@@ -40,6 +40,10 @@ int Run(int argc, char** argv) {
       return RunSnapshot(options, std::cout, std::cerr);
     case Command::kRun:
       return RunRun(options, std::cerr);
+    case Command::kStatusline:
+      return RunStatusline(options, std::cout, std::cerr);
+    case Command::kTmuxStatus:
+      return RunTmuxStatus(options, std::cout);
     case Command::kDiagnoseExit:
       return RunDiagnoseExit(options, std::cout, std::cerr);
   }

@@ -132,6 +132,11 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
       app.add_subcommand("doctor", "Say what works for this user on this host, and how to fix the rest");
   doctor->add_flag("--json", options.json, "Print JSON instead");
   CLI::App* open = app.add_subcommand("open", "Print the link to the page of the exporter on this host");
+  CLI::App* statusline = app.add_subcommand(
+      "statusline",
+      "Claude Code's status line: keeps what it says of the session, prints a line or runs CMD");
+  CLI::App* tmux_status =
+      app.add_subcommand("tmux-status", "Print who works and who waits, for tmux' status bar");
   CLI::App* event = AddEventCommand(app, options.event);
   CLI::App* run = AddRunCommand(app, options.run);
   CLI::App* diagnose = AddDiagnoseExitCommand(app, options.diagnose);
@@ -143,7 +148,8 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   // list.
   const char* const* const end =
       std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
-  if (end != argv + argc) options.run.command.assign(end + 1, argv + argc);
+  std::vector<std::string> words;
+  if (end != argv + argc) words.assign(end + 1, argv + argc);
   try {
     app.parse(static_cast<int>(end - argv), argv);
   } catch (const CLI::ParseError& error) {
@@ -155,7 +161,10 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
                          ? err.str()
                          : absl::StrCat("agent_exporter: ", error.what(), "; see agent_exporter --help\n")};
   }
-  if (run->parsed() != (end != argv + argc) || (run->parsed() && options.run.command.empty())) {
+  const bool takes_words = run->parsed() || statusline->parsed();
+  if (run->parsed()) options.run.command = words;
+  if (statusline->parsed()) options.wrapped = words;
+  if ((end != argv + argc && (!takes_words || words.empty())) || (run->parsed() && words.empty())) {
     return EarlyExit{
         2, "",
         "agent_exporter: give the command to watch after run and --: agent_exporter run [flags] -- "
@@ -181,6 +190,8 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (check->parsed()) options.command = Command::kCheckConfig;
   if (doctor->parsed()) options.command = Command::kDoctor;
   if (open->parsed()) options.command = Command::kOpen;
+  if (statusline->parsed()) options.command = Command::kStatusline;
+  if (tmux_status->parsed()) options.command = Command::kTmuxStatus;
   if (event->parsed()) options.command = Command::kEvent;
   if (snapshot->parsed()) options.command = Command::kSnapshot;
   if (run->parsed()) {

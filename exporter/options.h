@@ -31,6 +31,8 @@ enum class Command {
   kSnapshot,
   kRun,
   kDiagnoseExit,
+  kStatusline,
+  kTmuxStatus,
 };
 
 struct Options {
@@ -70,6 +72,7 @@ struct Options {
   std::string socket = "auto";  // where serve accepts tasks from `run`: a path, auto or none
   RunOptions run;
   DiagnoseOptions diagnose;
+  std::vector<std::string> wrapped;  // statusline: the command whose line is shown
 };
 
 // The exit code and the output when no command runs (--help, --version, a bad flag).

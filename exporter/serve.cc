@@ -243,7 +243,8 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Refused(status);
   if (absl::Status status = server.Start(); !status.ok()) return Refused(status);
-  auto slots = run::SlotService::Start({options.procfs, options.socket}, sampler, services.recorder());
+  auto slots = run::SlotService::Start({options.procfs, options.socket}, sampler, services.recorder(),
+                                       services.latest_sessions());
   if (!slots.ok()) return Refused(slots.status());
 
   spdlog::info("{}", base::VersionLine());

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/state_directory.h"
 #include "hooks/hooks_collectable.h"
+#include "hooks/session_events.h"
 #include "kernel/rooted_reader.h"
 #include "sessions/meta_collectable.h"
 #include "sessions/session_collectable.h"
@@ -123,7 +124,10 @@ void Services::FollowSessions(serve::Sampler& sampler) {
                                            const auto keeper = meta->lock();
                                            return keeper == nullptr ? std::nullopt : keeper->Told(agent);
                                          }},
-      &Warn);
+      &Warn, [pool = hooks_](const sessions::SessionsView& before, const sessions::SessionsView& now) {
+        hooks::TellSessionEvents(before, now,
+                                 [&pool](const hooks::HookEvent& event) { pool->Notify(event); });
+      });
   meta_ = std::make_shared<sessions::MetaKeeper>(
       std::make_unique<sessions::MetaReader>(std::move(meta_options_), &Warn),
       [keeper = sessions_](const agents::AgentSample& agent) { return sessions::MetaOf(keeper->Of(agent)); },

@@ -21,6 +21,7 @@
 #include "http/http_server.h"
 #include "ledger/ledger_service.h"
 #include "run/exit_log.h"
+#include "run/slot_service.h"
 #include "serve/leak_state.h"
 #include "serve/pane_watch.h"
 #include "serve/registry.h"
@@ -60,6 +61,10 @@ class Services {
   // Each agent's sessions. Call it after Follow.
   sessions::SessionSource session_source() const {
     return [keeper = sessions_](const agents::AgentSample& agent) { return keeper->Of(agent); };
+  }
+  // The newest sessions, for those who ask by the socket. Call it after Follow.
+  run::SlotService::Sessions latest_sessions() const {
+    return [keeper = sessions_] { return keeper->Latest(); };
   }
   const run::FlightRecorder& recorder() const { return exits_->recorder(); }
 

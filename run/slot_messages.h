@@ -6,8 +6,8 @@
 //   run    {"ended": {"status": 9, "self_killed": false, "max_resident_bytes": 123}}   while still a zombie
 //   serve  {"report": {"oom": {"verdict": "confirmed", "evidence": "…"}, "flight": {…}}}
 //
-// A run that hangs up without "ended" was killed; serve keeps watching its process. Both must be in one pid
-// namespace.
+// Who asks for sessions instead: run/session_client.h. A run that hangs up without "ended" was killed; serve
+// keeps watching its process. Both must be in one pid namespace.
 //
 // Thread safety: values and pure functions. Errors: InvalidArgument.
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "run/session_client.h"
 
 namespace agent_exporter::run {
 namespace {
@@ -181,6 +182,7 @@ bool SlotServer::Serve(Connection& connection) {
 
 std::optional<std::string> SlotServer::Answer(Connection& connection, const std::string& line) {
   if (!connection.request) {
+    if (callbacks_.sessions && IsSessionsRequest(line)) return callbacks_.sessions(connection.peer);
     auto request = ParseSlotRequest(line);
     if (!request.ok()) return SlotReplyLine(request.status());
     const absl::Status status = callbacks_.watch(connection.peer, *request);

@@ -42,6 +42,8 @@ class SlotServer {
     std::function<SlotReport(const SlotRequest&, const SlotEnd&)> ended;
     // The peer hung up without reporting an end.
     std::function<void(const SlotRequest&)> lost;
+    // The line that answers who asks for the sessions (run/session_client.h). May be empty.
+    std::function<std::string(const SlotPeer&)> sessions;
     // Called when accepting connections begins to fail, and when it works again. May be empty.
     std::function<void(const std::string&)> log;
   };

@@ -10,6 +10,7 @@
 #include "kernel/process_files.h"
 #include "kernel/procfs_source.h"
 #include "run/exit_log.h"
+#include "run/session_client.h"
 
 namespace agent_exporter::run {
 namespace {
@@ -47,7 +48,7 @@ std::vector<std::string> SlotSocketPaths(const std::string& socket, bool serving
 }
 
 SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& sampler,
-                         const FlightRecorder& recorder, std::string path)
+                         const FlightRecorder& recorder, Sessions sessions, std::string path)
     : procfs_(options.procfs),
       sampler_(sampler),
       recorder_(recorder),
@@ -60,15 +61,19 @@ SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& samp
                  spdlog::warn("the run of agent {} (pid {}) was killed; still watching the agent",
                               request.name, request.key.pid);
                },
+           .sessions = [sessions = std::move(sessions)](
+                           const SlotPeer& peer) { return SessionsReplyLine(*sessions(), peer.uid); },
            .log = [](const std::string& line) { spdlog::warn("{}", line); }},
           base::System::Real()) {}
 
 absl::StatusOr<std::unique_ptr<SlotService>> SlotService::Start(const SlotServiceOptions& options,
                                                                 serve::Sampler& sampler,
-                                                                const FlightRecorder& recorder) {
+                                                                const FlightRecorder& recorder,
+                                                                Sessions sessions) {
   const std::vector<std::string> paths = SlotSocketPaths(options.socket, true);
   if (paths.empty()) return nullptr;
-  std::unique_ptr<SlotService> service(new SlotService(options, sampler, recorder, paths.front()));
+  std::unique_ptr<SlotService> service(
+      new SlotService(options, sampler, recorder, std::move(sessions), paths.front()));
   absl::Status status = service->server_.Start();
   if (status.ok()) {
     spdlog::info("accepting tasks from agent_exporter run on {}", paths.front());

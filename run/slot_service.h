@@ -7,6 +7,7 @@
 #ifndef AGENT_EXPORTER_RUN_SLOT_SERVICE_H_
 #define AGENT_EXPORTER_RUN_SLOT_SERVICE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "run/flight_recorder.h"
 #include "run/slot_server.h"
 #include "serve/sampler.h"
+#include "sessions/session.h"
 
 namespace agent_exporter::run {
 
@@ -25,15 +27,19 @@ struct SlotServiceOptions {
 
 class SlotService {
  public:
+  // The newest of all sessions, never null.
+  using Sessions = std::function<std::shared_ptr<const sessions::SessionsView>()>;
+
   // Listens at options.socket. Null if it is "none", or if it is "auto" and no path works, which is logged.
   // An error if a given path does not work.
   static absl::StatusOr<std::unique_ptr<SlotService>> Start(const SlotServiceOptions& options,
                                                             serve::Sampler& sampler,
-                                                            const FlightRecorder& recorder);
+                                                            const FlightRecorder& recorder,
+                                                            Sessions sessions);
 
  private:
   SlotService(const SlotServiceOptions& options, serve::Sampler& sampler, const FlightRecorder& recorder,
-              std::string path);
+              Sessions sessions, std::string path);
 
   absl::Status Watch(const SlotPeer& peer, const SlotRequest& request);
   SlotReport End(const SlotRequest& request, const SlotEnd& end);

@@ -43,7 +43,7 @@ OTHERS_FLAGS = {
 }
 # What hooks and meta commands are told; agent_meta_test.py and hooks_test.py see it.
 TOLD_VARIABLES = {f"AGENT_EXPORTER_{name}" for name in ("AGENT", "PIDS", "HOOK", "EVENT", "TIMESTAMP", "MESSAGE",
-                                                       "CATEGORY", "DIFF_FIELDS")}
+                                                       "CATEGORY", "DIFF_FIELDS", "SESSION")}
 # Collectors that are none: any, and the guide's.
 PLACEHOLDERS = ("NAME", "largest_process")
 

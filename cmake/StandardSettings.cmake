@@ -84,6 +84,16 @@ if(AGENT_EXPORTER_FAST_BUILD)
   endif()
 endif()
 
+# agent_exporter_program(<name> SOURCES ... LINK ...): a program with the project's settings and warnings.
+function(agent_exporter_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE standard_settings standard_warnings ${ARG_LINK})
+  if(AGENT_EXPORTER_FAST_BUILD)
+    target_precompile_headers(${name} REUSE_FROM program_headers)
+  endif()
+endfunction()
+
 # agent_exporter_library(<name> SOURCES ... LINK ...): a static library with the project's settings and warnings.
 function(agent_exporter_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
@@ -99,7 +109,8 @@ add_custom_target(sanitize_tests)
 
 # agent_exporter_test(<name> SOURCES ... LINK ... [LABELS ...]): a GoogleTest program and a CTest of the same name.
 # The default label "sanitize" runs it under the sanitizers too. LABELS none excludes it from them. LABELS address runs it
-# under asan but not under tsan, for tests that count threads, since tsan adds one.
+# under asan but not under tsan: for tests of code that starts no thread, and for those that count threads, since tsan
+# adds one.
 function(agent_exporter_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_LABELS)

@@ -56,6 +56,11 @@ std::string WideStatusTable(const agents::Observation& observation);
 std::string StatusJson(const agents::Observation& observation, const sessions::MetaSource& meta = {},
                        bool terse = false, const sessions::SessionSource& sessions = {});
 
+// The traits of the one agent that asked.agent, kind and slot pick. NotFound if none runs, InvalidArgument if
+// several do.
+absl::StatusOr<nlohmann::ordered_json> PickTraits(const agents::Observation& observation,
+                                                  const Options& asked);
+
 // A Watch for a command that takes a single observation. Reads the configuration from options.config_file.
 absl::StatusOr<std::unique_ptr<serve::Watch>> MakeOneShotWatch(const Options& options);
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "exporter/commands.h"
 #include "exporter/doctor_facts.h"
+#include "exporter/running_service.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -36,6 +38,19 @@ std::string OneLine(std::string text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }
   return text;
+}
+
+Finding CheckService(const absl::StatusOr<RunningService>& service) {
+  if (service.ok()) {
+    return {Finding::Mark::kOk, "service",
+            absl::StrCat("pid ", service->pid, " listens at ", absl::StrJoin(service->urls, ", "),
+                         service->config_file.empty() ? ", without a configuration file"
+                                                      : ", configured by " + service->config_file),
+            ""};
+  }
+  return {Finding::Mark::kPartly, "service", std::string(service.status().message()),
+          absl::IsPermissionDenied(service.status()) ? "run this command as that user or as root"
+                                                     : "start one with agent_exporter serve"};
 }
 
 }  // namespace
@@ -68,9 +83,13 @@ std::string DoctorJson(const std::vector<Finding>& findings) {
          "\n";
 }
 
-int RunDoctor(const Options& options, std::ostream& out, std::ostream& /*err*/) {
-  const DoctorFacts facts = ReadDoctorFacts(options.procfs, options.sysfs);
-  const std::vector<Finding> findings = MakeFindings(facts);
+int RunDoctor(const Options& options, std::ostream& out, std::ostream& err) {
+  const auto service = FindService(options);
+  if (absl::IsFailedPrecondition(service.status())) return Fail(service.status(), err);
+  const Options used = service.ok() ? service->Applied(options) : options;
+  const DoctorFacts facts = ReadDoctorFacts(used.procfs, used.sysfs);
+  std::vector<Finding> findings = MakeFindings(facts);
+  findings.push_back(CheckService(service));
   out << (options.json ? DoctorJson(findings) : DoctorTable(findings));
   return facts.proc.ok() ? 0 : 1;
 }

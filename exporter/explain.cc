@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/label_value.h"
 #include "exporter/commands.h"
+#include "exporter/running_service.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -138,8 +139,11 @@ class Explainer {
 
 }  // namespace
 
-int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
+int RunExplain(const Options& asked, std::ostream& out, std::ostream& err) {
   constexpr size_t kMostShown = 20;
+  const auto service = FindService(asked);
+  if (absl::IsFailedPrecondition(service.status())) return Fail(service.status(), err);
+  const Options options = service.ok() ? service->Applied(asked) : asked;
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
   Explainer explainer(**watch);
@@ -156,13 +160,19 @@ int RunExplain(const Options& options, std::ostream& out, std::ostream& err) {
                                                  " can be seen; ps -ef lists what runs here")),
                 err);
   }
+  const std::string rules_of =
+      service.ok() ? absl::StrCat("By the rules of ", service->Text(), ".")
+                   : absl::StrCat("By the rules of ",
+                                  options.config_file.empty() ? "the built-in profiles" : options.config_file,
+                                  ": ", service.status().message(), ".");
   if (rows.size() == 1) {
     explainer.Full(*rows[0], out);
+    out << rules_of << "\n";
     return 0;
   }
   for (size_t i = 0; i < std::min(rows.size(), kMostShown); ++i) explainer.Brief(*rows[i], out);
   if (rows.size() > kMostShown) out << rows.size() - kMostShown << " more\n";
-  out << "\nagent_exporter explain PID shows one of them in detail.\n";
+  out << "\nagent_exporter explain PID shows one of them in detail.\n" << rules_of << "\n";
   return 0;
 }
 

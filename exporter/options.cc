@@ -71,7 +71,7 @@ void AddFlags(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"auto", "bpf", "netlink", "none"}));
   Flag(app, "path.sysfs", options.sysfs, "Where sysfs is mounted")->capture_default_str();
   Flag(app, "socket", options.socket,
-       "Socket where serve accepts tasks from agent_exporter run: a path, auto or none")
+       "Socket of serve, which other commands ask and run hands its task to: a path, auto or none")
       ->capture_default_str();
   Flag(app, "log.level", options.log_level, "debug, info, warn or error")
       ->capture_default_str()

@@ -27,6 +27,7 @@
 #include "exporter/leave.h"
 #include "exporter/logging.h"
 #include "exporter/privileges.h"
+#include "exporter/running_service.h"
 #include "exporter/services.h"
 #include "exporter/token_file.h"
 #include "exporter/web_config.h"
@@ -87,14 +88,16 @@ void LogRunningAgents(const agents::Observation& observation) {
   }
 }
 
-void LogAddresses(const Options& options, const http::HttpServer& server, bool tls, bool given) {
+// Where the server listens: "http://localhost:10058".
+std::vector<std::string> Urls(const Options& options, const http::HttpServer& server, bool tls, bool given) {
+  std::vector<std::string> urls;
   for (size_t i = 0; i < server.ports().size(); ++i) {
     std::string host;  // of a socket that systemd gave: unknown
     if (!given && i < options.listen.size()) host = options.listen[i].substr(0, options.listen[i].rfind(':'));
     if (host.empty()) host = "localhost";
-    spdlog::info("listening on {}://{}:{}{}", tls ? "https" : "http", host, server.ports()[i],
-                 options.telemetry_path);
+    urls.push_back(fmt::format("{}://{}:{}", tls ? "https" : "http", host, server.ports()[i]));
   }
+  return urls;
 }
 
 // Logs one line for each error of a bad file and keeps the old configuration.
@@ -243,8 +246,10 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Refused(status);
   if (absl::Status status = server.Start(); !status.ok()) return Refused(status);
-  auto slots = run::SlotService::Start({options.procfs, options.socket}, sampler, services.recorder(),
-                                       services.latest_sessions());
+  const std::vector<std::string> urls = Urls(options, server, *tls != nullptr, !sockets.empty());
+  auto slots = run::SlotService::Start(
+      {options.procfs, options.socket}, sampler, services.recorder(), services.latest_sessions(),
+      ServiceAnswers(options, urls, sampler, services.meta_source(), services.session_source()));
   if (!slots.ok()) return Refused(slots.status());
 
   spdlog::info("{}", base::VersionLine());
@@ -253,7 +258,8 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   services.LogLedger();
   services.WatchPanes();
   base::GiveBackStartPages();
-  LogAddresses(options, server, *tls != nullptr, !sockets.empty());  // last: tests wait for this line
+  for (const std::string& url : urls)
+    spdlog::info("listening on {}{}", url, options.telemetry_path);  // last: tests wait for this
   systemd.Ready(absl::StrCat("listening on port ", absl::StrJoin(server.ports(), ", ")));
   WaitForEnd(signals, [&] {
     systemd.Reloading();

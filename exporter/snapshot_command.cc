@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
+#include "exporter/running_service.h"
 #include "hooks/hook_pool.h"
 #include "sessions/one_look.h"
 #include "snapshot/diff_event.h"
@@ -76,7 +77,10 @@ void WarnIfUnknown(const agents::Observation& observation, const std::string& na
        err);
 }
 
-absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& options, std::ostream& err) {
+absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& asked, std::ostream& err) {
+  const auto service = FindService(asked);
+  if (absl::IsFailedPrecondition(service.status())) return service.status();
+  const Options options = service.ok() ? service->Applied(asked) : asked;
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return config.status();
   snapshot::SnapshotOptions snapshot =

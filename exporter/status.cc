@@ -15,6 +15,7 @@
 #include "base/json_path.h"
 #include "base/units.h"
 #include "exporter/commands.h"
+#include "exporter/running_service.h"
 #include "exporter/text_table.h"
 #include "serve/agent_json.h"
 #include "serve/concern.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr std::chrono::milliseconds kRatioSpan{400};
 constexpr std::chrono::milliseconds kLiveSpan{2000};
 constexpr char kAbsent[] = "-";
+constexpr char kClearScreen[] = "\x1b[H\x1b[2J";  // home, clear
 
 using Json = nlohmann::ordered_json;
 // The flat keys of `status --json`, and where serve/agent_json.h has their values.
@@ -145,7 +147,24 @@ std::string StatusJson(const agents::Observation& observation, const sessions::M
   return Json{{"agents", std::move(agents)}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
+namespace {
+
+int StatusOfService(const RunningService& service, const Options& options, std::ostream& out,
+                    std::ostream& err) {
+  while (true) {
+    const auto answer = service.Ask(
+        {{"ask", "status"}, {"json", options.json}, {"terse", options.terse}, {"wide", options.wide}});
+    if (!answer.ok()) return Fail(answer.status(), err);
+    if (options.live) out << kClearScreen;
+    out << *answer;
+    if (!options.json) out << "From " << service.Text() << ".\n";
+    out << std::flush;
+    if (!options.live || !out.good()) return 0;
+    std::this_thread::sleep_for(kLiveSpan);
+  }
+}
+
+int StatusOfOwnLook(const Options& options, const std::string& why, std::ostream& out, std::ostream& err) {
   auto watch = MakeOneShotWatch(options);
   if (!watch.ok()) return Fail(watch.status(), err);
   auto config = LoadConfig(options.config_file);
@@ -161,17 +180,27 @@ int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
     std::this_thread::sleep_for(pause);
     observation = (*watch)->observer().Observe(true);
     if (!observation.ok()) break;
-    if (options.live) out << "\x1b[H\x1b[2J";  // home, clear
+    if (options.live) out << kClearScreen;
     if (!options.wide) look.Look(**observation);
     if (options.json) {
       out << StatusJson(**observation, meta_of, options.terse, sessions_of);
     } else {
       out << (options.wide ? WideStatusTable(**observation) : StatusTable(**observation, sessions_of));
+      out << "From a look of its own, which cannot see leaks: " << why << ".\n";
     }
     out << std::flush;
     if (!options.live || !out.good()) return 0;
   }
   return Fail(observation.status(), err);
+}
+
+}  // namespace
+
+int RunStatus(const Options& options, std::ostream& out, std::ostream& err) {
+  const auto service = FindService(options);
+  if (service.ok()) return StatusOfService(*service, options, out, err);
+  if (absl::IsFailedPrecondition(service.status())) return Fail(service.status(), err);
+  return StatusOfOwnLook(options, std::string(service.status().message()), out, err);
 }
 
 }  // namespace agent_exporter::exporter

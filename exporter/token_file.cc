@@ -10,6 +10,13 @@ constexpr char kInStateDirectory[] = "/token";
 
 }  // namespace
 
+absl::StatusOr<std::string> TokenPath(const Options& options) {
+  if (!options.token_file.empty()) return options.token_file;
+  auto directory = base::StateDirectory(base::SystemStateEnvironment());
+  if (!directory.ok()) return directory.status();
+  return *directory + kInStateDirectory;
+}
+
 absl::StatusOr<http::BearerToken> LoadOrMakeToken(const Options& options, std::string* log_line) {
   if (!options.token_file.empty()) {
     *log_line = absl::StrCat("the bearer token is in ", options.token_file);
@@ -30,13 +37,9 @@ absl::StatusOr<http::BearerToken> LoadOrMakeToken(const Options& options, std::s
 }
 
 absl::StatusOr<http::BearerToken> LoadToken(const Options& options) {
-  std::string path = options.token_file;
-  if (path.empty()) {
-    auto directory = base::StateDirectory(base::SystemStateEnvironment());
-    if (!directory.ok()) return directory.status();
-    path = *directory + kInStateDirectory;
-  }
-  auto token = http::BearerToken::Load(path);
+  const auto path = TokenPath(options);
+  if (!path.ok()) return path.status();
+  auto token = http::BearerToken::Load(*path);
   if (token.ok()) return token;
   return absl::FailedPreconditionError(
       absl::StrCat(token.status().message(),

@@ -13,6 +13,9 @@
 
 namespace agent_exporter::exporter {
 
+// Where the token is, or the reason why no place is known.
+absl::StatusOr<std::string> TokenPath(const Options& options);
+
 // For serve: loads the token, or makes one if there is none. *log_line says where it is. Without a state
 // directory the protected routes refuse everybody, and everything else works. Only a bad --web.token-file is
 // an error.

@@ -13,6 +13,7 @@
 #include "collectors/family.h"
 #include "exporter/commands.h"
 #include "exporter/fill_template.h"
+#include "exporter/running_service.h"
 #include "serve/agent_json.h"
 
 namespace agent_exporter::exporter {
@@ -51,21 +52,46 @@ absl::StatusOr<const agents::AgentSample*> Pick(const agents::Observation& obser
 
 }  // namespace
 
-int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
+absl::StatusOr<nlohmann::ordered_json> PickTraits(const agents::Observation& observation,
+                                                  const Options& asked) {
+  const auto agent = Pick(observation, asked);
+  if (!agent.ok()) return agent.status();
+  return serve::TraitsOf(serve::AgentSummary(**agent));
+}
+
+namespace {
+
+absl::StatusOr<nlohmann::ordered_json> AskForTraits(const RunningService& service, const Options& options) {
+  nlohmann::json question = {{"ask", "traits"}, {"agent", options.agent}};
+  if (options.kind) question["kind"] = *options.kind;
+  if (options.slot) question["slot"] = *options.slot;
+  const auto answer = service.Ask(question);
+  if (!answer.ok()) return answer.status();
+  return nlohmann::ordered_json::parse(*answer);
+}
+
+absl::StatusOr<nlohmann::ordered_json> LookForTraits(const Options& options) {
   auto watch = MakeOneShotWatch(options);
-  if (!watch.ok()) return Fail(watch.status(), err);
+  if (!watch.ok()) return watch.status();
   auto observation = (*watch)->observer().Observe(true);
-  if (!observation.ok()) return Fail(observation.status(), err);
-  const auto agent = Pick(**observation, options);
-  if (!agent.ok()) return Fail(agent.status(), err);
-  const nlohmann::ordered_json traits = serve::TraitsOf(serve::AgentSummary(**agent));
+  if (!observation.ok()) return observation.status();
+  return PickTraits(**observation, options);
+}
+
+}  // namespace
+
+int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
+  const auto service = FindService(options);
+  if (absl::IsFailedPrecondition(service.status())) return Fail(service.status(), err);
+  const auto traits = service.ok() ? AskForTraits(*service, options) : LookForTraits(options);
+  if (!traits.ok()) return Fail(traits.status(), err);
   if (options.template_file.empty()) {
-    out << traits.dump(2) << "\n";
+    out << traits->dump(2) << "\n";
     return 0;
   }
   const auto text = base::ReadUserFile("--template", options.template_file);
   if (!text.ok()) return Fail(text.status(), err);
-  const auto filled = FillTemplate(*text, {{"Traits", traits}});
+  const auto filled = FillTemplate(*text, {{"Traits", *traits}});
   if (!filled.ok()) {
     return Fail(
         absl::InvalidArgumentError(absl::StrCat(options.template_file, ":", filled.status().message())), err);

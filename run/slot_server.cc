@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -168,6 +169,12 @@ bool SlotServer::Serve(Connection& connection) {
   for (size_t end; (end = connection.received.find('\n')) != std::string::npos;) {
     const std::string line = connection.received.substr(0, end);
     connection.received.erase(0, end + 1);
+    if (!connection.request && callbacks_.answer) {
+      if (const auto question = ParseQuestion(line)) {
+        AnswerQuestion(connection.socket.get(), connection.peer.uid, *question, callbacks_.answer);
+        return false;
+      }
+    }
     const std::optional<std::string> answer = Answer(connection, line);
     if (!answer) return false;
     // A peer that does not read its answer must not delay the others.

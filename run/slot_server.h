@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "base/descriptor.h"
 #include "base/system.h"
+#include "run/ask.h"
 #include "run/slot_messages.h"
 
 namespace agent_exporter::run {
@@ -44,6 +45,8 @@ class SlotServer {
     std::function<void(const SlotRequest&)> lost;
     // The line that answers who asks for the sessions (run/session_client.h). May be empty.
     std::function<std::string(const SlotPeer&)> sessions;
+    // Answers the program's other commands (run/ask.h). May be empty.
+    Answerer answer;
     // Called when accepting connections begins to fail, and when it works again. May be empty.
     std::function<void(const std::string&)> log;
   };

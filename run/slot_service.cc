@@ -48,7 +48,8 @@ std::vector<std::string> SlotSocketPaths(const std::string& socket, bool serving
 }
 
 SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& sampler,
-                         const FlightRecorder& recorder, Sessions sessions, std::string path)
+                         const FlightRecorder& recorder, Sessions sessions, Answerer answerer,
+                         std::string path)
     : procfs_(options.procfs),
       sampler_(sampler),
       recorder_(recorder),
@@ -63,17 +64,18 @@ SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& samp
                },
            .sessions = [sessions = std::move(sessions)](
                            const SlotPeer& peer) { return SessionsReplyLine(*sessions(), peer.uid); },
+           .answer = std::move(answerer),
            .log = [](const std::string& line) { spdlog::warn("{}", line); }},
           base::System::Real()) {}
 
 absl::StatusOr<std::unique_ptr<SlotService>> SlotService::Start(const SlotServiceOptions& options,
                                                                 serve::Sampler& sampler,
                                                                 const FlightRecorder& recorder,
-                                                                Sessions sessions) {
+                                                                Sessions sessions, Answerer answerer) {
   const std::vector<std::string> paths = SlotSocketPaths(options.socket, true);
   if (paths.empty()) return nullptr;
   std::unique_ptr<SlotService> service(
-      new SlotService(options, sampler, recorder, std::move(sessions), paths.front()));
+      new SlotService(options, sampler, recorder, std::move(sessions), std::move(answerer), paths.front()));
   absl::Status status = service->server_.Start();
   if (status.ok()) {
     spdlog::info("accepting tasks from agent_exporter run on {}", paths.front());

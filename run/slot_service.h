@@ -31,15 +31,15 @@ class SlotService {
   using Sessions = std::function<std::shared_ptr<const sessions::SessionsView>()>;
 
   // Listens at options.socket. Null if it is "none", or if it is "auto" and no path works, which is logged.
-  // An error if a given path does not work.
+  // An error if a given path does not work. `answerer` answers the program's other commands.
   static absl::StatusOr<std::unique_ptr<SlotService>> Start(const SlotServiceOptions& options,
                                                             serve::Sampler& sampler,
-                                                            const FlightRecorder& recorder,
-                                                            Sessions sessions);
+                                                            const FlightRecorder& recorder, Sessions sessions,
+                                                            Answerer answerer);
 
  private:
   SlotService(const SlotServiceOptions& options, serve::Sampler& sampler, const FlightRecorder& recorder,
-              Sessions sessions, std::string path);
+              Sessions sessions, Answerer answerer, std::string path);
 
   absl::Status Watch(const SlotPeer& peer, const SlotRequest& request);
   SlotReport End(const SlotRequest& request, const SlotEnd& end);

@@ -238,7 +238,7 @@ def run_as_nobody(directory, *arguments):
 def run(*arguments):
     """Runs the program with these arguments until it ends by itself."""
     return subprocess.run([EXPORTER, *arguments], capture_output=True, text=True, timeout=PATIENCE,
-                          stdin=subprocess.DEVNULL)
+                          stdin=subprocess.DEVNULL, env=dict(os.environ, AGENT_EXPORTER_SOCKET="none"))
 
 
 class TestCase(unittest.TestCase):

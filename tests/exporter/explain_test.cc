@@ -27,6 +27,7 @@ class ExplainTest : public testing::Test {
                  "  - name: gemini\n"
                  "    match: {script: gemini, package: '@google/gemini-cli'}\n");
     Options options;
+    options.socket = "none";
     options.procfs = options.sysfs = proc_.root();
     options.config_file = files_.root() + "/agents.yaml";
     options.target = target;

@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -46,18 +49,35 @@ TEST(PageLink, KnowsTlsByTheWebConfiguration) {
   EXPECT_THAT(std::string(PageLink(options, "t").status().message()), HasSubstr("needs both cert_file"));
 }
 
-TEST(RunOpen, ReadsTheTokenFile) {
+TEST(RunOpen, ReadsTheTokenFileAndChecksThatSomethingListens) {
   const std::string path = testing::TempDir() + "/open_test_token";
   std::ofstream(path) << "0123456789abcdef0123\n";
   Options options;
   options.token_file = path;
+  options.socket = "none";
+  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  options.listen = {"127.0.0.1:" + std::to_string(ntohs(address.sin_port))};
+  {
+    std::ostringstream out, err;
+    EXPECT_EQ(RunOpen(options, out, err), 1);
+    EXPECT_THAT(err.str(), HasSubstr("nothing listens at " + options.listen[0]));
+  }
+  ASSERT_EQ(::listen(listening, 1), 0);
   std::ostringstream out, err;
   EXPECT_EQ(RunOpen(options, out, err), 0) << err.str();
-  EXPECT_EQ(out.str(), "http://localhost:10058/#token=0123456789abcdef0123\n");
+  EXPECT_EQ(out.str(), "http://" + options.listen[0] + "/#token=0123456789abcdef0123\n");
+  ::close(listening);
 }
 
 TEST(RunOpen, MakesNoTokenAndSaysWhereOneComesFrom) {
   Options options;
+  options.socket = "none";
   options.token_file = testing::TempDir() + "/no_such_token";
   std::ostringstream out, err;
   EXPECT_EQ(RunOpen(options, out, err), 1);

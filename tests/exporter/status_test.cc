@@ -266,6 +266,7 @@ TEST(RunStatus, LooksForItself) {
   const serve::FakeProcfs proc;
   proc.AddProcess(7, 1, "codex");
   Options options;
+  options.socket = "none";
   options.procfs = options.sysfs = proc.root();
   std::ostringstream out, err;
   EXPECT_EQ(RunStatus(options, out, err), 0) << err.str();
@@ -274,6 +275,7 @@ TEST(RunStatus, LooksForItself) {
 
 TEST(RunStatus, WithoutProcfsItIsOneLineAndExitCodeOne) {
   Options options;
+  options.socket = "none";
   options.procfs = "/nonexistent";
   std::ostringstream out, err;
   EXPECT_EQ(RunStatus(options, out, err), 1);

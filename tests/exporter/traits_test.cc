@@ -17,6 +17,7 @@ using testing::HasSubstr;
 class RunTraitsTest : public testing::Test {
  protected:
   int Run(const std::string& agent = "", Options options = {}) {
+    options.socket = "none";
     options.procfs = options.sysfs = proc_.root();
     options.agent = agent;
     out_.str("");

@@ -21,6 +21,7 @@
 #include "agents/command_book.h"
 #include "agents/exit_category.h"
 #include "agents/match_reason.h"
+#include "kernel/descriptor_kinds.h"
 #include "kernel/host.h"
 #include "kernel/process.h"
 #include "kernel/unreadable.h"
@@ -59,6 +60,8 @@ struct ProcessSample {
   kernel::ProcessUsage usage;
   kernel::ProcessLimits limits;
   bool limits_known = false;
+  // What its descriptors are; null unless its agent is short of them (agents/descriptor_look.h).
+  std::shared_ptr<const kernel::DescriptorKinds> descriptors;
   std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
 };
 

@@ -14,6 +14,7 @@
   ROW(commands,      true,  kNothing,         "what runs below each agent, by command: CPU, starts, failures, memory")  \
   ROW(memory,        true,  kMemoryParts,     "resident memory by type (anon, file, shmem) and swap")                 \
   ROW(limits,        true,  kNothing,         "the tightest real limit of fds, memory and pids, and how full it is")  \
+  ROW(fd_kinds,      true,  kNothing,         "what the open fds of agents are that are short of them: pipes, sockets, files")  \
   ROW(leak,          true,  kNothing,         "leaks as the exporter judges them: severity, time left, who holds the limit")             \
   ROW(pid_cpu,       true,  kNothing,         "CPU ratio, memory and fds of each agent's busiest processes")          \
   ROW(page_faults,   true,  kNothing,         "minor and major page faults of each tree")                             \

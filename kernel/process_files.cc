@@ -3,7 +3,10 @@
 #include <fcntl.h>
 
 #include <charconv>
+#include <chrono>
+#include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -34,6 +37,32 @@ absl::StatusOr<std::string> Follow(const RootedReader& proc, const std::string& 
     at = beside ? absl::StrCat(at.substr(0, slash + 1), *target) : *target;
   }
   return at;
+}
+
+absl::StatusOr<OpenDescriptors> ListDescriptors(const RootedReader& proc, pid_t pid, size_t most) {
+  const std::string name = absl::StrCat(pid, "/fd");
+  const base::Descriptor directory(::openat(proc.dir_fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return base::ErrnoStatus(errno, name);
+  OpenDescriptors open;
+  absl::Status refused;
+  std::string buffer(16 << 10, '\0');
+  const int error = ForEachEntry(directory.get(), &buffer, [&](const char* fd) {
+    if (fd[0] == '.' || !refused.ok()) return;
+    if (open.list.size() >= most) {
+      open.whole = false;
+      return;
+    }
+    absl::StatusOr<std::string> target = proc.ReadLink(absl::StrCat(name, "/", fd));
+    if (target.ok()) {
+      const DescriptorKind kind = KindOf(absl::StrCat(proc.root(), "/", name, "/", fd), *target);
+      open.list.push_back({.fd = std::atoi(fd), .kind = kind, .target = *std::move(target)});
+    } else if (!absl::IsNotFound(target.status())) {  // else it was closed meanwhile
+      refused = target.status();
+    }
+  });
+  if (error != 0) return base::ErrnoStatus(error, name);
+  if (!refused.ok()) return refused;
+  return open;
 }
 
 }  // namespace
@@ -131,6 +160,13 @@ absl::StatusOr<std::vector<std::string>> ProcessFiles::OpenPaths(pid_t pid, std:
     }
   });
   return paths;
+}
+
+absl::StatusOr<OpenDescriptors> ProcessFiles::Descriptors(const ProcessKey& key, size_t most) {
+  constexpr std::chrono::milliseconds kPatience{500};  // thousands of links on a busy machine
+  return reads_.Read<OpenDescriptors>(
+      absl::StrCat("the open files of process ", key.pid),
+      [proc = OwnedRoot(), pid = key.pid, most] { return ListDescriptors(*proc, pid, most); }, kPatience);
 }
 
 bool ProcessFiles::HasTerminal(pid_t pid) {

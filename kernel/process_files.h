@@ -1,8 +1,8 @@
 // The files of one process that say who it is, each read on demand and seldom: once per identity and again
 // after an exec. Plain procfs whichever ProcessSource runs, since an identity is read once, not once a tick.
 //
-// The kernel may never answer about a process' memory (Cmdline, Environ, Exe) or a file system (FollowLinks),
-// so these are bounded reads.
+// The kernel may never answer about a process' memory (Cmdline, Environ, Exe) or a file system (FollowLinks,
+// Descriptors), so these are bounded reads.
 //
 // Thread safety: none (a shared buffer).
 // Errors: as RootedReader, and BoundedReads where those are used; InvalidArgument for text that does not have
@@ -21,6 +21,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/bounded_reads.h"
+#include "kernel/descriptor_kinds.h"
 #include "kernel/process.h"
 #include "kernel/rooted_reader.h"
 
@@ -58,6 +59,8 @@ class ProcessFiles {
   // Paths of open files that hold `folder` and end in `suffix`, as the process' mount namespace has them.
   absl::StatusOr<std::vector<std::string>> OpenPaths(pid_t pid, std::string_view folder,
                                                      std::string_view suffix);
+  // Its open descriptors with their kinds, the lowest `most` of them.
+  absl::StatusOr<OpenDescriptors> Descriptors(const ProcessKey& key, size_t most);
   // Whether its standard input is a terminal.
   bool HasTerminal(pid_t pid);
   // Whether it sees other files than this process: another mount namespace. False where that cannot be told.

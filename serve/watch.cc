@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agents/descriptor_look.h"
 #include "kernel/bpf_makers.h"
 #include "kernel/netlink_events.h"
 #include "kernel/procfs_source.h"
@@ -112,8 +113,9 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
       .count_names = options.count_names,
       .cross_check_seconds = options.cross_check_seconds,
       .clock = options.clock,
-      .conclude = [&leaks = watch->leaks_](double boottime, bool tick, agents::Observation& observation) {
-        leaks.Look(boottime, tick, observation);
+      .conclude = [&watch = *watch](double boottime, bool tick, agents::Observation& observation) {
+        watch.leaks_.Look(boottime, tick, observation);
+        agents::LookAtDescriptors(watch.files_, observation);
       }};
   watch->observer_ = std::make_unique<agents::Observer>(std::move(observer), std::move(rules),
                                                         *watch->source_, watch->events_.get(), watch->proc_,

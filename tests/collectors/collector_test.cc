@@ -32,6 +32,10 @@ agents::Observation Everything() {
                       agents::ResourceUse::Source::kHost, 2, 3, agent.processes[0].key}};
   agent.leaks = {{.seconds_to_limit = 60}};
   agent.cgroup_pids_headroom = 5;
+  for (agents::ProcessSample& process : agent.processes) {
+    process.descriptors =
+        std::make_shared<const kernel::DescriptorKinds>(kernel::OpenDescriptors{.list = {{.fd = 0}}});
+  }
   agents::AgentSample slot = MakeAgent("worker", {MakeReadable(10, agents::Role::kRoot)});
   slot.slot = "3";
   agents::Observation observation =

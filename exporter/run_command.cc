@@ -45,7 +45,7 @@ absl::Status CheckRunOptions(const RunOptions& options, const std::string& name)
     if (!address.ok()) return address.status();
     addresses.push_back(*std::move(address));
   }
-  return http::TryListen(addresses);
+  return http::ListenOn(addresses).status();
 }
 
 std::string CommandName(const RunOptions& options) {

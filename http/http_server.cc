@@ -3,6 +3,7 @@
 #include <civetweb.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,14 +13,13 @@
 #include <exception>
 #include <mutex>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/deadline_runner.h"
 #include "http/civetweb_gaps.h"
-#include "http/late_sockets.h"
+#include "http/front_door.h"
 #include "http/listen_address.h"
 #include "http/listening_socket.h"
 #include "http/url_decode.h"
@@ -83,16 +83,16 @@ bool Send(mg_connection* connection, std::string_view text, Clock::time_point de
   return text.empty();
 }
 
-// Connections held at once. When accept(2) finds no free descriptor, civetweb retries in a busy loop. It does
-// not accept while its threads and its queue are full, so they get no more than what is free now, less a
-// reserve for the program's own files.
+// Connections held at once, by civetweb's threads, in its queue and by the front door. They get no more than
+// the descriptors that are free now, less a reserve for the program's own files.
 struct Connections {
-  int handled = 0, queued = 0;
+  int handled = 0, queued = 0, waiting = 0;
 };
 Connections ConnectionsWithin(int max_threads) {
   constexpr int kQueue = 20;  // civetweb's default
+  constexpr int kWaiting = 1024;
   constexpr int kReserve = 12;
-  const int most = max_threads + kQueue;
+  const int most = 2 * (max_threads + kQueue) + kWaiting;  // the door and civetweb have one each
   rlimit limit = {};
   int all = most;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -103,8 +103,11 @@ Connections ConnectionsWithin(int max_threads) {
     }
     all = std::min(all, free - kReserve);
   }
-  const int queued = std::clamp(all / 4, 1, kQueue);
-  return {std::clamp(all - queued, 1, max_threads), queued};
+  const int waiting = std::clamp(all / 2, 1, kWaiting);
+  const int held = (all - waiting) / 2;
+  const int queued = std::clamp(held / 4, 1, kQueue);
+  return {std::clamp(held - queued, 1, max_threads), queued,
+          std::clamp(all - 2 * (max_threads + kQueue), waiting, kWaiting)};
 }
 
 }  // namespace
@@ -125,8 +128,8 @@ struct HttpServer::Impl {
   mg_context* context = nullptr;
   std::vector<int> ports;
   base::RunnerPool runners{*options.system};
-  LateSockets late{*options.system};
-  int threads = 0;
+  std::unique_ptr<FrontDoor> door;
+  Connections connections;
   std::mutex log_mutex;
   std::string start_log;  // civetweb's last message while it started
   Clock::time_point last_civetweb_line;
@@ -141,8 +144,8 @@ struct HttpServer::Impl {
   }
 
   HttpResponse Answer(mg_connection* connection, const mg_request_info& info);
-  absl::Status Listen(const std::vector<ListenAddress>& addresses);
-  absl::Status UseGivenSockets();
+  absl::Status StartCivetweb(std::size_t listeners);
+  void OpenFrontDoor(std::vector<base::Descriptor> listeners);
   void Respond(mg_connection* connection, const HttpResponse& response, bool with_body) const {
     const Clock::time_point deadline =
         Clock::now() + std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts;
@@ -153,10 +156,12 @@ struct HttpServer::Impl {
     head.append(body.substr(0, joined));
     if (Send(connection, head, deadline)) Send(connection, body.substr(joined), deadline);
     mg_disable_connection_keep_alive(connection);
+    mg_set_user_connection_data(connection, const_cast<Impl*>(this));  // answered
   }
 
   // Callbacks from civetweb. They must not throw through its C frames.
   static int BeginRequest(mg_connection* connection) noexcept;
+  static void ConnectionClose(const mg_connection* connection) noexcept;
   static int HttpError(mg_connection* connection, int status, const char* message) noexcept;
   static int LogMessage(const mg_connection* connection, const char* message) noexcept;
   static int GiveTlsContext(void** context, void* self) noexcept;
@@ -212,9 +217,7 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
   const mg_request_info* info = mg_get_request_info(connection);
   auto* self = static_cast<Impl*>(info->user_data);
   try {
-    const LateSockets::Peer peer(info->remote_addr, info->remote_port);
-    self->late.Arrived(peer);
-    const absl::Cleanup answered = [&] { self->late.Answered(peer); };
+    self->door->Arrived(info->remote_addr, info->remote_port);
     // A few threads run the handlers; civetweb's many threads only move bytes.
     HttpResponse response;
     std::exception_ptr failure;
@@ -231,6 +234,17 @@ int HttpServer::Impl::BeginRequest(mg_connection* connection) noexcept {
     mg_disable_connection_keep_alive(connection);
   }
   return 1;  // handled
+}
+
+void HttpServer::Impl::ConnectionClose(const mg_connection* connection) noexcept {
+  const mg_request_info* info = mg_get_request_info(connection);
+  if (info == nullptr) return;  // no handshake
+  const auto* self = static_cast<const Impl*>(mg_get_user_data(mg_get_context(connection)));
+  // civetweb says nothing to "*" and to targets with another host or port. (After a failed handshake the
+  // target is an old one's.)
+  if (info->is_ssl == 0 && info->request_uri != nullptr && mg_get_user_connection_data(connection) == nullptr)
+    HttpError(const_cast<mg_connection*>(connection), 400, "the request target must be a path");
+  self->door->Closed(info->remote_addr, info->remote_port);
 }
 
 int HttpServer::Impl::HttpError(mg_connection* connection, int status, const char* message) noexcept {
@@ -268,13 +282,12 @@ int HttpServer::Impl::GiveTlsContext(void** context, void* self) noexcept {
   return 1;
 }
 
-absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresses) {
-  const std::string listening_ports =
-      absl::StrJoin(addresses, ",", [this](std::string* out, const ListenAddress& address) {
-        absl::StrAppend(out, CivetwebPort(address), options.tls == nullptr ? "" : "s");
-      });
-  const Connections connections = ConnectionsWithin(options.max_threads);
-  threads = connections.handled;
+// civetweb can neither take sockets that listen already nor connections. So it listens on ports of 127.0.0.1
+// for a moment, and its sockets are then replaced.
+absl::Status HttpServer::Impl::StartCivetweb(std::size_t listeners) {
+  const std::string listening_ports = absl::StrJoin(
+      std::vector<std::string>(listeners, options.tls == nullptr ? "127.0.0.1:0" : "127.0.0.1:0s"), ",");
+  connections = ConnectionsWithin(options.max_threads);
   const std::string num_threads = absl::StrCat(connections.handled);
   const std::string queue = absl::StrCat(connections.queued);
   const std::string timeout = absl::StrCat(options.request_timeout_ms);
@@ -291,8 +304,6 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
                             timeout.c_str(),
                             "max_request_size",
                             header_bytes.c_str(),
-                            "listen_backlog",
-                            "4096",
                             "enable_keep_alive",
                             "no",
                             "decode_url",
@@ -304,26 +315,41 @@ absl::Status HttpServer::Impl::Listen(const std::vector<ListenAddress>& addresse
                             nullptr};
   mg_callbacks callbacks = {};
   callbacks.begin_request = &BeginRequest;
+  callbacks.connection_close = &ConnectionClose;
   callbacks.http_error = &HttpError;
   callbacks.log_message = &LogMessage;
   if (options.tls != nullptr) callbacks.external_ssl_ctx = &GiveTlsContext;
   context = mg_start(&callbacks, this, settings);
   if (context != nullptr) return absl::OkStatus();
-  if (absl::Status reason = TryListen(addresses); !reason.ok()) return reason;
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", absl::StrJoin(options.listen, ", "), ": ", start_log));
+  return absl::FailedPreconditionError(absl::StrCat("cannot start the HTTP server: ", start_log));
 }
 
-// civetweb takes no sockets, so it listens on a port of 127.0.0.1 for a moment, and its socket is then
-// replaced.
-absl::Status HttpServer::Impl::UseGivenSockets() {
-  for (std::size_t i = 0; i < options.sockets.size(); ++i) {
-    const absl::StatusOr<int> port = LocalPort(options.sockets[i]);
-    if (!port.ok()) return port.status();
-    if (absl::Status status = ReplaceListener(ports[i], options.sockets[i]); !status.ok()) return status;
-    ports[i] = *port;
+void HttpServer::Impl::OpenFrontDoor(std::vector<base::Descriptor> listeners) {
+  std::vector<mg_server_port> civetweb_ports(listeners.size());
+  const int count =
+      mg_get_server_ports(context, static_cast<int>(civetweb_ports.size()), civetweb_ports.data());
+  std::vector<int> civetweb;
+  std::vector<base::Descriptor> replaced;
+  for (int i = 0; i < count; ++i) {
+    for (const int fd : ListenersOn(civetweb_ports[static_cast<std::size_t>(i)].port)) {
+      if (std::any_of(listeners.begin(), listeners.end(), [&](const auto& one) { return one.get() == fd; }))
+        continue;
+      civetweb.push_back(fd);
+      replaced.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    }
   }
-  return absl::OkStatus();
+  const absl::Status opened = door->Start(listeners, civetweb,
+                                          {.threads = connections.handled,
+                                           .waiting = connections.waiting,
+                                           .max_header_bytes = options.max_header_bytes,
+                                           .tls = options.tls != nullptr});
+  if (!opened.ok()) {
+    Log(absl::StrCat("slow HTTP clients may hold up others: ", opened.message()));
+    for (std::size_t i = 0; i < std::min(civetweb.size(), listeners.size()); ++i)
+      dup3(listeners[i].get(), civetweb[i], O_CLOEXEC);
+  }
+  // civetweb is waiting for a connection to these.
+  for (const base::Descriptor& socket : replaced) shutdown(socket.get(), SHUT_RDWR);
 }
 
 HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -336,9 +362,8 @@ void HttpServer::AddRoute(std::string path, HttpHandler handler) {
 
 absl::Status HttpServer::Start() {
   if (impl_->context != nullptr) return absl::FailedPreconditionError("the HTTP server is already running");
-  if (!impl_->options.sockets.empty())
-    impl_->options.listen.assign(impl_->options.sockets.size(), "127.0.0.1:0");
-  if (impl_->options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
+  if (impl_->options.sockets.empty() && impl_->options.listen.empty())
+    return absl::InvalidArgumentError("no address to listen on");
   // Once per process and never undone: another server may still be running.
   static const unsigned features = mg_init_library(MG_FEATURES_DEFAULT);
   static_cast<void>(features);
@@ -347,38 +372,42 @@ absl::Status HttpServer::Start() {
     static const bool has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
     if (!has_tls) return absl::UnavailableError("civetweb cannot load OpenSSL 3, so it cannot serve TLS");
   }
-  std::vector<ListenAddress> addresses;
-  for (const std::string& text : impl_->options.listen) {
-    absl::StatusOr<ListenAddress> address = ParseListenAddress(text, mg_check_feature(MG_FEATURES_IPV6) != 0);
-    if (!address.ok()) return address.status();
-    addresses.push_back(*std::move(address));
+  std::vector<base::Descriptor> listeners;
+  for (const int socket : impl_->options.sockets) listeners.emplace_back(fcntl(socket, F_DUPFD_CLOEXEC, 0));
+  if (listeners.empty()) {
+    std::vector<ListenAddress> addresses;
+    for (const std::string& text : impl_->options.listen) {
+      absl::StatusOr<ListenAddress> address =
+          ParseListenAddress(text, mg_check_feature(MG_FEATURES_IPV6) != 0);
+      if (!address.ok()) return address.status();
+      addresses.push_back(*std::move(address));
+    }
+    auto own = ListenOn(addresses);
+    if (!own.ok()) return own.status();
+    listeners = *std::move(own);
   }
-  if (absl::Status status = impl_->Listen(addresses); !status.ok()) return status;
+  std::vector<int> ports;
+  for (const base::Descriptor& listener : listeners) {
+    const absl::StatusOr<int> port = LocalPort(listener.get());
+    if (!port.ok()) return port.status();
+    ports.push_back(*port);
+  }
+  impl_->door = std::make_unique<FrontDoor>(*impl_->options.system);
+  if (absl::Status status = impl_->StartCivetweb(listeners.size()); !status.ok()) return status;
   impl_->started = true;
-
-  std::vector<mg_server_port> taken(addresses.size());
-  const int count = mg_get_server_ports(impl_->context, static_cast<int>(taken.size()), taken.data());
-  for (int i = 0; i < count; ++i) impl_->ports.push_back(taken[static_cast<std::size_t>(i)].port);
-  absl::Status status = impl_->UseGivenSockets();
-  if (!status.ok()) {
-    Stop();
-    return status;
-  }
-  LateLimits limits{.threads = impl_->threads};
-  if (impl_->options.tls != nullptr) limits.busy_request = 100ms;
-  if (absl::Status watched = impl_->late.Start(impl_->ports, limits); !watched.ok()) {
-    impl_->Log(absl::StrCat("late HTTP clients are not cut off early: ", watched.message()));
-  }
+  impl_->ports = std::move(ports);
+  impl_->OpenFrontDoor(std::move(listeners));
   return absl::OkStatus();
 }
 
 void HttpServer::Stop() {
   if (impl_->context == nullptr) return;
-  impl_->late.Stop();
+  impl_->door->Close();
   {
     const QuickStop quick_stop(*impl_->options.system, impl_->ports, !impl_->options.sockets.empty());
     mg_stop(impl_->context);
   }
+  impl_->door.reset();
   impl_->context = nullptr;
   impl_->started = false;
   impl_->ports.clear();

@@ -7,7 +7,7 @@
 // log one line.
 //
 // A whole request, with the TLS handshake, must arrive within five seconds and an answer be read within ten;
-// while all threads are busy, late clients lose their connection at once (http/late_sockets.h).
+// while nearly all threads are taken, slow clients lose their connection sooner (http/front_door.h).
 //
 // Each connection serves one request and is then closed. In civetweb an idle connection holds a thread, so
 // each Prometheus server would hold one forever.

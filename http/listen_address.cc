@@ -19,6 +19,8 @@
 namespace agent_exporter::http {
 namespace {
 
+constexpr int kBacklog = 4096;
+
 absl::Status Malformed(std::string_view text, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("cannot listen on \"", std::string(text), "\": ", why));
 }
@@ -59,7 +61,7 @@ int Listen(const ListenAddress& address, int* fd) {
   const int family = address.address.ss_family;
   *fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (*fd < 0) return errno;
-  // As civetweb does. Without it a restart would fail for a minute after the last connection.
+  // Without it a restart would fail for a minute after the last connection.
   const int on = 1;
   if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) return errno;
   const int v6_only = address.dual_stack ? 0 : 1;
@@ -67,7 +69,7 @@ int Listen(const ListenAddress& address, int* fd) {
     return errno;
   }
   if (bind(*fd, reinterpret_cast<const sockaddr*>(&address.address), address.length) != 0) return errno;
-  return listen(*fd, 1) == 0 ? 0 : errno;
+  return listen(*fd, kBacklog) == 0 ? 0 : errno;
 }
 
 std::string Reason(int error) {
@@ -120,36 +122,18 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, bool use
   return result;
 }
 
-std::string CivetwebPort(const ListenAddress& address) {
-  char host[INET6_ADDRSTRLEN] = {};
-  if (address.address.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &address.address, sizeof(v6));
-    if (address.dual_stack) return absl::StrCat("+", ntohs(v6.sin6_port));
-    inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof(host));
-    return absl::StrCat("[", host, "]:", ntohs(v6.sin6_port));
-  }
-  sockaddr_in v4;
-  std::memcpy(&v4, &address.address, sizeof(v4));
-  inet_ntop(AF_INET, &v4.sin_addr, host, sizeof(host));
-  return absl::StrCat(host, ":", ntohs(v4.sin_port));
-}
-
-absl::Status TryListen(const std::vector<ListenAddress>& addresses) {
-  std::vector<int> held;
-  const absl::Cleanup close_held = [&held] {
-    for (const int fd : held) close(fd);
-  };
+absl::StatusOr<std::vector<base::Descriptor>> ListenOn(const std::vector<ListenAddress>& addresses) {
+  std::vector<base::Descriptor> sockets;
   for (const ListenAddress& address : addresses) {
     int fd = -1;
     const int error = Listen(address, &fd);
-    if (fd >= 0) held.push_back(fd);
+    sockets.emplace_back(fd);
     if (error != 0) {
       return absl::FailedPreconditionError(
           absl::StrCat("cannot listen on ", address.text, ": ", Reason(error)));
     }
   }
-  return absl::OkStatus();
+  return sockets;
 }
 
 }  // namespace agent_exporter::http

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/descriptor.h"
 
 namespace agent_exporter::http {
 
@@ -29,12 +29,8 @@ struct ListenAddress {
 // explicit IPv6 address is an error. Errors: InvalidArgument, one line that names the address.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, bool use_ipv6);
 
-// The address in civetweb's listening_ports syntax.
-std::string CivetwebPort(const ListenAddress& address);
-
-// Listens on all addresses for a moment. FailedPrecondition names the first address that fails and the
-// reason, which civetweb itself only writes to its log.
-absl::Status TryListen(const std::vector<ListenAddress>& addresses);
+// Sockets that listen on all addresses. FailedPrecondition names the first address that fails and the reason.
+absl::StatusOr<std::vector<base::Descriptor>> ListenOn(const std::vector<ListenAddress>& addresses);
 
 }  // namespace agent_exporter::http
 

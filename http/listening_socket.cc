@@ -1,16 +1,11 @@
 #include "http/listening_socket.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
-
-#include "base/errno_status.h"
 
 namespace agent_exporter::http {
 namespace {
@@ -37,17 +32,16 @@ absl::StatusOr<int> LocalPort(int fd) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
-absl::Status ReplaceListener(int port, int socket) {
+std::vector<int> ListenersOn(int port) {
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   const int end = static_cast<int>(std::min(limit.rlim_cur, kMostDescriptors));
+  std::vector<int> found;
   for (int fd = 0; fd < end; ++fd) {
-    if (fd == socket || !IsListening(fd)) continue;
-    if (const auto local = LocalPort(fd); !local.ok() || *local != port) continue;
-    if (dup3(socket, fd, O_CLOEXEC) != fd) return base::ErrnoStatus(errno, "replacing the listening socket");
-    return absl::OkStatus();
+    if (!IsListening(fd)) continue;
+    if (const auto local = LocalPort(fd); local.ok() && *local == port) found.push_back(fd);
   }
-  return absl::InternalError("no socket listens on the port");
+  return found;
 }
 
 }  // namespace agent_exporter::http

@@ -177,6 +177,8 @@ TEST_F(HttpServerTest, MalformedRequestsAreRefused) {
         std::string_view("GET /metrics HTTP/1.1\r\nContent-Length: -1\r\n\r\n")}) {
     EXPECT_THAT(Exchange(port, garbage), Not(HasSubstr("up 1"))) << garbage;
   }
+  EXPECT_THAT(Get(port, "*"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(Get(port, "http://elsewhere:1/metrics"), StartsWith("HTTP/1.1 400 "));
   EXPECT_EQ(Body(Get(port, "/metrics")), "up 1\n");
 }
 

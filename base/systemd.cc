@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kFirstListenFd = 3;  // SD_LISTEN_FDS_START
 
-std::string_view Variable(const char* name) {
+std::string_view SystemdVariable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
@@ -34,7 +34,7 @@ int Number(std::string_view text) {
 
 }  // namespace
 
-Systemd::Systemd() : socket_(Variable("NOTIFY_SOCKET")) {}
+Systemd::Systemd() : socket_(SystemdVariable("NOTIFY_SOCKET")) {}
 
 void Systemd::Ready(const std::string& status) const {
   Notify(absl::StrCat("READY=1\nSTATUS=", absl::StrReplaceAll(status, {{"\n", " "}}), "\n"));
@@ -64,8 +64,8 @@ void Systemd::Notify(const std::string& message) const {
 
 std::vector<Descriptor> TakeListenSockets() {
   std::vector<Descriptor> sockets;
-  if (Number(Variable("LISTEN_PID")) == getpid()) {
-    const int count = Number(Variable("LISTEN_FDS"));
+  if (Number(SystemdVariable("LISTEN_PID")) == getpid()) {
+    const int count = Number(SystemdVariable("LISTEN_FDS"));
     for (int fd = kFirstListenFd; fd < kFirstListenFd + count; ++fd) {
       if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) sockets.emplace_back(fd);
     }
@@ -77,7 +77,7 @@ std::vector<Descriptor> TakeListenSockets() {
 bool LogsToJournal() {
   struct stat stat = {};
   return fstat(STDERR_FILENO, &stat) == 0 &&
-         Variable("JOURNAL_STREAM") == absl::StrCat(stat.st_dev, ":", stat.st_ino);
+         SystemdVariable("JOURNAL_STREAM") == absl::StrCat(stat.st_dev, ":", stat.st_ino);
 }
 
 }  // namespace agent_exporter::base

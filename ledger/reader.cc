@@ -17,7 +17,8 @@ constexpr int64_t kMaxEvents = 1000;
 // Up to this many sources we run one query for each; for more, one query over all samples by time.
 constexpr size_t kFewSources = 16;
 
-absl::Status ForEachRow(Statement& statement, const std::function<void(const Statement&)>& handle_row) {
+absl::Status ForEachRow(base::Statement& statement,
+                        const std::function<void(const base::Statement&)>& handle_row) {
   while (true) {
     const auto row = statement.Step();
     if (!row.ok()) return row.status();
@@ -26,8 +27,9 @@ absl::Status ForEachRow(Statement& statement, const std::function<void(const Sta
   }
 }
 
-absl::Status Query(Database& db, std::string_view sql, const std::function<void(Statement&)>& bind,
-                   const std::function<void(const Statement&)>& handle_row) {
+absl::Status Query(base::Database& db, std::string_view sql,
+                   const std::function<void(base::Statement&)>& bind,
+                   const std::function<void(const base::Statement&)>& handle_row) {
   auto statement = db.Prepare(sql);
   if (!statement.ok()) return statement.status();
   bind(*statement);
@@ -57,14 +59,14 @@ struct Source {
   std::string name;
 };
 
-absl::StatusOr<std::vector<Source>> SourcesOf(Database& db, const LedgerWindow& window) {
+absl::StatusOr<std::vector<Source>> SourcesOf(base::Database& db, const LedgerWindow& window) {
   std::vector<Source> sources;
   absl::Status status = Query(
       db, "SELECT id, agent, source FROM sources WHERE (?1 = '' OR agent = ?1) AND (?2 = '' OR source = ?2)",
-      [&](Statement& statement) {
+      [&](base::Statement& statement) {
         statement.Bind(1, std::string_view(window.agent)).Bind(2, std::string_view(window.source));
       },
-      [&](const Statement& row) { sources.push_back({row.Integer(0), row.Text(1), row.Text(2)}); });
+      [&](const base::Statement& row) { sources.push_back({row.Integer(0), row.Text(1), row.Text(2)}); });
   if (!status.ok()) return status;
   return sources;
 }
@@ -76,8 +78,8 @@ struct Row {
 
 }  // namespace
 
-absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(Database&)>& query) {
-  std::optional<Database> db;
+absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(base::Database&)>& query) {
+  std::optional<base::Database> db;
   {
     std::unique_lock lock(mutex_);
     if (!returned_.wait_for(lock, kQueryTimeout, [&] { return in_use_ < kMaxConnections; })) {
@@ -85,7 +87,7 @@ absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(Databas
     }
     ++in_use_;
     // Close connections to a file that was set aside or replaced.
-    std::erase_if(idle_, [](const Database& each) { return each.Moved(); });
+    std::erase_if(idle_, [](const base::Database& each) { return each.Moved(); });
     if (!idle_.empty()) {
       db = std::move(idle_.back());
       idle_.pop_back();
@@ -119,7 +121,7 @@ absl::Status LedgerReader::WithDatabase(const std::function<absl::Status(Databas
 absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
   Summary summary;
   absl::flat_hash_map<int64_t, size_t> at;  // by source id
-  absl::Status status = WithDatabase([&](Database& db) {
+  absl::Status status = WithDatabase([&](base::Database& db) {
     const auto oldest = db.Number("SELECT min(ts) FROM samples");
     if (!oldest.ok()) return oldest.status();
     if (!*oldest) return absl::OkStatus();
@@ -128,12 +130,12 @@ absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
     const int64_t first_hour = (since + kMillisPerHour - 1) / kMillisPerHour;
     absl::Status read = Query(
         db, kSummarySql,
-        [&](Statement& statement) {
+        [&](base::Statement& statement) {
           statement.Bind(1, since).Bind(2, first_hour * kMillisPerHour).Bind(3, window.now);
           statement.Bind(4, first_hour).Bind(5, window.now / kMillisPerHour);
           statement.Bind(6, std::string_view(window.agent));
         },
-        [&](const Statement& row) {
+        [&](const base::Statement& row) {
           at[row.Integer(0)] = summary.sources.size();
           SourceSummary& source = summary.sources.emplace_back();
           source.agent = row.Text(1);
@@ -151,8 +153,8 @@ absl::StatusOr<Summary> LedgerReader::Summarize(const LedgerWindow& window) {
         db,
         "SELECT source_id, cpu_centi, rss_bytes, heap_used_bytes FROM samples "
         "WHERE ts = (SELECT ts FROM ticks WHERE fresh_until >= ?1)",
-        [&](Statement& statement) { statement.Bind(1, window.now); },
-        [&](const Statement& row) {
+        [&](base::Statement& statement) { statement.Bind(1, window.now); },
+        [&](const base::Statement& row) {
           const auto found = at.find(row.Integer(0));
           if (found == at.end()) return;
           SourceSummary& source = summary.sources[found->second];
@@ -170,12 +172,12 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
   const bool all = window.agent.empty() && window.source.empty();
   const SampleCursor from = after.value_or(SampleCursor{window.now + 1, 0});
   std::vector<Row> rows;
-  absl::Status status = WithDatabase([&](Database& db) -> absl::Status {
+  absl::Status status = WithDatabase([&](base::Database& db) -> absl::Status {
     auto sources = SourcesOf(db, window);
     if (!sources.ok()) return sources.status();
     absl::flat_hash_map<int64_t, const Source*> by_id;
     for (const Source& source : *sources) by_id[source.id] = &source;
-    const auto add_row = [&](const Statement& row) {
+    const auto add_row = [&](const base::Statement& row) {
       const auto source = by_id.find(row.Integer(1));
       if (source == by_id.end()) return;
       Row& added = rows.emplace_back();
@@ -188,7 +190,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
       added.sample.rss_bytes = row.OptionalInteger(4);
       added.sample.heap_used_bytes = row.OptionalInteger(5);
     };
-    const auto bind = [&](Statement& statement) {
+    const auto bind = [&](base::Statement& statement) {
       statement.Bind(1, window.since).Bind(2, from.ts).Bind(3, from.source_id).Bind(4, int64_t{limit} + 1);
     };
     constexpr std::string_view kColumns =
@@ -206,7 +208,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
           sql("+source_id IN (SELECT id FROM sources WHERE (?5 = '' OR agent = ?5) AND (?6 = '' OR source = "
               "?6)) "
               "AND "),
-          [&](Statement& statement) {
+          [&](base::Statement& statement) {
             bind(statement);
             statement.Bind(5, std::string_view(window.agent)).Bind(6, std::string_view(window.source));
           },
@@ -215,7 +217,7 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
     for (const Source& source : *sources) {
       absl::Status read = Query(
           db, sql("source_id = ?5 AND "),
-          [&](Statement& statement) {
+          [&](base::Statement& statement) {
             bind(statement);
             statement.Bind(5, source.id);
           },
@@ -241,8 +243,8 @@ absl::StatusOr<SamplePage> LedgerReader::Samples(const LedgerWindow& window,
 
 absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
   RateLimits result;
-  absl::Status status = WithDatabase([&](Database& db) {
-    const auto bind = [&](Statement& statement) {
+  absl::Status status = WithDatabase([&](base::Database& db) {
+    const auto bind = [&](base::Statement& statement) {
       statement.Bind(1, window.since).Bind(2, window.now).Bind(3, std::string_view(window.agent));
     };
     absl::Status read =
@@ -250,7 +252,7 @@ absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
               "SELECT kind, count(*) FROM rate_limit_events WHERE ts >= ?1 AND ts <= ?2 AND (?3 = '' OR "
               "agent = ?3) "
               "GROUP BY kind",
-              bind, [&](const Statement& row) { result.by_kind[row.Text(0)] = row.Integer(1); });
+              bind, [&](const base::Statement& row) { result.by_kind[row.Text(0)] = row.Integer(1); });
     if (!read.ok()) return read;
     return Query(
         db,
@@ -260,7 +262,7 @@ absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
             // The id is source:ts:seq; as a text 10 would come before 9.
             "CAST(substr(id, length(source) + length(ts) + 3) AS INTEGER) DESC, id DESC LIMIT ",
             kMaxEvents),
-        bind, [&](const Statement& row) {
+        bind, [&](const base::Statement& row) {
           result.events.push_back({row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Integer(4)});
         });
   });
@@ -270,10 +272,10 @@ absl::StatusOr<RateLimits> LedgerReader::Events(const LedgerWindow& window) {
 
 absl::StatusOr<std::vector<std::string>> LedgerReader::Agents() {
   std::vector<std::string> agents;
-  absl::Status status = WithDatabase([&](Database& db) {
+  absl::Status status = WithDatabase([&](base::Database& db) {
     return Query(
-        db, "SELECT DISTINCT agent FROM sources ORDER BY agent", [](Statement&) {},
-        [&](const Statement& row) { agents.push_back(row.Text(0)); });
+        db, "SELECT DISTINCT agent FROM sources ORDER BY agent", [](base::Statement&) {},
+        [&](const base::Statement& row) { agents.push_back(row.Text(0)); });
   });
   if (!status.ok()) return status;
   return agents;

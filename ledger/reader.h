@@ -2,7 +2,7 @@
 //
 // Ownership: opens connections as needed and keeps up to four.
 // Thread safety: any number of threads; at most four queries run at once, further ones wait.
-// Errors: see ledger/sqlite.h. Any error means that the ledger cannot be read now.
+// Errors: see base/sqlite.h. Any error means that the ledger cannot be read now.
 
 #ifndef AGENT_EXPORTER_LEDGER_READER_H_
 #define AGENT_EXPORTER_LEDGER_READER_H_
@@ -16,8 +16,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/sqlite.h"
 #include "ledger/records.h"
-#include "ledger/sqlite.h"
 
 namespace agent_exporter::ledger {
 
@@ -44,12 +44,12 @@ class LedgerReader {
   absl::StatusOr<std::vector<std::string>> Agents();
 
  private:
-  absl::Status WithDatabase(const std::function<absl::Status(Database&)>& query);
+  absl::Status WithDatabase(const std::function<absl::Status(base::Database&)>& query);
 
   const std::string path_;
   std::mutex mutex_;
   std::condition_variable returned_;
-  std::vector<Database> idle_;
+  std::vector<base::Database> idle_;
   int in_use_ = 0;
 };
 

@@ -87,12 +87,12 @@ CREATE VIEW resource_samples AS
 )sql",
 };
 
-absl::Status Migrate(Database& db) {
+absl::Status Migrate(base::Database& db) {
   constexpr auto kOurs = static_cast<int64_t>(kMigrations.size());
   auto version = db.Number("PRAGMA user_version");
   if (!version.ok()) return version.status();
   if (*version == kOurs) return absl::OkStatus();
-  auto transaction = Transaction::Begin(db);
+  auto transaction = base::Transaction::Begin(db);
   if (!transaction.ok()) return transaction.status();
   version = db.Number("PRAGMA user_version");  // another process may have migrated it meanwhile
   if (!version.ok()) return version.status();
@@ -111,7 +111,7 @@ absl::Status Migrate(Database& db) {
   return transaction->Commit();
 }
 
-absl::Status Prepare(Database& db, std::chrono::milliseconds busy_timeout, bool check) {
+absl::Status Prepare(base::Database& db, std::chrono::milliseconds busy_timeout, bool check) {
   db.SetBusyTimeout(busy_timeout);
   // NORMAL with WAL: a killed process loses nothing, a power cut may lose the last seconds. A tick inserts
   // and prunes only a few rows, so 256 KiB of cache are enough. By default SQLite would keep 2 MB of the
@@ -133,22 +133,22 @@ absl::Status Prepare(Database& db, std::chrono::milliseconds busy_timeout, bool 
 
 }  // namespace
 
-absl::StatusOr<Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
-                                    bool check) {
+absl::StatusOr<base::Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
+                                          bool check) {
   // Create the file ourselves: SQLite would use the umask, but only the owner may read this data. Do not open
   // an existing file: closing it would release the locks of this process' other connections (fcntl(2)).
   if (!base::Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).ok() &&
       errno != EEXIST) {
     return absl::FailedPreconditionError(std::strerror(errno));
   }
-  auto db = Database::Open(path, Database::Mode::kReadWrite);
+  auto db = base::Database::Open(path, base::Database::Mode::kReadWrite);
   if (!db.ok()) return db.status();
   if (absl::Status status = Prepare(*db, busy_timeout, check); !status.ok()) return status;
   return db;
 }
 
-absl::StatusOr<Database> OpenLedgerReadOnly(const std::string& path) {
-  auto db = Database::Open(path, Database::Mode::kReadOnly);
+absl::StatusOr<base::Database> OpenLedgerReadOnly(const std::string& path) {
+  auto db = base::Database::Open(path, base::Database::Mode::kReadOnly);
   if (!db.ok()) return db.status();
   db->SetBusyTimeout(std::chrono::seconds(1));
   const auto version = db->Number("PRAGMA user_version");

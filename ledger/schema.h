@@ -19,7 +19,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "ledger/sqlite.h"
+#include "base/sqlite.h"
 
 namespace agent_exporter::ledger {
 
@@ -28,11 +28,11 @@ constexpr int64_t kMillisPerHour = 3600 * 1000;
 // Opens the file for writing, creates it (mode 0600) if it is missing, and migrates its schema.
 // FailedPrecondition for a newer schema; the file does not change then. `check` checks the whole file for
 // damage (DataLoss), which takes a second for 100 MB.
-absl::StatusOr<Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
-                                    bool check);
+absl::StatusOr<base::Database> OpenLedger(const std::string& path, std::chrono::milliseconds busy_timeout,
+                                          bool check);
 
 // Opens the file for reading. FailedPrecondition if it is missing or has another schema version.
-absl::StatusOr<Database> OpenLedgerReadOnly(const std::string& path);
+absl::StatusOr<base::Database> OpenLedgerReadOnly(const std::string& path);
 
 // Renames a damaged file and its -wal and -shm files to <path>.damaged-<UTC time>, and returns the new name.
 // sqlite3's .recover may still save its data.

@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::stri
 }
 
 absl::Status LedgerWriter::PrepareAll() {
-  const std::pair<std::unique_ptr<Statement>*, const char*> statements[] = {
+  const std::pair<std::unique_ptr<base::Statement>*, const char*> statements[] = {
       {&insert_sample_,
        "INSERT INTO samples (ts, source_id, pid, cpu_centi, rss_bytes, heap_used_bytes) "
        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
@@ -52,7 +52,7 @@ absl::Status LedgerWriter::PrepareAll() {
   for (const auto& [target, sql] : statements) {
     auto statement = db_.Prepare(sql);
     if (!statement.ok()) return statement.status();
-    *target = std::make_unique<Statement>(*std::move(statement));
+    *target = std::make_unique<base::Statement>(*std::move(statement));
   }
   return absl::OkStatus();
 }
@@ -60,7 +60,7 @@ absl::Status LedgerWriter::PrepareAll() {
 absl::StatusOr<int64_t> LedgerWriter::SourceId(const SourceKey& name) {
   if (const auto found = source_ids_.find(name); found != source_ids_.end()) return found->second;
   int64_t id = 0;
-  for (Statement* statement : {find_source_.get(), insert_source_.get()}) {
+  for (base::Statement* statement : {find_source_.get(), insert_source_.get()}) {
     statement->Bind(1, std::string_view(name.first)).Bind(2, std::string_view(name.second));
     const auto row = statement->Step();
     if (!row.ok()) return row.status();
@@ -88,7 +88,7 @@ absl::Status LedgerWriter::Insert(int64_t ts, const SourceSample& sample) {
 
 absl::Status LedgerWriter::WriteTick(int64_t ts, int64_t fresh_until,
                                      absl::Span<const SourceSample> samples) {
-  auto transaction = Transaction::Begin(db_);
+  auto transaction = base::Transaction::Begin(db_);
   if (!transaction.ok()) return transaction.status();
   absl::Status status;
   for (const SourceSample& sample : samples) {
@@ -138,7 +138,7 @@ absl::StatusOr<bool> LedgerWriter::AddEvent(const RateLimitEvent& event) {
 }
 
 absl::StatusOr<int> LedgerWriter::AddEvents(absl::Span<const RateLimitEvent> events) {
-  auto transaction = Transaction::Begin(db_);
+  auto transaction = base::Transaction::Begin(db_);
   if (!transaction.ok()) return transaction.status();
   int added = 0;
   for (const RateLimitEvent& event : events) {
@@ -167,7 +167,7 @@ absl::StatusOr<bool> LedgerWriter::PruneSamples(std::string_view find_last, cons
 }
 
 absl::StatusOr<bool> LedgerWriter::Prune(const Cutoffs& cutoffs) {
-  auto transaction = Transaction::Begin(db_);
+  auto transaction = base::Transaction::Begin(db_);
   if (!transaction.ok()) return transaction.status();
   const auto old = PruneSamples("SELECT ts FROM samples WHERE ts < ?1 ORDER BY ts LIMIT 1 OFFSET ?2",
                                 "DELETE FROM samples WHERE ts < ?1 AND ts <= ?2", cutoffs.samples);

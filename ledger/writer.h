@@ -1,6 +1,6 @@
 // Writes to the ledger. Each call is one transaction.
 //
-// Errors: see ledger/sqlite.h. A failed call writes nothing; earlier calls stay written.
+// Errors: see base/sqlite.h. A failed call writes nothing; earlier calls stay written.
 // Thread safety: none. Any number of writers, in any number of processes, may share a file.
 
 #ifndef AGENT_EXPORTER_LEDGER_WRITER_H_
@@ -16,8 +16,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/sqlite.h"
 #include "ledger/records.h"
-#include "ledger/sqlite.h"
 
 namespace agent_exporter::ledger {
 
@@ -50,15 +50,15 @@ class LedgerWriter {
   bool Moved() const { return db_.Moved(); }
 
  private:
-  explicit LedgerWriter(Database db) : db_(std::move(db)) {}
+  explicit LedgerWriter(base::Database db) : db_(std::move(db)) {}
   absl::Status PrepareAll();
   absl::StatusOr<int64_t> SourceId(const SourceKey& name);
   absl::Status Insert(int64_t ts, const SourceSample& sample);
   absl::StatusOr<bool> AddEvent(const RateLimitEvent& event);
   absl::StatusOr<bool> PruneSamples(std::string_view find_last, const char* remove, int64_t limit);
 
-  Database db_;
-  std::unique_ptr<Statement> insert_sample_, add_to_hour_, find_source_, insert_source_;
+  base::Database db_;
+  std::unique_ptr<base::Statement> insert_sample_, add_to_hour_, find_source_, insert_source_;
   absl::flat_hash_map<SourceKey, int64_t> source_ids_;  // only ids of committed rows
 };
 

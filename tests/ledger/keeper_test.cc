@@ -212,8 +212,8 @@ TEST_F(KeeperTest, ALockedFileCostsTheTickInFlightOnly) {
   const auto keeper = Keeper();
   After(*keeper, 0);
   {
-    auto other = Database::Open(path_, Database::Mode::kReadWrite);
-    auto lock = Transaction::Begin(*other);
+    auto other = base::Database::Open(path_, base::Database::Mode::kReadWrite);
+    auto lock = base::Transaction::Begin(*other);
     ASSERT_TRUE(lock.ok());
     After(*keeper, 60);
     After(*keeper, 60);
@@ -345,8 +345,8 @@ TEST_F(KeeperTest, EventsOfALogWaitForALockedFile) {
   const auto keeper = Keeper();
   After(*keeper, 0);
   {
-    auto other = Database::Open(path_, Database::Mode::kReadWrite);
-    auto lock = Transaction::Begin(*other);
+    auto other = base::Database::Open(path_, base::Database::Mode::kReadWrite);
+    auto lock = base::Transaction::Begin(*other);
     std::ofstream(directory_ + "/codex.log") << "weekly limit reached\n";
     After(*keeper, 1);
   }

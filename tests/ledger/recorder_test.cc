@@ -75,8 +75,8 @@ TEST_F(RecorderTest, OffersReturnAtOnceWhileAWriteWaits) {
   ASSERT_TRUE(recorder.ok());
   const auto writer = Writer();
   {
-    auto other = Database::Open(path_, Database::Mode::kReadWrite);
-    auto lock = Transaction::Begin(*other);
+    auto other = base::Database::Open(path_, base::Database::Mode::kReadWrite);
+    auto lock = base::Transaction::Begin(*other);
     ASSERT_TRUE(lock.ok());
     // All of them return though none can be written: the newest waits, the others are dropped.
     for (int i = 0; i < 1000; ++i) (*recorder)->Submit(Look(i));

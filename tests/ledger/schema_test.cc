@@ -41,7 +41,7 @@ TEST_F(SchemaTest, PeopleFindTheColumnsOfTheSpecification) {
 // As version 1 made it: KiB.
 TEST_F(SchemaTest, AnOlderFileIsBroughtUpToDate) {
   {
-    auto db = Database::Open(path_, Database::Mode::kCreate);
+    auto db = base::Database::Open(path_, base::Database::Mode::kCreate);
     ASSERT_TRUE(db.ok()) << db.status();
     ASSERT_TRUE(
         db->Run(

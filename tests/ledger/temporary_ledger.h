@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sqlite.h"
 #include "ledger/schema.h"
-#include "ledger/sqlite.h"
 #include "ledger/writer.h"
 
 namespace agent_exporter::ledger {
@@ -36,7 +36,7 @@ class TemporaryLedger : public testing::Test {
   // The rows of a query, columns parted by "|", NULL as an empty text.
   std::vector<std::string> Rows(const std::string& sql, int columns = 1) const {
     std::vector<std::string> rows;
-    auto db = Database::Open(path_, Database::Mode::kReadWrite);
+    auto db = base::Database::Open(path_, base::Database::Mode::kReadWrite);
     if (!db.ok()) return {db.status().ToString()};
     auto statement = db->Prepare(sql);
     if (!statement.ok()) return {statement.status().ToString()};

@@ -115,7 +115,7 @@ TEST_F(WriterTest, PruneTakesWhatAWrongClockStored) {
 
 TEST_F(WriterTest, AFailedTickLeavesNothingBehind) {
   const auto writer = Writer();
-  auto other = Database::Open(path_, Database::Mode::kReadWrite);
+  auto other = base::Database::Open(path_, base::Database::Mode::kReadWrite);
   ASSERT_TRUE(
       other->Run("CREATE TRIGGER no BEFORE INSERT ON ticks BEGIN SELECT RAISE(ABORT, 'no'); END").ok());
   EXPECT_FALSE(writer->WriteTick(1, 2, {Server(1, 4096)}).ok());

@@ -1,17 +1,20 @@
-#include "ledger/sqlite.h"
+#include "base/sqlite.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "tests/ledger/temporary_ledger.h"
+#include "tests/kernel/fake_tree.h"
 
-namespace agent_exporter::ledger {
+namespace agent_exporter::base {
 namespace {
 
-class SqliteTest : public TemporaryLedger {
+class SqliteTest : public ::testing::Test {
  protected:
   Database Open() const { return *Database::Open(path_, Database::Mode::kCreate); }
+
+  kernel::FakeTree tree_;
+  const std::string path_ = tree_.root() + "/a.db";
 };
 
 TEST_F(SqliteTest, BindsAndReadsBack) {
@@ -55,8 +58,8 @@ TEST_F(SqliteTest, ErrorsHaveTheirKind) {
   auto transaction = Transaction::Begin(one);
   ASSERT_TRUE(transaction.ok());
   EXPECT_EQ(Transaction::Begin(two).status().code(), absl::StatusCode::kUnavailable);
-  std::ofstream(directory_ + "/text") << std::string(10000, 'x');
-  Database text = *Database::Open(directory_ + "/text", Database::Mode::kReadWrite);
+  std::ofstream(tree_.root() + "/text") << std::string(10000, 'x');
+  Database text = *Database::Open(tree_.root() + "/text", Database::Mode::kReadWrite);
   EXPECT_EQ(text.Number("PRAGMA user_version").status().code(), absl::StatusCode::kDataLoss);
 }
 
@@ -72,9 +75,9 @@ TEST_F(SqliteTest, NoticesThatItsFileMoved) {
   Database db = Open();
   ASSERT_TRUE(db.Run("CREATE TABLE t (a INTEGER)").ok());
   EXPECT_FALSE(db.Moved());
-  std::filesystem::rename(path_, directory_ + "/elsewhere");
+  std::filesystem::rename(path_, tree_.root() + "/elsewhere");
   EXPECT_TRUE(db.Moved());
 }
 
 }  // namespace
-}  // namespace agent_exporter::ledger
+}  // namespace agent_exporter::base

@@ -7,8 +7,8 @@
 // Thread safety: one thread at a time may use a Database and its statements. Any number of Databases, in any
 // number of processes, may share the file.
 
-#ifndef AGENT_EXPORTER_LEDGER_SQLITE_H_
-#define AGENT_EXPORTER_LEDGER_SQLITE_H_
+#ifndef AGENT_EXPORTER_BASE_SQLITE_H_
+#define AGENT_EXPORTER_BASE_SQLITE_H_
 
 #include <chrono>
 #include <cstdint>
@@ -24,7 +24,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace agent_exporter::ledger {
+namespace agent_exporter::base {
 
 class Statement;
 
@@ -32,12 +32,17 @@ class Database {
  public:
   enum class Mode { kReadOnly, kReadWrite, kCreate };
 
-  static absl::StatusOr<Database> Open(const std::string& path, Mode mode);
+  // `vfs`: the name of another virtual file system than SQLite's usual one; it outlives the Database.
+  static absl::StatusOr<Database> Open(const std::string& path, Mode mode, const std::string& vfs = "");
 
   // How long a call waits for another connection's lock.
   void SetBusyTimeout(std::chrono::milliseconds timeout);
   // Queries that run past the deadline fail with DeadlineExceeded.
   void SetDeadline(std::chrono::steady_clock::time_point deadline);
+
+  // For files that others wrote: what their schema calls cannot do harm, and values are limited in size.
+  // Temporary data stays in memory.
+  void DistrustContent();
 
   // Runs statements, separated by semicolons, and ignores their rows.
   absl::Status Run(const char* sql);
@@ -102,6 +107,6 @@ class Transaction {
   Database* db_;
 };
 
-}  // namespace agent_exporter::ledger
+}  // namespace agent_exporter::base
 
-#endif  // AGENT_EXPORTER_LEDGER_SQLITE_H_
+#endif  // AGENT_EXPORTER_BASE_SQLITE_H_

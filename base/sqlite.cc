@@ -1,4 +1,4 @@
-#include "ledger/sqlite.h"
+#include "base/sqlite.h"
 
 #include <sqlite3.h>
 
@@ -6,11 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace agent_exporter::ledger {
+namespace agent_exporter::base {
 namespace {
 
 // Virtual machine steps between two deadline checks: about 0.1 ms.
 constexpr int kStepsPerDeadlineCheck = 10000;
+
+constexpr int kLongestValue = 16 << 20;
 
 int IsLate(void* deadline) {
   return std::chrono::steady_clock::now() >= *static_cast<std::chrono::steady_clock::time_point*>(deadline);
@@ -49,13 +51,14 @@ absl::Status ErrorOf(sqlite3* db, int code) {
 
 void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 
-absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
+absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode, const std::string& vfs) {
   const int flags = mode == Mode::kReadOnly    ? SQLITE_OPEN_READONLY
                     : mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE
                                                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
   // No mutex: only one thread at a time uses the connection.
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX,
+                                   vfs.empty() ? nullptr : vfs.c_str());
   Database db;
   db.db_.reset(handle);  // set even if opening failed
   if (code != SQLITE_OK) return ErrorOf(handle, code);
@@ -70,6 +73,15 @@ void Database::SetBusyTimeout(std::chrono::milliseconds timeout) {
 void Database::SetDeadline(std::chrono::steady_clock::time_point deadline) {
   deadline_ = std::make_unique<std::chrono::steady_clock::time_point>(deadline);
   sqlite3_progress_handler(db_.get(), kStepsPerDeadlineCheck, &IsLate, deadline_.get());
+}
+
+void Database::DistrustContent() {
+  // https://sqlite.org/security.html
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kLongestValue);
+  sqlite3_limit(db_.get(), SQLITE_LIMIT_VDBE_OP, 25000);
+  static_cast<void>(Run("PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000"));
 }
 
 absl::Status Database::Error(int code) const { return ErrorOf(db_.get(), code); }
@@ -172,4 +184,4 @@ absl::Status Transaction::Commit() {
   return status;
 }
 
-}  // namespace agent_exporter::ledger
+}  // namespace agent_exporter::base

@@ -4,16 +4,18 @@
 #include "sessions/claude_reader.h"
 #include "sessions/codex_reader.h"
 #include "sessions/gemini_reader.h"
+#include "sessions/opencode_reader.h"
 
 namespace agent_exporter::sessions {
 
-std::vector<std::string_view> ReadableProfiles() { return {"claude", "codex", "gemini", "qwen"}; }
+std::vector<std::string_view> ReadableProfiles() { return {"claude", "codex", "gemini", "qwen", "opencode"}; }
 
 std::unique_ptr<SessionReader> MakeSessionReader(std::string_view profile, const ReaderOptions& options) {
   if (profile == "claude") return std::make_unique<ClaudeReader>(options);
   if (profile == "codex") return std::make_unique<CodexReader>(options);
   if (profile == "gemini") return std::make_unique<GeminiReader>(GeminiReader::Kind::kGemini, options);
   if (profile == "qwen") return std::make_unique<GeminiReader>(GeminiReader::Kind::kQwen, options);
+  if (profile == "opencode") return std::make_unique<OpencodeReader>(options);
   return nullptr;
 }
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -33,7 +34,7 @@ class SessionsTest(harness.TestCase):
         """Only the agents of this test: others may run on the machine."""
         return ("sample_interval: 200ms\nbuiltin_profiles: false\nagents:\n" +
                 "".join(f"  - {{name: {name}, kind: coder, match: {{environ: 'SESSIONS_TEST={self.directory}', argv0: {argv0}}}}}\n"
-                        for name, argv0 in (("claude", "claude"), ("codex", "codex"), ("gemini", "node"))) + more)
+                        for name, argv0 in (("claude", "claude"), ("codex", "codex"), ("gemini", "node"), ("opencode", "opencode"))) + more)
 
     def stand_in(self, folder, *argv, executable="/bin/sleep"):
         work = pathlib.Path(self.directory, folder)
@@ -156,6 +157,46 @@ class SessionsTest(harness.TestCase):
         self.write(f"home/.gemini/tmp/{digest}/chats/session-1.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
         return process
 
+    def opencode_agent(self):
+        """Its database stays open, with all of its data in the write-ahead log."""
+        process = self.stand_in("opencode", "opencode", "100000")
+        folder = self.home / ".local/share/opencode"
+        folder.mkdir(parents=True)
+        database = sqlite3.connect(folder / "opencode.db", isolation_level=None)
+        self.addCleanup(database.close)
+        stamp = int(time.time() * 1000) + 60_000
+        step = {"role": "assistant", "modelID": "m1", "path": {"cwd": SECRET}, "finish": "stop",
+                "time": {"created": stamp, "completed": stamp}, "tokens": {"input": 7, "output": 5, "cache": {"read": 30, "write": 0}},
+                "error": {"name": "APIError", "data": {"message": SECRET, "statusCode": 429}}}
+        tool = {"type": "tool", "tool": "read", "state": {"status": "completed", "input": {"filePath": SECRET}, "output": SECRET}}
+        database.executescript("""PRAGMA journal_mode=WAL;
+            CREATE TABLE session (id text PRIMARY KEY, parent_id text, directory text, title text, time_updated integer);
+            CREATE TABLE message (id text PRIMARY KEY, session_id text, time_created integer, time_updated integer, data text);
+            CREATE TABLE part (id text PRIMARY KEY, session_id text, time_updated integer, data text);""")
+        work = str(pathlib.Path(self.directory, "opencode").resolve())
+        database.execute("INSERT INTO session VALUES ('s', NULL, ?, ?, ?)", (work, SECRET, stamp))
+        database.execute("INSERT INTO message VALUES ('m', 's', ?, ?, ?)", (stamp, stamp, json.dumps(step)))
+        database.execute("INSERT INTO part VALUES ('p', 's', ?, ?)", (stamp, json.dumps(tool)))
+        process.database = database
+        return process
+
+    def test_opencode_is_read_while_it_writes(self):
+        database = self.opencode_agent().database
+        exporter = self.start()
+        self.wait_for_state(exporter, "idle", "opencode", agent="opencode")
+        self.assertEqual(self.sessions(exporter)["opencode"]["model"], "m1")
+        database.execute("BEGIN EXCLUSIVE")  # nobody else may lock it now
+        database.execute("INSERT INTO message SELECT 'n', session_id, time_created + 1, time_updated + 1, ? FROM message",
+                         (json.dumps({"role": "user", "time": {"created": 1}}),))
+        reads = lambda: exporter.scrape()[harness.key("agent_exporter_session_reads_total", reader="opencode", result="ok")]
+        before = reads()
+        harness.wait_for(lambda: reads() >= before + 3, "reads of a locked database")
+        self.wait_for_state(exporter, "idle", "opencode", agent="opencode")
+        database.execute("COMMIT")
+        self.wait_for_state(exporter, "working", "opencode", agent="opencode")
+        self.assertEqual(database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], 0)  # no reader is in its way
+        self.wait_for_state(exporter, "working", "opencode", agent="opencode")
+
     def test_nothing_of_a_conversation_leaves_the_readers(self):
         claude = self.claude_agent("s1")
         error = {"type": "assistant", "isApiErrorMessage": True, "timestamp": now(),
@@ -165,11 +206,12 @@ class SessionsTest(harness.TestCase):
         self.tell(claude, "busy")
         self.codex_agent()
         self.gemini_agent()
+        self.opencode_agent()
         self.rules = self.write("agents.yaml", self.config(f"snapshot: {{dir: {self.directory}/snapshots, interval: 1s}}\n"))
         exporter = self.start("--log.level=debug")
-        harness.wait_for(lambda: {"proj", "codex", "gemini"} <= set(self.sessions(exporter)), "the sessions")
+        harness.wait_for(lambda: {"proj", "codex", "gemini", "opencode"} <= set(self.sessions(exporter)), "the sessions")
         self.wait_for_state(exporter, "idle", "gemini", agent="gemini")
-        for agent in ("claude", "gemini"):  # what the service refused is counted, without a word of it
+        for agent in ("claude", "gemini", "opencode"):  # what the service refused is counted, without a word of it
             harness.wait_for(lambda agent=agent: harness.matching(exporter.scrape(), "agent_rate_limit_events_total", agent=agent),
                              f"rate limits of {agent}")
         harness.wait_for(lambda: list(pathlib.Path(self.directory, "snapshots").glob("*.latest.json")), "snapshots")

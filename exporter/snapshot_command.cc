@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "base/host_name.h"
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
 #include "exporter/running_service.h"
@@ -115,7 +116,7 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& asked, std:
            .sidecars = snapshot::LookAtSidecars(agent.sidecars, observation, merged.processes, proc),
            .meta = ReadMeta(observation, agent.name, meta),
            .daemon = FindDaemon(store, agent.name, (*watch)->source()),
-           .host = snapshot::HostName()}),
+           .host = base::HostName()}),
       options.snapshot.no_diff ? std::nullopt : std::optional(snapshot.diff));
   if (stored.ok() && stored->diff) {
     // If a daemon runs, it compares its next snapshot with this one. So only we can report this change.

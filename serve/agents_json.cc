@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "agents/resource_names.h"
 #include "base/build_info.h"
+#include "base/host_name.h"
 #include "base/label_value.h"
 #include "http/gzip_response.h"
 #include "serve/agent_json.h"
@@ -71,7 +72,7 @@ Json Exporter(const agents::Observation& observation) {
 }
 
 Json Host(const kernel::HostSample& host) {
-  Json entry = Json::object();
+  Json entry = {{"name", base::HostName()}};
   if (host.memory) {
     entry["memory_total_bytes"] = host.memory->total;
     entry["memory_used_bytes"] = host.memory->used;

@@ -1,6 +1,5 @@
 #include "snapshot/snapshot_json.h"
 
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cmath>
@@ -186,11 +185,6 @@ std::string LocalTimestamp(double wall_seconds) {
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local);
   return absl::StrFormat("%s%c%02d:%02d", text, minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
                          std::abs(minutes) % 60);
-}
-
-std::string HostName() {
-  utsname name{};
-  return ::uname(&name) == 0 ? name.nodename : "";
 }
 
 }  // namespace agent_exporter::snapshot

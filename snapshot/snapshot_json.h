@@ -52,9 +52,6 @@ std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSam
 // ISO 8601 in local time, with seconds and offset: "2026-03-01T14:05:09+01:00".
 std::string LocalTimestamp(double wall_seconds);
 
-// uname's nodename.
-std::string HostName();
-
 }  // namespace agent_exporter::snapshot
 
 #endif  // AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_JSON_H_

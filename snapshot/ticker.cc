@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/host_name.h"
 #include "snapshot/snapshot_json.h"
 
 namespace agent_exporter::snapshot {
@@ -127,7 +128,7 @@ void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const agents::Observat
                     .sidecars = LookAtSidecars(agent.sidecars, observation, merged.processes, proc_),
                     .meta = Meta(observation, agent.name),
                     .daemon = observation.self_pid > 0 ? std::optional(observation.self_pid) : std::nullopt,
-                    .host = HostName()}),
+                    .host = base::HostName()}),
       options_.snapshot.diff);
   if (absl::IsCancelled(stored.status())) return;
   Note(absl::StrCat("the snapshot of ", agent.name), stored.status());

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import {spark} from "./charts.js";
 import {bytes, bytesParts, count, duration, el, figure, percent, percentOf, plural} from "./format.js";
+import {commandsTable, sessionsTable} from "./details.js";
 import {History} from "./history.js";
 import {AgentList, isRed, worstFirst} from "./list.js";
 import {partsTable} from "./tree.js";
@@ -22,7 +23,7 @@ let answeredAt = 0;
 let chosen = sessionStorage.getItem("agent_exporter.agent") ?? "";  // opened; else the worst
 let timer = 0;
 let asking = false;
-const recent = new Map();  // key of an agent -> [{x, cpu, memory}]
+const recent = new Map();  // key of an agent -> [{x, cpu, memory, fds, processes}]
 
 function showState(title, ...body) {
   $("state").hidden = false;
@@ -99,8 +100,9 @@ function choose(key) {
 
 const list = new AgentList($("agents"), {keyOf, labelOf, open: choose});
 
-const tile = (name, id, value, sub) =>
-  el("div", {}, el("dt", {}, name), el("dd", {class: "figure", "data-tile": id}, value), sub ? el("dd", {class: "sub"}, sub) : "");
+const tile = (name, id, value, sub, points) =>
+  el("div", {}, el("dt", {}, name), el("dd", {class: "figure", "data-tile": id}, value), sub ? el("dd", {class: "sub"}, sub) : "",
+    points ? el("dd", {class: "line", "aria-hidden": "true"}, spark(points)) : "");
 
 function hero(name, id, exact, big, unit, sub, points) {
   return el("div", {}, el("dt", {}, name),
@@ -126,9 +128,9 @@ function renderNow(agent) {
   const limited = history_.limited;
   $("tiles").replaceChildren(
     tile("Processes", "processes", figure(tree.processes, count(tree.processes)),
-      plural(agent.children, "direct child", "direct children")),
+      plural(agent.children, "direct child", "direct children"), points.map(({x, processes: y}) => ({x, y}))),
     tile("Open files", "fds", figure(tree.open_fds, count(tree.open_fds)),
-      `${count(self.open_fds)} of ${count(self.max_fds)} by the agent itself`),
+      `${count(self.open_fds)} of ${count(self.max_fds)} by the agent itself`, points.map(({x, fds: y}) => ({x, y}))),
     tile("Orphans", "orphans", figure(agent.orphans.processes, count(agent.orphans.processes)),
       agent.orphans.processes > 0 ? "still running" : "none left behind"),
     tile("Rate limits today", "limited", limited ? figure(limited.trips + limited.sentinel,
@@ -146,8 +148,18 @@ function renderWhy(agent) {
   if (roots.length === 0) $("why").replaceChildren(el("li", {}, "No process of it is running."));
 }
 
+// A table that comes and goes with what there is to show. It keeps where the reader scrolled to.
+function renderTable(id, table) {
+  $(id).hidden = table === null;
+  if (table === null) return;
+  const scroll = $(id).querySelector(".scroll");
+  const [left, top] = [scroll.scrollLeft, scroll.scrollTop];
+  scroll.replaceChildren(table);
+  scroll.scrollTo(left, top);
+}
+
 function renderHost({host, exporter}) {
-  const parts = [];
+  const parts = host.name ? [host.name] : [];
   if (host.memory_total_bytes !== undefined) {
     parts.push(`${bytes(host.memory_used_bytes)} of ${bytes(host.memory_total_bytes)} memory in use`);
   }
@@ -162,7 +174,8 @@ function recordPoints(agents, now) {
   for (const agent of agents) {
     if (!agent.tree) continue;
     const points = recent.get(keyOf(agent)) ?? [];
-    points.push({x: now, cpu: agent.tree.cpu_usage_ratio, memory: agent.tree.resident_memory_bytes});
+    points.push({x: now, cpu: agent.tree.cpu_usage_ratio, memory: agent.tree.resident_memory_bytes,
+      fds: agent.tree.open_fds, processes: agent.tree.processes});
     recent.set(keyOf(agent), points.filter(point => point.x > now - SPARK_MS));
   }
   for (const key of recent.keys()) {
@@ -198,6 +211,8 @@ function render() {
   parts.replaceChildren(agent.processes.length > 0 ? partsTable(agent, history_.names)
                                                    : el("p", {class: "quiet"}, "No processes."));
   parts.scrollTo(left, top);
+  renderTable("sessions", sessionsTable(agent, answer.timestamp_seconds));
+  renderTable("commands", commandsTable(agent, answer.timestamp_seconds));
   renderWhy(agent);
   const worst = agents[0];
   document.title = isRed(worst) ? `! ${labelOf(worst)}: ${worst.concern.sentence}` : agent.up

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/host_name.h"
 #include "tests/collectors/observation_builder.h"
 
 namespace agent_exporter::serve {
@@ -165,6 +166,7 @@ TEST(AgentsJson, CountersAndHost) {
   EXPECT_EQ(answer["exporter"]["unreadable"],
             Json::array({{{"file", "io"}, {"reason", "permission"}, {"count", 3}}}));
   EXPECT_EQ(answer["host"]["memory_used_bytes"], 6);
+  EXPECT_EQ(answer["host"]["name"], base::HostName());
   EXPECT_FALSE(answer["host"].contains("load")) << "could not be read";
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/nearest_word.h"
 #include "collectors/collector.h"
 #include "exporter/help_formatter.h"
 
@@ -79,6 +80,26 @@ void AddFlags(CLI::App& app, Options& options) {
   Flag(app, "log.format", options.log_format, "logfmt or json")
       ->capture_default_str()
       ->check(CLI::IsMember({"logfmt", "json"}));
+}
+
+// "; did you mean status?" for a word on the command line that is no flag and no command; else empty.
+std::string DidYouMean(const CLI::App& app, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return "";
+  std::vector<std::string> known;
+  const auto add_flags = [&known](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  };
+  add_flags(app);
+  for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands()) add_flags(*command);
+  for (const std::string& word : app.remaining(true)) {
+    const std::string_view flag = std::string_view(word).substr(0, word.find('='));
+    const auto nearest = base::NearestWord(flag, {known.begin(), known.end()});
+    if (!nearest.empty()) return absl::StrCat("; did you mean ", std::string(nearest), "?");
+  }
+  return "";
 }
 
 // Since 2.2 CLI11 ignores a variable whose value fails a check; for a flag that is an error.
@@ -157,9 +178,9 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
     const int code = app.exit(error, out, err);
     // One line per error; --help has the rest.
     return EarlyExit{code == 0 ? 0 : 2, out.str(),
-                     code == 0
-                         ? err.str()
-                         : absl::StrCat("agent_exporter: ", error.what(), "; see agent_exporter --help\n")};
+                     code == 0 ? err.str()
+                               : absl::StrCat("agent_exporter: ", error.what(), DidYouMean(app, error),
+                                              "; see agent_exporter --help\n")};
   }
   const bool takes_words = run->parsed() || statusline->parsed();
   if (run->parsed()) options.run.command = words;

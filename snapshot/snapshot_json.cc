@@ -1,6 +1,5 @@
 #include "snapshot/snapshot_json.h"
 
-
 #include <algorithm>
 #include <cmath>
 #include <ctime>

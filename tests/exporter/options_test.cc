@@ -58,6 +58,14 @@ class Environment {
   std::string name_;
 };
 
+TEST(Options, SuggestsTheFlagOrCommandThatWasMeant) {
+  EXPECT_THAT(Exited({"stauts"}).err, HasSubstr("did you mean status?"));
+  EXPECT_THAT(Exited({"--config.fil=x"}).err, HasSubstr("did you mean --config.file?"));
+  EXPECT_THAT(Exited({"status", "--wied"}).err, HasSubstr("did you mean --wide?"));
+  EXPECT_THAT(Exited({"--colector.io"}).err, HasSubstr("did you mean --collector.io?"));
+  EXPECT_THAT(Exited({"rhubarb"}).err, Not(HasSubstr("did you mean")));
+}
+
 TEST(Options, Defaults) {
   const Options options = Parsed({});
   EXPECT_EQ(options.command, Command::kServe);

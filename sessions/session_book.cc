@@ -21,6 +21,8 @@ constexpr double kShowEndedSeconds = 300;
 constexpr size_t kMostEnded = 20;
 // A process may change its working directory.
 constexpr double kDescribeSeconds = 30;
+// The boot time, by which the start of a process is known, is in whole seconds.
+constexpr double kBootTimeSlack = 1;
 constexpr double kLimitsKeptSeconds = 7 * 86400;
 
 AgentKey KeyOf(const agents::AgentSample& agent) { return {agent.name, agent.kind, agent.slot}; }
@@ -103,8 +105,11 @@ void SessionBook::AddTrees(const agents::Observation& observation, const agents:
   }
 }
 
-std::unique_ptr<SessionReader> SessionBook::MakeReader(const Root& root, std::string* profile) {
+std::unique_ptr<SessionReader> SessionBook::MakeReader(const Root& root, double started,
+                                                       std::string* profile) {
   ReaderOptions options = options_.reader;
+  // What was written before is of an earlier process, whose session this one resumes or forks.
+  options.count_from = std::max(options.count_from, started - kBootTimeSlack);
   const MetaOptions* meta = FindMetaOptions(options_.meta, root.agent->name);
   *profile = processes_.ProfileOf(*root.program);
   if (meta != nullptr && meta->source == MetaOptions::Source::kClaudeCode) {
@@ -117,7 +122,7 @@ std::unique_ptr<SessionReader> SessionBook::MakeReader(const Root& root, std::st
 
 void SessionBook::Prepare(const agents::Observation& observation, const Root& root, Known* known) {
   if (known->session.key != root.program->key) {  // new, or the wrapper's program has started
-    known->reader = MakeReader(root, &known->profile);
+    known->reader = MakeReader(root, observation.StartTimeSeconds(root.program->key), &known->profile);
     known->session.key = root.program->key;
     known->process.reset();
   }

@@ -75,7 +75,7 @@ class SessionBook {
   // Without a reader.
   bool HasSessionsAnyway(const agents::AgentSample& agent) const;
   void Prepare(const agents::Observation& observation, const Root& root, Known* known);
-  std::unique_ptr<SessionReader> MakeReader(const Root& root, std::string* profile);
+  std::unique_ptr<SessionReader> MakeReader(const Root& root, double started, std::string* profile);
   void FindHeld(const Root& root, Known* known);
   void Read(const Root& root, uint64_t budget, Known* known);
   void Judge(const agents::Observation& observation, const Root& root, Known* known);

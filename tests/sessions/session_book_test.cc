@@ -35,7 +35,8 @@ class SessionBookTest : public ::testing::Test {
   agents::Observation Observed(std::vector<agents::AgentSample> agents) {
     agents::Observation observation;
     observation.agents = std::move(agents);
-    observation.boot_time_seconds = static_cast<double>(*kernel::ReadBootTime(kernel::RootedReader("/proc")));
+    observation.boot_time_seconds =
+        static_cast<double>(*kernel::ReadBootTime(kernel::RootedReader("/proc"))) + later_;
     observation.clock_ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
     observation.wall_seconds = static_cast<double>(::time(nullptr));
     observation.monotonic_seconds = now_ += 5;
@@ -53,6 +54,8 @@ class SessionBookTest : public ::testing::Test {
   void Write(const std::string& id, const std::string& text) const {
     tree_.Write(claude_->folder() + "/" + id + ".jsonl", text);
   }
+  // Later than the start of any process of the test, as far as it is known.
+  static double Now() { return static_cast<double>(::time(nullptr)) + 10; }
   static agents::AgentSample Both(const FakeClaude& one, const FakeClaude& other) {
     agents::AgentSample agent = one.Agent();
     agent.processes.push_back(other.Agent().processes[0]);
@@ -62,6 +65,7 @@ class SessionBookTest : public ::testing::Test {
   kernel::FakeTree tree_;
   std::unique_ptr<FakeClaude> claude_ = std::make_unique<FakeClaude>(tree_);
   double now_ = 1000;
+  double later_ = 0;  // by how much later processes seem to have started
 };
 
 TEST_F(SessionBookTest, TwoSessionsInOneFolderAreTwo) {
@@ -128,13 +132,32 @@ TEST_F(SessionBookTest, AnEndedSessionIsShownForAWhile) {
   EXPECT_THAT(book.Look(Observed({})).sessions, IsEmpty());
 }
 
-TEST_F(SessionBookTest, TokensOnlyRise) {
+// The second process resumes the session of the first and has read all of its transcript.
+TEST_F(SessionBookTest, AResumedSessionCountsNoTokenTwice) {
   Register(*claude_, "s1");
-  Write("s1", Answer({.id = "m1"}));
+  Write("s1", Answer({.id = "m1", .timestamp = TimeText(Now())}));
   SessionBook book(Options());
   const std::pair key(AgentKey("claude", "", ""), std::string("claude-opus-4-5"));
   EXPECT_EQ(book.Look(Observed({claude_->Agent()})).tokens.at(key).output, 7u);
-  Write("s1", Answer({.id = "m1"}) + Answer({.id = "m2"}));
+  const FakeClaude second(tree_);
+  Register(second, "s1");
+  later_ = 1000;  // it started long after that
+  Write("s1", Answer({.id = "m1", .timestamp = TimeText(Now())}) +
+                  Answer({.id = "m2", .timestamp = TimeText(Now() + later_)}));
+  const SessionsView view = book.Look(Observed({second.Agent()}));
+  EXPECT_EQ(view.tokens.at(key).output, 14u);
+  ASSERT_THAT(view.sessions, SizeIs(1));  // it has taken over the name
+  EXPECT_EQ(view.sessions[0].state.tokens->output, 14u);
+}
+
+TEST_F(SessionBookTest, TokensOnlyRise) {
+  Register(*claude_, "s1");
+  Write("s1", Answer({.id = "m1", .timestamp = TimeText(Now())}));
+  SessionBook book(Options());
+  const std::pair key(AgentKey("claude", "", ""), std::string("claude-opus-4-5"));
+  EXPECT_EQ(book.Look(Observed({claude_->Agent()})).tokens.at(key).output, 7u);
+  Write("s1", Answer({.id = "m1", .timestamp = TimeText(Now())}) +
+                  Answer({.id = "m2", .timestamp = TimeText(Now())}));
   EXPECT_EQ(book.Look(Observed({claude_->Agent()})).tokens.at(key).output, 14u);
   EXPECT_EQ(book.Look(Observed({})).tokens.at(key).output, 14u);
 }

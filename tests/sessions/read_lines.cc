@@ -2,9 +2,11 @@
 // tests/sessions/reference_test.py.
 //
 //   read_lines claude|codex|gemini FILE...
+//   read_lines opencode FOLDER...
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -17,10 +19,26 @@
 #include "sessions/codex_lines.h"
 #include "sessions/gemini_lines.h"
 #include "sessions/line_follower.h"
+#include "sessions/opencode_reader.h"
 #include "sessions/token_tally.h"
 
 namespace agent_exporter::sessions {
 namespace {
+
+nlohmann::json Shown(const SessionState& state, const TokenCounts& tokens) {
+  nlohmann::json json = {
+      {"tokens", {tokens.input, tokens.output, tokens.cache_read, tokens.cache_creation, tokens.reasoning}},
+      {"model", nullptr},
+      {"tool", nullptr},
+      {"context", nullptr},
+      {"claim", nullptr},
+      {"errors", state.errors.size()}};
+  if (state.model) json["model"] = *state.model;
+  if (state.tool) json["tool"] = *state.tool;
+  if (state.context_tokens) json["context"] = *state.context_tokens;
+  if (state.claim) json["claim"] = Name(*state.claim);
+  return json;
+}
 
 template <typename Lines>
 nlohmann::json Read(const char* path) {
@@ -37,20 +55,18 @@ nlohmann::json Read(const char* path) {
         [&lines](std::optional<std::string_view> line) { lines.Take(line); });
     if (!status.ok()) return nullptr;
   }
-  const SessionState state = lines.State();
-  const TokenCounts& tokens = tally.total();
-  nlohmann::json json = {
-      {"tokens", {tokens.input, tokens.output, tokens.cache_read, tokens.cache_creation, tokens.reasoning}},
-      {"model", nullptr},
-      {"tool", nullptr},
-      {"context", nullptr},
-      {"claim", nullptr},
-      {"errors", state.errors.size()}};
-  if (state.model) json["model"] = *state.model;
-  if (state.tool) json["tool"] = *state.tool;
-  if (state.context_tokens) json["context"] = *state.context_tokens;
-  if (state.claim) json["claim"] = Name(*state.claim);
-  return json;
+  return Shown(lines.State(), tally.total());
+}
+
+// `folder` is the XDG_DATA_HOME of a process in /w.
+nlohmann::json ReadOpencode(const char* folder) {
+  OpencodeReader reader((ReaderOptions()));
+  SessionProcess process{.uid = ::getuid(), .cwd = "/w"};
+  process.environment["XDG_DATA_HOME"] = folder;
+  uint64_t bytes = 64 << 20;
+  const auto state = reader.Read(process, &bytes);
+  return state.ok() ? Shown(*state, state->tokens.value_or(TokenCounts()))
+                    : nlohmann::json(state.status().ToString());
 }
 
 }  // namespace
@@ -60,9 +76,10 @@ int main(int argc, char** argv) {
   using namespace agent_exporter::sessions;
   const std::string_view kind = argc > 1 ? argv[1] : "";
   for (int i = 2; i < argc; ++i) {
-    const nlohmann::json json = kind == "claude"  ? Read<ClaudeLines>(argv[i])
-                                : kind == "codex" ? Read<CodexLines>(argv[i])
-                                                  : Read<GeminiLines>(argv[i]);
+    const nlohmann::json json = kind == "claude"   ? Read<ClaudeLines>(argv[i])
+                                : kind == "codex"  ? Read<CodexLines>(argv[i])
+                                : kind == "gemini" ? Read<GeminiLines>(argv[i])
+                                                   : ReadOpencode(argv[i]);
     std::printf("%s\n", json.dump().c_str());
   }
   return 0;

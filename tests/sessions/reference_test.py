@@ -4,10 +4,12 @@ The reference reads a file once, from its start, into lists, and answers from th
 keep next to nothing. READ_LINES is the program that runs them.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import random
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -249,6 +251,87 @@ class Gemini:
                 "model": model, "context": context, "claim": claim, "errors": min(errors, 20), "tool": None}
 
 
+class Opencode:
+    """A database with the newest data in its log: steps that are written twice, tools, errors, summaries, subagents."""
+
+    def __init__(self, dice):
+        self.dice, self.time = dice, 1_769_000_000_000
+        self.rows, self.parts = {"s": {}, "child": {}}, []  # session -> id -> message
+        for number in range(dice.randrange(1, 60)):
+            self.turn(number)
+
+    def now(self):
+        self.time += self.dice.randrange(1, 9000)
+        return self.time
+
+    def turn(self, number):
+        session = "child" if self.dice.random() < 0.2 else "s"
+        self.rows[session][f"u{number}"] = {"role": "user", "time": {"created": self.now()}}
+        for i in range(self.dice.randrange(4)):
+            step = {"role": "assistant", "modelID": f"m{self.dice.randrange(2)}", "path": {"cwd": TEXT}, "time": {"created": self.now()},
+                    "tokens": {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}}}
+            self.rows[session][f"a{number}-{i}"] = step
+            ended = self.dice.random() < 0.9
+            if session == "s" and self.dice.random() < 0.5:
+                self.parts.append({"type": "tool", "tool": self.dice.choice(["bash", "edit", "read"]),
+                                   "state": {"status": "completed" if ended else "running", "input": {"command": TEXT},
+                                             "time": {"start": self.time}}})
+            if ended:
+                step["time"]["completed"] = self.now()
+                step["finish"] = self.dice.choice(["stop", "tool-calls"])
+                if self.dice.random() < 0.1:
+                    step["error"] = {"name": "APIError", "data": {"message": TEXT, "statusCode": 529}}
+                else:
+                    step["tokens"] = {"input": self.dice.randrange(9000), "output": self.dice.randrange(500), "reasoning": self.dice.randrange(90),
+                                      "cache": {"read": self.dice.randrange(9000), "write": self.dice.randrange(90)}}
+                    step["summary"] = self.dice.random() < 0.1
+
+    def write(self, folder):
+        """The connection: while it is open the data stays in the log."""
+        (folder / "opencode").mkdir(parents=True)
+        database = sqlite3.connect(folder / "opencode/opencode.db")
+        database.executescript("""PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;
+            CREATE TABLE session (id text PRIMARY KEY, parent_id text, directory text, time_updated integer);
+            CREATE TABLE message (id text PRIMARY KEY, session_id text, time_created integer, time_updated integer, data text);
+            CREATE TABLE part (id text PRIMARY KEY, session_id text, time_updated integer, data text);""")
+        database.execute("INSERT INTO session VALUES ('s', NULL, '/w', 5000), ('child', 's', '/w', 9000), ('other', NULL, '/x', 9000)")
+        for session, messages in self.rows.items():
+            for key, message in messages.items():
+                for data in ({**message, "tokens": None}, message):
+                    database.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?, 1, ?)",
+                                     (key, session, message["time"]["created"], json.dumps(data)))
+        for i, part in enumerate(self.parts):
+            database.execute("INSERT INTO part VALUES (?, 's', 1, ?)", (f"p{i}", json.dumps(part)))
+        if self.dice.random() < 0.3:
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint")
+            database.execute("INSERT INTO session VALUES ('late', NULL, '/y', 9000)")
+        database.commit()
+        database.execute("INSERT INTO message VALUES ('not committed', 's', 9999999999999, 1, '{}')")
+        return database
+
+    def expected(self):
+        steps = [message for messages in self.rows.values() for message in messages.values() if message["role"] == "assistant"]
+        tokens = [sum(step["tokens"][name] for step in steps) for name in ("input", "output")]
+        tokens += [sum(step["tokens"]["cache"][name] for step in steps) for name in ("read", "write")]
+        tokens.append(sum(step["tokens"]["reasoning"] for step in steps))
+        model = context = claim = None
+        own = list(self.rows["s"].values())
+        for message in own:
+            if message["role"] == "user":
+                claim = "working"
+                continue
+            model = message["modelID"]
+            if message.get("summary"):
+                context = None
+            elif message["tokens"]["output"] > 0:
+                context = sum(message["tokens"][name] for name in ("input", "output", "reasoning")) + sum(message["tokens"]["cache"].values())
+            claim = "idle" if "error" in message or message.get("finish") == "stop" else "working"
+        running = [part["tool"] for part in self.parts[-30:] if part["state"]["status"] == "running"]
+        return {"tokens": tokens, "model": model, "context": context, "claim": claim,
+                "errors": min(sum("error" in message for message in own), 20), "tool": running[-1] if running and claim == "working" else None}
+
+
 class ReferenceTest(unittest.TestCase):
     maxDiff = None
 
@@ -276,6 +359,18 @@ class ReferenceTest(unittest.TestCase):
 
     def test_gemini(self):
         self.check("gemini", Gemini)
+
+    def test_opencode(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as open_databases:
+            folders, expected = [], []
+            for seed in range(FILES):
+                made = Opencode(random.Random(seed))
+                folders.append(pathlib.Path(folder, str(seed)))
+                open_databases.enter_context(contextlib.closing(made.write(folders[-1])))
+                expected.append(made.expected())
+            done = subprocess.run([os.environ["READ_LINES"], "opencode", *folders], capture_output=True, text=True, check=True, timeout=120)
+            for seed, (one, other) in enumerate(zip(done.stdout.splitlines(), expected, strict=True)):
+                self.assertEqual(json.loads(one), other, f"seed {seed}")
 
 
 if __name__ == "__main__":

@@ -303,7 +303,7 @@ TEST_F(OpencodeReaderTest, OtherShapesAreRefused) {
 // reader never sees half of it.
 TEST_F(OpencodeReaderTest, NeverMixesTwoStates) {
   AddSession("child", "/w/proj", kStart, "'s'");
-  Run("PRAGMA wal_autocheckpoint=5");
+  Run("PRAGMA wal_autocheckpoint=5; PRAGMA synchronous=OFF");
   std::atomic<bool> done = false;
   std::thread thread([this, &done] {
     for (int i = 0; i < 400; ++i) {

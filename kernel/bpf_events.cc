@@ -46,17 +46,17 @@ class BpfEvents final : public ProcessEvents {
     for (const ProcessKey& key : keys) {
       const uint64_t start_ns = key.start_ticks * tick_ns;
       if (status.ok() && bpf_map_update_elem(wanted, &key.pid, &start_ns, BPF_ANY) != 0) {
-        status = BpfStatus(errno, "asking for a process' events");
+        status = BpfStatus(errno, "requesting the events of a process");
       }
     }
     if (status.ok()) status = RunMark();
-    // Also after an error: what stayed would be marked when its pid is somebody else's.
+    // Also after an error: a leftover entry would mark the next process that gets the pid.
     for (const ProcessKey& key : keys) bpf_map_delete_elem(wanted, &key.pid);
     return status;
   }
 
   absl::Status Drain(std::vector<ProcessEvent>* events) override {
-    __atomic_fetch_add(&skeleton_->bss->generation, 1, __ATOMIC_RELAXED);  // before: see events.bpf.c
+    __atomic_fetch_add(&skeleton_->bss->generation, 1, __ATOMIC_RELAXED);  // before reading: see events.bpf.c
     out_ = events;
     const int got = ring_buffer__consume(ring_);
     out_ = nullptr;
@@ -66,7 +66,7 @@ class BpfEvents final : public ProcessEvents {
   uint64_t lost() override { return __atomic_load_n(&skeleton_->bss->lost, __ATOMIC_RELAXED); }
 
  private:
-  // Reading the iterator to its end is what runs the program on every task.
+  // Reading the iterator to its end runs the program on every task.
   absl::Status RunMark() {
     const base::Descriptor iterator(bpf_iter_create(bpf_link__fd(mark_)));
     if (iterator.get() < 0) return BpfStatus(errno, "marking processes");

@@ -62,7 +62,7 @@ absl::Status CheckBpf() {
   }
   if (stat("/proc/self/ns/pid", &info) == 0 && info.st_ino != kFirstPidNamespace) {
     return absl::FailedPreconditionError(
-        "the exporter runs in a pid namespace of its own; start it in the host's");
+        "the exporter runs in its own pid namespace; start it in the host's");
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
-// Shared by both BPF makers: checks, a silent libbpf, and conversion of times to those of procfs. Private to
-// kernel/.
+// Helpers of both BPF implementations: checks, silencing libbpf, and converting times to procfs units.
+// Private to kernel/.
 //
-// Thread safety: free functions; QuietLibbpf once per process.
+// Thread safety: free functions; call QuietLibbpf once per process.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_LOADING_H_
 #define AGENT_EXPORTER_KERNEL_BPF_LOADING_H_
@@ -14,18 +14,19 @@
 
 namespace agent_exporter::kernel {
 
-// Keeps libbpf from printing to stderr; our callers get a Status. LastLibbpfMessage has its last line.
+// Keeps libbpf from printing to stderr; callers get a Status instead. LastLibbpfMessage returns its last
+// warning.
 void QuietLibbpf();
 std::string_view LastLibbpfMessage();
 
-// The status of a failed libbpf call; `error` is a positive errno.
+// The status for a failed libbpf call; `error` is a positive errno.
 absl::Status BpfStatus(int error, std::string_view what);
 
 // Splits an exact runtime in the ratio of the two modes' ticks, as the kernel does for /proc/<pid>/stat
 // (kernel/sched/cputime.c, cputime_adjust).
 CpuTimes SplitRuntime(uint64_t runtime_ns, uint64_t utime_ns, uint64_t stime_ns);
 
-// Nanoseconds since boot in clock ticks, as field 22 of /proc/<pid>/stat counts.
+// Converts nanoseconds since boot to clock ticks, the unit of field 22 of /proc/<pid>/stat.
 uint64_t StartTicks(uint64_t start_ns, long clk_tck);
 
 }  // namespace agent_exporter::kernel

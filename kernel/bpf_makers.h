@@ -1,9 +1,10 @@
-// The BPF makers of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with CO-RE).
+// The BPF implementations of ProcessSource and ProcessEvents (programs in kernel/bpf/, loaded by libbpf with
+// CO-RE).
 //
 // Both need CAP_BPF and CAP_PERFMON (or root), a kernel >= 5.8 with BTF (before 5.11 also a high
-// RLIMIT_MEMLOCK) and the first pid namespace. Errors are one line: PermissionDenied, Unimplemented (no BTF),
-// FailedPrecondition (pid namespace). After an error nothing is left attached, and the
-// caller falls back.
+// RLIMIT_MEMLOCK) and the first pid namespace. Error messages are one line: PermissionDenied, Unimplemented
+// (no BTF), FailedPrecondition (pid namespace). After an error nothing stays attached, and the caller falls
+// back to another implementation.
 //
 // Ownership: the caller owns the result. Thread safety: see the interfaces.
 
@@ -19,8 +20,8 @@
 
 namespace agent_exporter::kernel {
 
-// A source that reads all processes in one loop inside the kernel. `procfs` reads what that loop does not
-// help with: single processes, and descriptor tables too large to count in BPF.
+// A source that reads all processes in one loop inside the kernel. `procfs` does the rest: it reads single
+// processes, and counts descriptor tables that are too large for BPF.
 absl::StatusOr<std::unique_ptr<ProcessSource>> MakeBpfSource(std::unique_ptr<ProcfsSource> procfs,
                                                              long clk_tck);
 

@@ -28,13 +28,13 @@ absl::StatusOr<base::Descriptor> ProcessIterators::Link(pid_t pid) {
   if (!supported_) return absl::UnimplementedError(kWhat);
   bpf_iter_link_info which{};
   which.task.pid = static_cast<__u32>(pid);
-  bpf_link_create_opts options{};  // LIBBPF_OPTS is no C++ to clang
+  bpf_link_create_opts options{};  // clang rejects LIBBPF_OPTS in C++
   options.sz = sizeof(options);
   options.iter_info = &which;
   options.iter_info_len = sizeof(which);
   base::Descriptor link(bpf_link_create(program_fd_, 0, BPF_TRACE_ITER, &options));
   if (link.ok()) return link;
-  // Older kernels know less of bpf_iter_link_info and say so with one of these.
+  // Kernels without bpf_iter_link_info.task return one of these.
   supported_ = errno != E2BIG && errno != EINVAL && errno != EPERM;
   return supported_ ? base::ErrnoStatus(errno, kWhat) : absl::UnimplementedError(kWhat);
 }

@@ -1,8 +1,8 @@
-// Task iterators over the threads of one process (Linux 6.1, bpf_iter_link_info.task), for reading a few
-// processes of a large host with nanoseconds, which /proc does not have.
+// Task iterators over the threads of one process (Linux 6.1, bpf_iter_link_info.task). They read a few
+// processes of a large host with nanosecond CPU times, which /proc does not have.
 //
-// Ownership: keeps one link open for each held process until Forget; the caller owns the program. Thread
-// safety: none.
+// Ownership: keeps one link open per held process until Forget; the caller owns the program. Thread safety:
+// none.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_PROCESS_ITERATORS_H_
 #define AGENT_EXPORTER_KERNEL_BPF_PROCESS_ITERATORS_H_
@@ -24,13 +24,13 @@ class ProcessIterators {
   // At most `max_held` links stay open; further processes get a temporary one.
   ProcessIterators(int program_fd, size_t max_held) : program_fd_(program_fd), max_held_(max_held) {}
 
-  // A new pass over the threads of the process that has this pid now; it yields nothing if there is none.
+  // Starts a pass over the threads of the process that has this pid now; the pass is empty if there is none.
   // `hold`: keep the link; the caller calls Forget when the process is gone. Unimplemented, from the first
   // call on, if the kernel has no such iterators or refuses them.
   absl::StatusOr<base::Descriptor> Open(pid_t pid, bool hold);
 
   void Forget(pid_t pid) { links_.erase(pid); }
-  // Forgets all but these: nobody reports processes that ended between two samples.
+  // Forgets all others: nothing reports processes that ended between two samples.
   void KeepOnly(absl::Span<const ProcessKey> keys);
 
  private:

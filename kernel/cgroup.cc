@@ -12,12 +12,12 @@
 namespace agent_exporter::kernel {
 namespace {
 
-// v1 spells "no limit" as the largest page counter, LONG_MAX rounded down to a page (mm/page_counter.c).
+// v1 shows "no limit" as the largest page counter, LONG_MAX rounded down to a page (mm/page_counter.c).
 constexpr uint64_t kUnlimitedV1 = uint64_t{1} << 62;
 
 struct MemoryFiles {
   std::string_view max, current, high, swap_max, swap_current;
-  bool swap_has_memory;  // the swap files count memory and swap together
+  bool swap_has_memory;  // the swap files count memory plus swap
   std::string_view stat_prefix;
 };
 constexpr MemoryFiles kMemoryV2 = {
@@ -37,14 +37,14 @@ class Group {
   Group(const RootedReader& root, std::string path, std::string* buffer)
       : root_(root), path_(std::move(path)), buffer_(buffer) {}
 
-  // Appends the limits that this group has. Where a file cannot be read there is none.
+  // Appends this group's limits. A file that cannot be read adds none.
   void Memory(const MemoryFiles& files, std::vector<CgroupLimit>* limits) {
     const std::optional<uint64_t> max = Limit(files.max), high = Limit(files.high);
     const std::optional<uint64_t> swap_max = Limit(files.swap_max);
     if (!max && !high && !(swap_max && files.swap_has_memory)) return;
     const std::optional<uint64_t> current = Number(files.current), droppable = Droppable(files.stat_prefix);
     if (!current || !droppable) return;
-    // The two files are read one after the other, so that the part may exceed the whole.
+    // The two files are not read at the same instant, so the part can exceed the whole.
     const uint64_t used = *current - std::min(*current, *droppable);
     const auto add = [limits](CgroupLimit::Kind kind, uint64_t limit, uint64_t in_use) {
       limits->push_back({.kind = kind, .limit = limit, .used = in_use});
@@ -77,14 +77,14 @@ class Group {
     const auto number = text.ok() ? ParseNumber(*text) : text.status();
     return number.ok() ? std::optional(*number) : std::nullopt;
   }
-  // Empty: none, or not known.
+  // Empty: no limit, or unknown.
   std::optional<uint64_t> Limit(std::string_view file) {
     if (file.empty()) return std::nullopt;
     const auto text = Read(file);
     const absl::StatusOr<std::optional<uint64_t>> limit = text.ok() ? ParseNumberOrMax(*text) : text.status();
     return limit.ok() && limit->has_value() && **limit < kUnlimitedV1 ? *limit : std::nullopt;
   }
-  // Page cache that the kernel can take back at once.
+  // Page cache that the kernel can reclaim at once.
   std::optional<uint64_t> Droppable(std::string_view prefix) {
     const auto text = Read("memory.stat");
     if (!text.ok()) return std::nullopt;
@@ -113,8 +113,8 @@ bool Exists(const RootedReader& root, const std::string& path) {
   return ::faccessat(root.dir_fd(), path.c_str(), F_OK, 0) == 0;
 }
 
-// Where the hierarchy of `group` is mounted. v1 controllers that are mounted together may be found under the
-// joined name only.
+// Where the hierarchy of `group` is mounted. v1 controllers that are mounted together may exist only under
+// their joined name.
 std::string MountOf(const RootedReader& root, const CgroupMembership& group, const std::string& controller) {
   if (group.v2) return Exists(root, "cgroup.controllers") ? "." : "unified";
   return Exists(root, controller) ? controller : std::string(group.controllers);
@@ -172,7 +172,7 @@ std::optional<CgroupOomKills> CgroupReader::OomKills(std::string_view membership
     if (!count.ok()) return std::nullopt;
     return CgroupOomKills{std::string(path), *count};
   };
-  // Where both hierarchies are mounted, v1 has the memory controller if it is listed there.
+  // On a host with both hierarchies, v1 has the memory controller if v1 lists it.
   for (const CgroupMembership& group : groups) {
     if (group.v2 || !group.HasController("memory")) continue;
     if (auto kills = read(MountOf(root_, group, "memory"), group.path, "memory.oom_control")) return kills;

@@ -9,7 +9,7 @@ namespace agent_exporter::kernel {
 
 HostSample HostReader::Read() {
   HostSample sample;
-  // Reads and parses one file; what fails is counted under `name`.
+  // Reads and parses one file; counts a failure under `name`.
   const auto read = [this](const std::string& path, std::string_view name, auto parse) {
     const absl::StatusOr<std::string_view> text = proc_.Read(path, &buffer_);
     auto value = text.ok() ? parse(*text) : decltype(parse(*text))(text.status());
@@ -31,7 +31,7 @@ HostSample HostReader::Read() {
   for (const std::string_view resource : {"cpu", "memory", "io", "irq"}) {
     const absl::StatusOr<std::string_view> text = proc_.Read("pressure/" + std::string(resource), &buffer_);
     const absl::Status status = text.ok() ? ParsePressure(*text, resource, &sample.pressure) : text.status();
-    // A kernel built without PSI has no file, one started without it refuses the read.
+    // A kernel built without PSI has no such file; a kernel booted without PSI refuses the read.
     if (!status.ok() && !absl::IsNotFound(status) && !absl::IsUnimplemented(status)) {
       unreadable_.Count("pressure", status);
     }

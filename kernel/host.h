@@ -39,12 +39,11 @@ struct HostSample {
   std::optional<HostLoad> load;
   HostPressure pressure;
   std::optional<uint64_t> processes;  // thread groups; the caller fills it in
-  // Live processes by name (comm), for the names that are configured; filled in by the caller after a full
-  // walk.
+  // Live processes by name (comm), for the configured names; the caller fills it in after a full walk.
   std::map<std::string, uint64_t> named_processes;
   std::optional<uint64_t> pid_max;
   std::optional<uint64_t> threads_max;
-  std::optional<uint64_t> open_fds;  // allocated file handles less the free ones: /proc/sys/fs/file-nr
+  std::optional<uint64_t> open_fds;  // allocated minus free file handles: /proc/sys/fs/file-nr
   std::optional<uint64_t> max_fds;
   std::optional<uint64_t> oom_kills;  // /proc/vmstat oom_kill, kernel >= 4.13
 };
@@ -55,7 +54,7 @@ class HostReader {
   // failure.
   HostReader(const RootedReader& proc, Unreadable& unreadable) : proc_(proc), unreadable_(unreadable) {}
 
-  // Reads all but `processes`.
+  // Reads everything except `processes` and `named_processes`.
   HostSample Read();
 
  private:
@@ -64,8 +63,8 @@ class HostReader {
   std::string buffer_;
 };
 
-// Seconds since the epoch at which the host booted (btime of /proc/stat), to turn start ticks into time
-// stamps.
+// When the host booted, in seconds since the epoch (btime of /proc/stat). Converts start ticks into
+// timestamps.
 absl::StatusOr<uint64_t> ReadBootTime(const RootedReader& proc);
 
 }  // namespace agent_exporter::kernel

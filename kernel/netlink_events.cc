@@ -22,8 +22,8 @@
 namespace agent_exporter::kernel {
 namespace {
 
-// Whether the last thread of `pid` is gone. Also true of a process that was reaped; a pid that was handed out
-// again reads as not ended, until the fork that took it is seen.
+// Whether the last thread of `pid` is gone. Also true for a reaped process. A reused pid reads as not ended
+// until we see the fork that reused it.
 bool HasEnded(pid_t pid) {
   const base::Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!process.ok()) return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
@@ -31,7 +31,7 @@ bool HasEnded(pid_t pid) {
   return poll(&ended, 1, 0) != 0;
 }
 
-// How far Track looks back, and at how many events at most.
+// How far back Track looks, and how many events are kept for it at most.
 constexpr uint64_t kLookBackNs = 3'000'000'000;
 constexpr uint64_t kLookBackDrains = 3;
 constexpr size_t kMostPast = 20'000;
@@ -51,8 +51,8 @@ class NetlinkEvents final : public ProcessEvents {
       fresh_.insert(key.pid);
     }
     const size_t first = pending_.size();
-    TellPast(keys, &pending_);
-    // What is queued is older than this call, and may hold the very forks that made these processes.
+    ReportPast(keys, &pending_);
+    // The queued events are older than this call and may include the forks of these processes.
     const absl::Status status = Read(&pending_, first);
     fresh_.clear();
     return status;
@@ -70,13 +70,13 @@ class NetlinkEvents final : public ProcessEvents {
   uint64_t lost() override { return connector_->dropped() + (ends_ == nullptr ? 0 : ends_->dropped()); }
 
  private:
-  // By the connector's clock; 0: not told.
+  // Times of the connector's clock; 0: unknown.
   struct Life {
     uint64_t forked_ns = 0;
-    uint64_t exited_ns = 0;  // the main thread
-    CpuTimes children;       // those that ended since, with theirs
+    uint64_t exited_ns = 0;  // of the main thread
+    CpuTimes children;       // CPU of children that ended since, including their children
 
-    // 0: not known.
+    // 0: unknown.
     int64_t nanoseconds() const {
       return forked_ns != 0 && exited_ns > forked_ns ? static_cast<int64_t>(exited_ns - forked_ns) : 0;
     }
@@ -84,10 +84,10 @@ class NetlinkEvents final : public ProcessEvents {
 
   // Completes the events from `first` on.
   absl::Status Read(std::vector<ProcessEvent>* events, size_t first) {
-    absl::Status status = connector_->Receive([&](const proc_event& event) { Take(event, events); });
+    absl::Status status = connector_->Receive([&](const proc_event& event) { HandleEvent(event, events); });
     absl::erase_if(ending_, [&](const auto& process) {
       if (!HasEnded(process.first)) return false;
-      TellExit(process.first, process.second, events);
+      ReportExit(process.first, process.second, events);
       return true;
     });
     if (ends_ == nullptr) return status;
@@ -98,9 +98,10 @@ class NetlinkEvents final : public ProcessEvents {
 
   bool IsWanted(pid_t pid) const { return tracked_.contains(pid) || ended_.contains(pid); }
 
-  // A record is written before the event of the same exit, so those of all exits told by now are here.
+  // The kernel writes a task's record before its exit event, so the records of all exits received so far are
+  // here.
   absl::Status ReadEnds() {
-    // Their forks are told by now: what is still nobody's is a stranger's.
+    // Their forks have been received by now: whatever is still unknown is not watched.
     for (const TaskEnd& end : early_) {
       if (IsWanted(end.pid)) {
         known_ends_[end.pid] = end;
@@ -118,13 +119,14 @@ class NetlinkEvents final : public ProcessEvents {
     });
   }
 
-  // To the exits that were told since `first`: their peak memory, and before each the CPU that will show
-  // nowhere else.
+  // Adds the peak memory to the exits from `first` on, and inserts before each exit the CPU that no parent's
+  // cutime will show.
   void AddEnds(size_t first, std::vector<ProcessEvent>* events) {
-    std::vector<ProcessEvent> told(std::make_move_iterator(events->begin() + static_cast<ptrdiff_t>(first)),
-                                   std::make_move_iterator(events->end()));
+    std::vector<ProcessEvent> reported(
+        std::make_move_iterator(events->begin() + static_cast<ptrdiff_t>(first)),
+        std::make_move_iterator(events->end()));
     events->resize(first);
-    for (ProcessEvent& event : told) {
+    for (ProcessEvent& event : reported) {
       if (event.kind == ProcessEvent::Kind::kExit) AddEnd(event, events);
       events->push_back(std::move(event));
     }
@@ -141,7 +143,7 @@ class NetlinkEvents final : public ProcessEvents {
     const Life* const life = Find(end.pid);
     const CpuTimes own = end.cpu + CpuTimes{0, exit_work_.Of(end, life == nullptr ? 0 : life->nanoseconds())};
     exit.used = own;
-    // Of one that was there before its forks were told, some children's ends may have been missed.
+    // If we did not see its fork, we may have missed children that ended before we watched it.
     const bool knows_children = life != nullptr && life->forked_ns != 0;
     if (!IsWaitedFor(end)) {
       ProcessEvent last;
@@ -161,7 +163,8 @@ class NetlinkEvents final : public ProcessEvents {
     return ended == ended_.end() ? nullptr : &ended->second;
   }
 
-  // Whether a watched parent's cutime shows it. What a parent that ended since did cannot be asked any more.
+  // Whether a watched parent's cutime will include it. Assumes so if the parent has ended since, because its
+  // signal handlers can no longer be read.
   bool IsWaitedFor(const TaskEnd& end) {
     if (ended_.contains(end.parent)) return true;
     if (!tracked_.contains(end.parent)) return false;
@@ -173,18 +176,18 @@ class NetlinkEvents final : public ProcessEvents {
     return !at->second;
   }
 
-  void Take(const proc_event& from, std::vector<ProcessEvent>* events) {
+  void HandleEvent(const proc_event& from, std::vector<ProcessEvent>* events) {
     switch (static_cast<uint32_t>(from.what)) {
       case kProcEventFork: {
         const auto& fork = from.event_data.fork;
-        Forked(fork.parent_tgid, fork.child_tgid, from.timestamp_ns, events);
+        HandleFork(fork.parent_tgid, fork.child_tgid, from.timestamp_ns, events);
         break;
       }
       case kProcEventExec: {
         ProcessEvent event;
         event.kind = ProcessEvent::Kind::kExec;
         event.key.pid = from.event_data.exec.process_tgid;
-        // Where a main thread ended before, it was for a sibling that took its place to exec.
+        // If the main thread ended earlier, another thread called execve and took its place.
         ending_.erase(event.key.pid);
         events->push_back(std::move(event));
         break;
@@ -201,7 +204,7 @@ class NetlinkEvents final : public ProcessEvents {
         tracked->second.exited_ns = from.timestamp_ns;
         if (HasEnded(exit.process_tgid)) {
           ending_.erase(exit.process_tgid);
-          TellExit(exit.process_tgid, static_cast<int>(exit.exit_code), events);
+          ReportExit(exit.process_tgid, static_cast<int>(exit.exit_code), events);
         } else {
           ending_[exit.process_tgid] = static_cast<int>(exit.exit_code);
         }
@@ -212,20 +215,20 @@ class NetlinkEvents final : public ProcessEvents {
     }
   }
 
-  void Forked(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
+  void HandleFork(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
     const bool fresh = fresh_.contains(child);
-    // Whoever had this pid is gone, even if the event that said so was lost.
+    // The previous process with this pid is gone, even if its exit event was lost.
     if (const auto before = ending_.find(child); before != ending_.end()) {
-      if (!fresh) TellExit(child, before->second, events);
+      if (!fresh) ReportExit(child, before->second, events);
       ending_.erase(before);
     }
     if (!fresh) tracked_.erase(child);
     known_ends_.erase(child);
     if (!tracked_.contains(parent)) return Remember({.at_ns = now_ns, .pid = child, .parent = parent});
-    TellFork(parent, child, now_ns, events);
+    ReportFork(parent, child, now_ns, events);
   }
 
-  void TellFork(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
+  void ReportFork(pid_t parent, pid_t child, uint64_t now_ns, std::vector<ProcessEvent>* events) {
     tracked_[child].forked_ns = now_ns;
     ProcessEvent event;
     event.kind = ProcessEvent::Kind::kFork;
@@ -234,7 +237,7 @@ class NetlinkEvents final : public ProcessEvents {
     events->push_back(std::move(event));
   }
 
-  void TellExit(pid_t pid, int status, std::vector<ProcessEvent>* events) {
+  void ReportExit(pid_t pid, int status, std::vector<ProcessEvent>* events) {
     const auto tracked = tracked_.extract(pid);
     if (ends_ != nullptr) ended_[pid] = tracked.empty() ? Life{} : tracked.mapped();
     ProcessEvent event;
@@ -244,7 +247,7 @@ class NetlinkEvents final : public ProcessEvents {
     events->push_back(std::move(event));
   }
 
-  // What a stranger did: it forked, where `parent` is set, or ended.
+  // An event of an unwatched process: a fork if `parent` is set, otherwise an exit.
   struct Past {
     uint64_t at_ns = 0;
     pid_t pid = 0;
@@ -265,14 +268,14 @@ class NetlinkEvents final : public ProcessEvents {
     std::erase_if(past_, [&](const Past& past) { return past.at_ns + kLookBackNs < newest; });
   }
 
-  // What `keys` and those that they started did before anybody asked.
-  void TellPast(absl::Span<const ProcessKey> keys, std::vector<ProcessEvent>* events) {
+  // Reports what `keys` and their children did before Track was called.
+  void ReportPast(absl::Span<const ProcessKey> keys, std::vector<ProcessEvent>* events) {
     absl::flat_hash_set<pid_t> asked, forked, live;
     for (const ProcessKey& key : keys) asked.insert(key.pid);
     for (const Past& past : past_) {
       if (past.parent != 0 && asked.contains(past.pid)) forked.insert(past.pid);
     }
-    // Before its fork its pid was another's.
+    // Before its fork, its pid belonged to another process.
     for (const pid_t pid : asked) {
       if (!forked.contains(pid)) live.insert(pid);
     }
@@ -281,7 +284,7 @@ class NetlinkEvents final : public ProcessEvents {
       if (past.parent != 0) {
         live.erase(past.pid);
         if (live.contains(past.parent)) {
-          TellFork(past.parent, past.pid, past.at_ns, events);
+          ReportFork(past.parent, past.pid, past.at_ns, events);
         } else {
           others.push_back(past);
           if (!asked.contains(past.pid)) continue;
@@ -292,9 +295,9 @@ class NetlinkEvents final : public ProcessEvents {
         live.erase(past.pid);
         tracked_[past.pid].exited_ns = past.at_ns;
         if (const auto end = past_ends_.extract(past.pid)) known_ends_[past.pid] = end.mapped().first;
-        TellExit(past.pid, past.status, events);
+        ReportExit(past.pid, past.status, events);
       } else if (live.contains(past.pid)) {
-        ending_[past.pid] = past.status;  // its main thread
+        ending_[past.pid] = past.status;  // only its main thread ended
       } else {
         others.push_back(past);
       }
@@ -306,19 +309,20 @@ class NetlinkEvents final : public ProcessEvents {
   const std::unique_ptr<ProcConnector> connector_;
   const std::unique_ptr<Taskstats> ends_;
   absl::flat_hash_map<pid_t, Life> tracked_;
-  absl::flat_hash_set<pid_t> fresh_;  // while Track reads what was queued before
-  // Tracked, main thread gone with this status, other threads perhaps not.
+  absl::flat_hash_set<pid_t> fresh_;  // while Track reads the queue
+  // Tracked processes whose main thread ended with this status; other threads may still run.
   absl::flat_hash_map<pid_t, int> ending_;
   std::vector<ProcessEvent> pending_;  // read by Track, not yet drained
-  std::vector<Past> past_;             // what strangers did of late, in order
+  std::vector<Past> past_;             // recent events of unwatched processes, in order
 
-  // With taskstats.
-  absl::flat_hash_map<pid_t, Life> ended_;          // told in this Read
-  absl::flat_hash_map<pid_t, TaskEnd> known_ends_;  // of watched processes whose exit was not told yet
-  std::vector<TaskEnd> early_;                      // of pids whose fork was not told yet, if it ever will
-  absl::flat_hash_map<pid_t, std::pair<TaskEnd, uint64_t>> past_ends_;  // of strangers, with the drain
+  // Used only with taskstats.
+  absl::flat_hash_map<pid_t, Life> ended_;          // reported in this Read
+  absl::flat_hash_map<pid_t, TaskEnd> known_ends_;  // of watched processes whose exit event has not come yet
+  std::vector<TaskEnd> early_;  // of pids whose fork event has not come yet, if they are watched
+  absl::flat_hash_map<pid_t, std::pair<TaskEnd, uint64_t>>
+      past_ends_;  // of unwatched processes, with the drain number
   uint64_t drains_ = 0;
-  absl::flat_hash_map<pid_t, bool> ignores_children_;  // asked since the last Drain
+  absl::flat_hash_map<pid_t, bool> ignores_children_;  // read since the last Drain
   std::string text_;
   ExitWork exit_work_;
 };

@@ -1,4 +1,4 @@
-// Shared by both netlink sockets of kernel/: buffer size, receiving in batches, and counting lost messages.
+// Helpers of both netlink sockets in kernel/: buffer size, receiving in batches, counting lost messages.
 // Private to kernel/.
 //
 // Ownership: the callers own the descriptors. Thread safety: none.
@@ -24,8 +24,8 @@
 
 namespace agent_exporter::kernel {
 
-// Without CAP_NET_ADMIN the buffer is limited to net.core.rmem_max. Lost messages are counted instead of
-// reported by ENOBUFS, after which the kernel would queue nothing until all was read.
+// Without CAP_NET_ADMIN the buffer is limited to net.core.rmem_max. We count lost messages ourselves: after
+// reporting ENOBUFS, the kernel would queue nothing until everything was read.
 inline void MakeRoom(int socket, int receive_buffer_bytes) {
   if (setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof(receive_buffer_bytes)) !=
       0) {
@@ -35,8 +35,8 @@ inline void MakeRoom(int socket, int receive_buffer_bytes) {
   setsockopt(socket, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
 }
 
-// Messages lost since the last call with the same `last_count` (the kernel's counter, 32 bits
-// wide).
+// Returns the messages lost since the last call. `last_count` keeps the kernel's counter, which is 32 bits
+// wide, between calls.
 inline uint64_t NewlyDropped(int socket, uint32_t& last_count) {
   uint32_t figures[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof(figures);
@@ -44,8 +44,8 @@ inline uint64_t NewlyDropped(int socket, uint32_t& last_count) {
   return figures[SK_MEMINFO_DROPS] - std::exchange(last_count, figures[SK_MEMINFO_DROPS]);
 }
 
-// Receives many messages in one call, which saves hundreds of calls. `kMessageBytes`: the longest expected
-// message; longer ones are cut.
+// Receives many messages with one system call instead of hundreds. Messages longer than `kMessageBytes` are
+// cut.
 template <size_t kMessageBytes>
 class NetlinkBatch {
  public:
@@ -59,25 +59,25 @@ class NetlinkBatch {
     }
   }
 
-  // Calls take(bytes) for each waiting message of the kernel. Returns the number of messages of all senders,
-  // or -1 and errno. Does not wait.
+  // Calls take(bytes) for each message from the kernel that is waiting. Returns the number of messages from
+  // all senders, or -1 with errno set. Does not block.
   template <typename Take>
   int Receive(int socket, Take take) {
     for (mmsghdr& header : headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
     const int got = recvmmsg(socket, headers_.data(), kMost, MSG_DONTWAIT, nullptr);
     for (int i = 0; i < got; ++i) {
       const auto at = static_cast<size_t>(i);
-      // Others may send to a group; port 0 is the kernel.
+      // Any process may send to a group; port 0 is the kernel.
       if (headers_[at].msg_hdr.msg_namelen != sizeof(sockaddr_nl) || from_[at].nl_pid != 0) continue;
       take(std::string_view(bytes_[at].data(), headers_[at].msg_len));
     }
     return got;
   }
 
-  // The same until nothing is left. Error: "reading `what`".
+  // Calls Receive until no message is left. Error messages start with "reading `what`".
   template <typename Take>
   absl::Status ReceiveAll(int socket, std::string_view what, Take take) {
-    // Ends even if messages arrive as fast as we read them.
+    // The limit ends the loop even if messages arrive as fast as we read them.
     constexpr int kMostBatches = 4096;
     for (int batches = 0; batches < kMostBatches; ++batches) {
       const int got = Receive(socket, take);

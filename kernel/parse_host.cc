@@ -73,7 +73,7 @@ absl::Status ParsePressure(std::string_view text, std::string_view resource, Hos
     }
     const absl::StatusOr<uint64_t> micros = ParseNumber(line->substr(total + 7));
     if (!micros.ok()) return micros.status();
-    // A whole host has no state "full" for the CPU: the line is there for compatibility, and always 0
+    // For the whole host, "full" of the CPU has no meaning: the line exists for compatibility and is always 0
     // (psi.rst).
     if (resource == "cpu" && kind == "full") continue;
     (*pressure)[{std::string(resource), std::string(kind)}] = static_cast<double>(*micros) / 1e6;

@@ -1,8 +1,8 @@
 // Parsers of the host's files below /proc and of cgroup files: text in, values out, no I/O (proc(5),
 // Documentation/accounting/psi.rst, Documentation/admin-guide/cgroup-v2.rst).
 //
-// Strict, as kernel/parse_process.h: InvalidArgument for text that does not have the kernel's form, NotFound
-// where a file of many figures lacks the one asked for.
+// Strict, as in kernel/parse_process.h: InvalidArgument for text that is not in the kernel's format, NotFound
+// if a file lacks the requested key.
 //
 // Thread safety: pure functions.
 
@@ -30,15 +30,15 @@ absl::Status ParsePressure(std::string_view text, std::string_view resource, Hos
 
 // /proc/sys/fs/file-nr: "allocated free maximum".
 struct FileHandles {
-  uint64_t used = 0;  // allocated less free
+  uint64_t used = 0;  // allocated minus free
   uint64_t max = 0;
 };
 absl::StatusOr<FileHandles> ParseFileNr(std::string_view text);
 
-// A file that is one number, with or without a newline (pid_max, pids.current).
+// A file with a single number, with or without a newline (pid_max, pids.current).
 absl::StatusOr<uint64_t> ParseNumber(std::string_view text);
 
-// As ParseNumber, but "max" is an empty optional: the limits of cgroup v2.
+// As ParseNumber, but "max", which means no limit in cgroup v2, gives an empty optional.
 absl::StatusOr<std::optional<uint64_t>> ParseNumberOrMax(std::string_view text);
 
 // The number of the line "key number" (/proc/stat, /proc/vmstat, memory.stat).

@@ -18,17 +18,17 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
 
-// Turns clock ticks into nanoseconds, without a division per figure if the rate divides a second, as the
+// Converts clock ticks into nanoseconds. Needs no division per value if the rate divides a second, as the
 // usual CLK_TCK of 100 does.
 class TickClock {
  public:
   explicit TickClock(uint64_t rate)
       : rate_(rate), whole_(kNanosPerSecond % rate == 0), nanos_per_tick_(kNanosPerSecond / rate) {}
 
-  // False when the figure does not fit: the kernel itself counts in 64-bit nanoseconds.
+  // False if the result does not fit: the kernel itself counts in 64-bit nanoseconds.
   bool ToNanos(uint64_t ticks, int64_t* nanos) const {
     if (ticks > std::numeric_limits<int64_t>::max() / (nanos_per_tick_ + 1)) return false;
-    // Split, since ticks times 10^9 would overflow after some years of CPU time.
+    // Split, because ticks * 10^9 would overflow after some years of CPU time.
     *nanos = static_cast<int64_t>(whole_ ? ticks * nanos_per_tick_
                                          : ticks / rate_ * kNanosPerSecond +
                                                ticks % rate_ * kNanosPerSecond / rate_);
@@ -73,7 +73,7 @@ absl::Status ParseStat(std::string_view text, int64_t ticks_per_second, ProcessS
   stat->key.pid = head.NumberAs<pid_t>();
   head.Expect(" (");
   const std::string_view rest = head.rest();
-  // memrchr: std::string_view::rfind goes byte by byte, and this is the hottest parser of all.
+  // memrchr, because std::string_view::rfind goes byte by byte and this is the hottest parser.
   const void* close = rest.empty() ? nullptr : ::memrchr(rest.data(), ')', rest.size());
   if (!head.ok() || close == nullptr) return absl::InvalidArgumentError("stat: no \"pid (name)\"");
   const size_t name_size = static_cast<size_t>(static_cast<const char*>(close) - rest.data());
@@ -111,7 +111,7 @@ absl::Status ParseStat(std::string_view text, int64_t ticks_per_second, ProcessS
   stat->virtual_bytes = field();
   scan.SkipFields(4);  // rss (inexact since 6.2), rsslim, startcode, endcode
   stat->start_stack = field();
-  if (!scan.ok()) return absl::InvalidArgumentError("stat: cut, or a field is no number");
+  if (!scan.ok()) return absl::InvalidArgumentError("stat: truncated, or a field is not a number");
 
   const bool letter =
       (stat->state >= 'A' && stat->state <= 'Z') || (stat->state >= 'a' && stat->state <= 'z');
@@ -225,7 +225,7 @@ absl::StatusOr<ProcessLimits> ParseLimits(std::string_view text) {
   while (const std::optional<std::string_view> line = scan.Line()) {
     for (Row& row : rows) {
       if (!StartsWith(*line, row.name)) continue;
-      // The name is padded to 26 columns, so that blanks remain whatever the name's length.
+      // The name is padded to 26 columns, so at least one blank always follows it.
       TextScanner value(line->substr(row.name.size() - 1));
       value.Blanks();
       if (StartsWith(value.rest(), "unlimited ")) {
@@ -264,7 +264,7 @@ std::vector<CgroupMembership> ParseCgroup(std::string_view text) {
     const uint64_t id = head.Number();
     head.Expect(':');
     const std::string_view rest = head.rest();
-    const size_t colon = rest.find(":/");  // no controller's name holds a ':', a path may
+    const size_t colon = rest.find(":/");  // a controller's name never contains ':', but a path may
     if (!head.ok() || colon == std::string_view::npos) continue;
     memberships.push_back({rest.substr(0, colon), rest.substr(colon + 1), id == 0});
   }

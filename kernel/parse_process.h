@@ -1,9 +1,9 @@
 // Parsers of the files below /proc/<pid>: text in, values out, no I/O (proc(5), fs/proc/ in the kernel).
 //
-// Strict: text that is cut, or does not have the kernel's form, is InvalidArgument or an empty optional,
+// Strict: text that is truncated or not in the kernel's format gives InvalidArgument or an empty optional,
 // never a guess and never 0. Units are those of kernel/process.h.
 //
-// Thread safety: pure functions. No allocation on success, but for ParseCgroup's vector.
+// Thread safety: pure functions. No allocation on success, except ParseCgroup's vector.
 
 #ifndef AGENT_EXPORTER_KERNEL_PARSE_PROCESS_H_
 #define AGENT_EXPORTER_KERNEL_PARSE_PROCESS_H_
@@ -21,8 +21,8 @@
 
 namespace agent_exporter::kernel {
 
-// /proc/<pid>/stat, a line of which fields 1 to 28 are read. The name ends at the last ')': it may hold
-// parentheses, blanks and newlines itself. Every field of *stat is set on success; on an error its content is
+// Fields 1 to 28 of /proc/<pid>/stat. The name ends at the last ')', because it may itself contain
+// parentheses, blanks and newlines. On success every field of *stat is set; on an error its content is
 // unspecified. ticks_per_second is sysconf(_SC_CLK_TCK).
 absl::Status ParseStat(std::string_view text, int64_t ticks_per_second, ProcessStat* stat);
 
@@ -38,16 +38,16 @@ struct StatusFields {
   std::optional<uint32_t> threads;
   std::optional<uint64_t> voluntary_switches;
   std::optional<uint64_t> involuntary_switches;
-  bool malformed = false;  // a line was cut, or one of these fields did not have the kernel's form
+  bool malformed = false;  // a line was truncated, or one of these fields is not in the kernel's format
 };
-// Without `switches` the second half of the file, which has those, is skipped.
+// Without `switches`, skips the second half of the file, which has the context switches.
 StatusFields ParseStatus(std::string_view text, bool switches = true);
 
-// Whether the process ignores `signal` (SigIgn). Also false if there is no such line.
+// Whether the process ignores `signal` (SigIgn). False if there is no such line.
 bool IgnoresSignal(std::string_view status, int signal);
 
-// /proc/<pid>/statm, which counts pages. All are empty for a process without memory (zombie, kernel thread),
-// of which the kernel prints zeros.
+// /proc/<pid>/statm, which counts pages. All fields are empty for a process without memory (zombie, kernel
+// thread), for which the kernel prints zeros.
 struct StatmFields {
   std::optional<uint64_t> virtual_bytes;
   std::optional<uint64_t> resident_bytes;
@@ -57,7 +57,7 @@ struct StatmFields {
 };
 absl::StatusOr<StatmFields> ParseStatm(std::string_view text, uint64_t page_size);
 
-// /proc/<pid>/io: bytes that reached storage or came from it.
+// /proc/<pid>/io: bytes that were read from or written to storage.
 struct IoFields {
   uint64_t read_bytes = 0;
   uint64_t write_bytes = 0;
@@ -76,7 +76,7 @@ struct CgroupMembership {
 
   bool HasController(std::string_view controller) const;
 };
-// Lines of another form, and a last one that is cut, are left out.
+// Skips malformed lines and a truncated last line.
 std::vector<CgroupMembership> ParseCgroup(std::string_view text);
 
 // The words of cmdline or environ, each ended by a NUL; the last one may lack it.

@@ -29,7 +29,7 @@ constexpr size_t kDataAt = kEventAt + offsetof(proc_event, event_data);
 constexpr size_t kMessageBytes = kEventAt + sizeof(proc_event);
 constexpr size_t kRequestBytes = kEventAt + sizeof(proc_cn_mcast_op);
 
-// The kernel answers within the call that subscribes; this is for one that would not.
+// The kernel answers during the call that subscribes; this limit is for a kernel that would not.
 constexpr std::chrono::milliseconds kAnswerWithin{200};
 
 struct Message {
@@ -37,8 +37,8 @@ struct Message {
   proc_event event{};
 };
 
-// Lets through what Receive gives, so that all else takes no room: exec, fork and exit of main threads, and
-// NONE, the answer to a subscription. Words are loaded in network byte order
+// Passes only what Receive needs, so that other messages take no buffer space: exec, fork and exit of main
+// threads, and NONE, the answer to a subscription. BPF loads words in network byte order
 // (Documentation/networking/filter.rst).
 absl::Status AttachFilter(int socket) {
   constexpr uint32_t kChildPid = kDataAt + 8, kChildTgid = kDataAt + 12;  // fork_proc_event
@@ -67,7 +67,7 @@ absl::Status AttachFilter(int socket) {
   return base::ErrnoStatus(errno, "filtering the proc connector's events");
 }
 
-// Calls take(message) if `bytes` are one.
+// Calls take(message) if `bytes` hold a proc connector message.
 template <typename Take>
 void TakeMessage(std::string_view bytes, Take take) {
   if (bytes.size() < kMessageBytes) return;
@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<ProcConnector>> ProcConnector::Open(int receive_b
 }
 
 absl::Status ProcConnector::Subscribe() {
-  // The answer goes to every listener of the host; our port number tells ours.
+  // The answer goes to every listener of the host; the port number identifies ours.
   sockaddr_nl own{};
   socklen_t size = sizeof(own);
   if (getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) {
@@ -120,7 +120,7 @@ absl::Status ProcConnector::Subscribe() {
   absl::Status answer = absl::UnknownError("");
   const auto deadline = std::chrono::steady_clock::now() + kAnswerWithin;
   pollfd readable{socket_.get(), POLLIN, 0};
-  // Not as long as anything comes: others' subscriptions may bring events without end.
+  // Stops at the deadline, because other subscribers may cause an endless stream of events.
   while (absl::IsUnknown(answer) && std::chrono::steady_clock::now() < deadline &&
          poll(&readable, 1, static_cast<int>(kAnswerWithin.count())) > 0) {
     batch_->Receive(socket_.get(), [&](std::string_view bytes) {
@@ -133,7 +133,7 @@ absl::Status ProcConnector::Subscribe() {
     });
   }
   if (!absl::IsUnknown(answer)) return answer;
-  // cn_proc_mcast_ctl does not answer those outside the first namespaces.
+  // cn_proc_mcast_ctl does not answer processes outside the first namespaces.
   return absl::FailedPreconditionError("the proc connector works in the host's pid and user namespace only");
 }
 
@@ -162,7 +162,7 @@ absl::Status ProcConnector::Receive(absl::FunctionRef<void(const proc_event&)> t
   });
 }
 
-// The socket's own count: a gap in the sequence numbers would count what the filter keeps out as well.
+// Uses the socket's counter: gaps in the sequence numbers would include the messages that the filter drops.
 uint64_t ProcConnector::dropped() { return dropped_ += NewlyDropped(socket_.get(), last_count_); }
 
 }  // namespace agent_exporter::kernel

@@ -1,5 +1,5 @@
-// The socket of the kernel's proc connector (drivers/connector/cn_proc.c): subscribing to it, and receiving
-// what it multicasts. What the events mean is kernel/netlink_events.h. Private to kernel/.
+// The socket of the kernel's proc connector (drivers/connector/cn_proc.c): subscribes and receives its
+// events. kernel/netlink_events.cc interprets them. Private to kernel/.
 //
 // Ownership: owns its socket; destroying it unsubscribes. Thread safety: none.
 
@@ -18,7 +18,7 @@
 
 namespace agent_exporter::kernel {
 
-// proc_event.what. linux/cn_proc.h has these names inside the struct before 6.6 and outside since.
+// proc_event.what. linux/cn_proc.h declares these names inside the struct before 6.6 and outside it since.
 inline constexpr uint32_t kProcEventNone = 0;
 inline constexpr uint32_t kProcEventFork = 0x1;
 inline constexpr uint32_t kProcEventExec = 0x2;
@@ -32,11 +32,11 @@ class ProcConnector {
   ProcConnector(const ProcConnector&) = delete;
   ProcConnector& operator=(const ProcConnector&) = delete;
 
-  // Calls take(event) for every event that waits, in the order they happened: exec of any process, fork and
-  // exit of main threads. Does not wait.
+  // Calls take(event) for every waiting event, in the order they happened: exec of any process, fork and exit
+  // of main threads. Does not block.
   absl::Status Receive(absl::FunctionRef<void(const proc_event&)> take);
 
-  // Events that found no room so far.
+  // Events lost so far because the buffer was full.
   uint64_t dropped();
 
  private:

@@ -1,7 +1,7 @@
 // Plain data about processes, as the kernel reports it. No behaviour, no I/O.
 //
-// Shapes and units, the same whichever source filled them in:
-//   times      nanoseconds (procfs counts in ticks of 1/CLK_TCK s, the source converts)
+// Units, the same for every source:
+//   times      nanoseconds (procfs counts ticks of 1/CLK_TCK s; the source converts them)
 //   memory     bytes
 //   start      clock ticks since boot, field 22 of /proc/<pid>/stat (proc(5))
 // A figure that could not be read is an empty optional, never 0.
@@ -21,10 +21,10 @@
 
 namespace agent_exporter::kernel {
 
-// The longest name of a process: TASK_COMM_LEN less its NUL (include/linux/sched.h).
+// The longest name of a process: TASK_COMM_LEN minus its NUL (include/linux/sched.h).
 inline constexpr size_t kCommBytes = 15;
 
-// The identity of a process. A pid alone is never a key: the kernel hands it out again.
+// The identity of a process. A pid alone is never a key, because the kernel reuses it.
 struct ProcessKey {
   pid_t pid = 0;
   uint64_t start_ticks = 0;
@@ -61,20 +61,20 @@ struct ProcessStat {
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not (setsid(2)); 0: a kernel thread's
   std::string comm;   // raw bytes, at most kCommBytes for a user process; may hold anything but NUL
-  char state = '?';   // R S D T t Z X I, as proc(5) spells them
+  char state = '?';   // R S D T t Z X I, as in proc(5)
   bool kernel_thread = false;
   uint32_t threads = 0;
   CpuTimes cpu;           // utime, stime: all threads, live and dead
-  CpuTimes children_cpu;  // cutime, cstime: children that were waited for, with theirs
+  CpuTimes children_cpu;  // cutime, cstime: waited-for children, including their own
   uint64_t minor_faults = 0;
   uint64_t major_faults = 0;
   uint64_t virtual_bytes = 0;
-  // The address of the start of the stack (field 28). A new program gets a new one, so a change means exec
-  // even if comm stays. 0 if this user may not see it.
+  // The address of the start of the stack (field 28). Every exec sets a new one, so a change means exec even
+  // if comm stays the same. 0 if this user may not see it.
   uint64_t start_stack = 0;
 };
 
-// Read only for watched processes, since each field costs a read.
+// Read only for watched processes, because each field costs a read.
 struct ProcessUsage {
   std::optional<uint64_t> resident_bytes;  // VmRSS; a zombie has none
   std::optional<uint64_t> virtual_bytes;   // VmSize
@@ -85,13 +85,13 @@ struct ProcessUsage {
   std::optional<uint64_t> open_fds;
   std::optional<uint64_t> io_read_bytes;   // storage, not page cache: read_bytes of /proc/<pid>/io
   std::optional<uint64_t> io_write_bytes;  // write_bytes
-  // Of the main thread alone: /proc/<pid>/status does not sum them up (fs/proc/array.c,
+  // Of the main thread only: /proc/<pid>/status does not sum over threads (fs/proc/array.c,
   // task_context_switch_counts).
   std::optional<uint64_t> voluntary_switches;
   std::optional<uint64_t> involuntary_switches;
 };
 
-// Soft limits of one process; an empty optional inside an ok read means "unlimited".
+// Soft limits of one process; after a successful read an empty optional means "unlimited".
 struct ProcessLimits {
   std::optional<uint64_t> open_files;
   std::optional<uint64_t> address_space_bytes;

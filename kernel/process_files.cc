@@ -16,9 +16,9 @@
 namespace agent_exporter::kernel {
 namespace {
 
-// One name for all reads of a process' memory: where one hangs, all do. With its start time, since the pid
-// may be handed out again before the read returns.
-std::string What(const ProcessKey& key) {
+// The name that all reads of one process' memory share: if one read hangs, all do. It includes the start
+// time, because the pid may be reused before the read returns.
+std::string MemoryName(const ProcessKey& key) {
   return absl::StrCat("the memory of pid ", key.pid, " (start time ", key.start_ticks, ")");
 }
 
@@ -31,7 +31,7 @@ absl::StatusOr<std::string> Follow(const RootedReader& proc, const std::string& 
     const absl::StatusOr<std::string> target =
         proc.ReadLink(absl::StrCat(base, at.starts_with('/') ? "/root" : "/cwd/", at));
     if (absl::IsPermissionDenied(target.status())) return target.status();
-    if (!target.ok()) break;  // no link (EINVAL), or nothing is there
+    if (!target.ok()) break;  // not a link (EINVAL), or it does not exist
     const size_t slash = at.rfind('/');
     const bool beside = !target->starts_with('/') && slash != std::string::npos;
     at = beside ? absl::StrCat(at.substr(0, slash + 1), *target) : *target;
@@ -74,7 +74,7 @@ std::shared_ptr<const RootedReader> ProcessFiles::OwnedRoot() {
 
 absl::StatusOr<std::string> ProcessFiles::ReadMemory(const ProcessKey& key, const char* file, size_t limit) {
   return reads_.Read<std::string>(
-      What(key),
+      MemoryName(key),
       [proc = OwnedRoot(), path = absl::StrCat(key.pid, "/", file), limit]() -> absl::StatusOr<std::string> {
         std::string buffer;
         const auto read = proc->Read(path, &buffer, limit);
@@ -98,7 +98,8 @@ absl::StatusOr<std::vector<std::string>> ProcessFiles::Environ(const ProcessKey&
 }
 
 absl::StatusOr<std::string> ProcessFiles::FollowLinks(const ProcessKey& key, const std::string& path) {
-  // One read that hangs for each directory: many processes run scripts of the same one.
+  // Reads are named by directory, so a hanging file system blocks one read per directory, not one per
+  // process.
   const std::string what = absl::StrCat("the links in ", path.substr(0, path.rfind('/') + 1));
   return reads_.Read<std::string>(
       what, [proc = OwnedRoot(), base = std::to_string(key.pid), path] { return Follow(*proc, base, path); });
@@ -106,7 +107,7 @@ absl::StatusOr<std::string> ProcessFiles::FollowLinks(const ProcessKey& key, con
 
 absl::StatusOr<std::string> ProcessFiles::Exe(const ProcessKey& key) {
   absl::StatusOr<std::string> target = reads_.Read<std::string>(
-      What(key),
+      MemoryName(key),
       [proc = OwnedRoot(), pid = key.pid] { return proc->ReadLink(std::to_string(pid) + "/exe"); });
   constexpr std::string_view kDeleted = " (deleted)";
   if (target.ok() && target->size() >= kDeleted.size() &&

@@ -1,7 +1,7 @@
-// Finds threads of one process by name: /proc/<pid>/task/<tid>/comm (proc(5)). For the few threads that the
-// configuration names.
+// Finds threads of one process by name: /proc/<pid>/task/<tid>/comm (proc(5)). Used for the few threads that
+// the configuration names.
 //
-// Thread safety: a free function. Errors: as RootedReader; NotFound when the process went.
+// Thread safety: a free function. Errors: as RootedReader; NotFound if the process is gone.
 
 #ifndef AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_
 #define AGENT_EXPORTER_KERNEL_PROCESS_THREADS_H_
@@ -16,8 +16,8 @@
 
 namespace agent_exporter::kernel {
 
-// The lowest tid among the threads of `pid` with the name `name`, of which the kernel keeps 15 bytes. Empty
-// if there is none. Looks at most at 4096 threads.
+// The lowest tid among the threads of `pid` with this name, of which the kernel keeps 15 bytes. Empty if
+// there is none. Looks at 4096 threads at most.
 absl::StatusOr<std::optional<pid_t>> FindThread(const RootedReader& proc, pid_t pid, std::string_view name);
 
 }  // namespace agent_exporter::kernel

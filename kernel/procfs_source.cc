@@ -17,7 +17,7 @@ namespace agent_exporter::kernel {
 namespace {
 
 constexpr size_t kListingBytes = 64 << 10;
-constexpr size_t kFileBytes = 8 << 10;  // a status line of many groups is longer: the buffer grows
+constexpr size_t kFileBytes = 8 << 10;  // the buffer grows for a status line of many groups
 constexpr size_t kLongestStat = 4096;   // 52 numbers and a name
 constexpr std::string_view kStatSuffix = "/stat";
 
@@ -32,9 +32,9 @@ pid_t PidOf(const char* name) {
   return pid;
 }
 
-// A process' CPU clock counts nanoseconds, where stat cuts user and system time to ticks; anybody may read
-// it, also of a zombie (kernel/time/posix-cpu-timers.c). Returns `ticks` if the clock does not agree with
-// them, because another process has the pid now.
+// A process' CPU clock counts nanoseconds, while stat rounds user and system time down to ticks. Any user may
+// read the clock, even of a zombie (kernel/time/posix-cpu-timers.c). Returns `ticks` if the clock differs too
+// much, because then another process has the pid now.
 CpuTimes ExactCpu(pid_t pid, const CpuTimes& ticks) {
   constexpr int64_t kCutAtMost = 20'000'000;
   timespec now{};
@@ -64,7 +64,7 @@ ProcfsSource::ProcfsSource(const RootedReader& proc, Unreadable& unreadable, lon
       proc_.ok() && ::fstatfs(proc_.dir_fd(), &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
   const auto self = proc_.ReadLink("self");
   is_own_procfs_ = is_procfs_ && self.ok() && *self == std::to_string(getpid());
-  // This process has open descriptors, so 0 means that the kernel does not count them here.
+  // This process has open descriptors, so size 0 means that this kernel does not count them there.
   struct stat fds;
   fd_size_is_count_ = is_procfs_ && ::fstatat(proc_.dir_fd(), "self/fd", &fds, 0) == 0 && fds.st_size > 0;
 }
@@ -84,7 +84,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
     std::memcpy(path, name, length);
     std::memcpy(path + length, kStatSuffix.data(), kStatSuffix.size());
     path[length + kStatSuffix.size()] = '\0';
-    // Overwrites the rows that the caller passed.
+    // Reuses the caller's rows.
     if (used == rows->size()) rows->emplace_back();
     const absl::Status status = ReadRow(pid, path, &(*rows)[used]);
     if (status.ok()) {
@@ -99,7 +99,7 @@ absl::Status ProcfsSource::ReadAll(std::vector<ProcessStat>* rows) {
   return absl::OkStatus();
 }
 
-// Reads the row of whichever process has this pid now.
+// Reads the row of the process that has this pid now.
 absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat* row) {
   char text[kLongestStat];
   ssize_t size = -1;
@@ -107,7 +107,7 @@ absl::Status ProcfsSource::ReadRow(pid_t pid, const char* stat_path, ProcessStat
   bool is_held = held != held_.end();
   if (is_held) {
     size = ::pread(held->second.files[kStat].get(), text, sizeof(text), 0);
-    // Gone, but the listing has this pid: the next process may have it already, and is read by its path.
+    // The process is gone, but its pid is in the listing: a new process may have it, so read it by path.
     if (size < 0) {
       Release(held);
       is_held = false;

@@ -1,13 +1,12 @@
 // The ProcessSource that works on every kernel and without privileges: /proc (proc(5)).
 //
-// Cost is what this class is about. A whole pass is one read of one file per process, without allocation. Of
-// watched processes the files are held open: a pread of a held file costs half of open, read and close, and a
-// held file cannot turn into a stranger's, since the kernel ties it to the process and answers ESRCH once
-// that is gone (fs/proc/base.c, get_proc_task). status, the dearest of them, is read again only when memory
-// moved: without a page fault a process maps no page, and what it loses shows in statm, at a fifth of the
-// cost.
+// The design keeps the cost low. A whole pass reads one file per process, without allocation. Files of
+// watched processes stay open: a pread of an open file costs half of open, read and close. An open file never
+// shows another process, because the kernel ties it to the process and returns ESRCH once that is gone
+// (fs/proc/base.c, get_proc_task). status, the most expensive file, is read again only after memory changed:
+// a process gains pages only by page faults, and losses show in statm, at a fifth of the cost.
 //
-// Ownership: the reader and the counters are the caller's and must outlive the source; the source owns its
+// Ownership: the caller owns the reader and the counters, which must outlive the source; the source owns its
 // descriptors (all close-on-exec). Thread safety and errors: as ProcessSource.
 
 #ifndef AGENT_EXPORTER_KERNEL_PROCFS_SOURCE_H_
@@ -31,27 +30,28 @@ namespace agent_exporter::kernel {
 
 class ProcfsSource final : public ProcessSource {
  public:
-  // clk_tck: sysconf(_SC_CLK_TCK). At most max_held_descriptors stay open between calls (three for each
-  // process that ReadUsage was asked for, one more with io and one more while its memory moves); processes
-  // beyond that are opened anew each time. 0 holds none. The caller takes it from RLIMIT_NOFILE. Below a root
-  // that is no procfs (a test's tree) none is held.
+  // clk_tck: sysconf(_SC_CLK_TCK). At most max_held_descriptors stay open between calls: three for each
+  // process passed to ReadUsage, one more with io and one more while its memory changes. The files of further
+  // processes are opened on each call. The caller derives the number from RLIMIT_NOFILE; 0 keeps none open.
+  // If the root is not a procfs (a test's tree), none stays open.
   ProcfsSource(const RootedReader& proc, Unreadable& unreadable, long clk_tck, size_t max_held_descriptors);
 
   std::string_view name() const override { return "procfs"; }
   absl::Status ReadAll(std::vector<ProcessStat>* rows) override;
   absl::StatusOr<ProcessStat> ReadOne(const ProcessKey& key) override;
-  // A file that is not there although the process lives (io of a kernel without task accounting) counts as
-  // missing.
+  // Counts a file as missing if it does not exist although the process lives (io on a kernel without task
+  // accounting).
   absl::StatusOr<ProcessUsage> ReadUsage(const ProcessKey& key, const UsageFields& fields) override;
   void Forget(const ProcessKey& key) override;
 
-  // How many descriptors are held now.
+  // How many descriptors are open now.
   size_t held_descriptors() const { return held_descriptors_; }
 
  private:
   enum File { kStat, kStatus, kStatm, kFd, kIo, kFileCount };
 
-  // The memory lines of status, and what told that they still hold: statm and the page faults then.
+  // The memory lines of status, with the statm and page faults of that time: while both stay the same, so do
+  // the lines.
   struct MemoryParts {
     StatusFields status;
     std::optional<StatmFields> statm;
@@ -85,7 +85,7 @@ class ProcfsSource final : public ProcessSource {
   absl::Status ReadIo(OpenFiles* open, ProcessUsage* usage);
   absl::StatusOr<std::string_view> ReadHeld(const base::Descriptor& file, std::string_view name);
   absl::StatusOr<uint64_t> CountEntries(const base::Descriptor& dir);
-  absl::Status Note(File file, const absl::Status& why, OpenFiles* open);
+  absl::Status HandleUnreadable(File file, const absl::Status& why, OpenFiles* open);
   void Hold(const ProcessKey& key, OpenFiles open);
   void Release(HeldMap::iterator held);
 

@@ -1,4 +1,4 @@
-// ProcfsSource's readings of watched processes, and the descriptors held for them.
+// How ProcfsSource reads watched processes, and the descriptors it keeps open for them.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kFileNames[] = {"stat", "status", "statm", "fd", "io"};
 
 absl::Status Gone() { return absl::NotFoundError("the process is gone"); }
-absl::Status MemoryGone() { return absl::FailedPreconditionError("the process has given its memory back"); }
+absl::Status MemoryGone() { return absl::FailedPreconditionError("the process has released its memory"); }
 
 }  // namespace
 
@@ -64,7 +64,7 @@ absl::StatusOr<ProcessUsage> ProcfsSource::ReadUsageThrough(const ProcessKey& ke
   return usage;
 }
 
-// Opens the wanted files that are not open yet, of exactly the process that `key` names.
+// Opens the wanted files that are not open yet, and makes sure that they belong to `key`.
 absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<bool, kFileCount>& wanted,
                                        OpenFiles* open) {
   bool complete = true;
@@ -88,7 +88,8 @@ absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<b
 
   for (int i = 0; i < kFileCount; ++i) {
     if (!wanted[i] || open->files[i].ok()) continue;
-    // O_PATH: the number of descriptors is the directory's size, which takes no permission to read it.
+    // O_PATH: the directory's size is the number of descriptors, and needs no permission to read the
+    // directory.
     const int flags = i == kFd ? O_PATH | O_DIRECTORY : O_RDONLY;
     open->files[i] = base::Descriptor(::openat(dir.get(), kFileNames[i], flags | O_CLOEXEC));
     if (open->files[i].ok()) continue;
@@ -99,13 +100,14 @@ absl::Status ProcfsSource::OpenMissing(const ProcessKey& key, const std::array<b
   return absl::OkStatus();
 }
 
-// Nothing to remember where nothing is held, nor while the switches are wanted: they move without memory.
+// False if no files stay open, or if the context switches are wanted, because they change without memory.
 bool ProcfsSource::RemembersParts(const UsageFields& fields) const {
   return is_procfs_ && max_held_descriptors_ > 0 && fields.memory_parts && !fields.context_switches;
 }
 
-// Resident and virtual memory come from status or statm: stat's own figure is inexact since 6.2, while these
-// two sum up the per-CPU counters (get_mm_counter_sum, 6.16) or read the same ones as each other (before).
+// Resident and virtual memory come from status or statm: the figure in stat is inexact since 6.2. These two
+// agree with each other: both sum up the per-CPU counters since 6.16 (get_mm_counter_sum), and both read the
+// same inexact counters before.
 absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& fields, OpenFiles* open,
                                       ProcessUsage* usage) {
   std::optional<StatmFields> totals;
@@ -123,7 +125,8 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
 
   const std::optional<MemoryParts>& last = open->parts;
   const bool remembers = RemembersParts(fields);
-  const uint64_t faults = open->faults;  // before status, so that a later fault shows next time
+  const uint64_t faults =
+      open->faults;  // taken before status, so that a fault in between is noticed next time
   const bool unmoved = remembers && last && totals && totals == last->statm && faults == last->faults;
   std::optional<StatusFields> status;
   if (unmoved) {
@@ -133,7 +136,7 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
     if (!read.ok()) return read.status();
     status = *std::move(read);
   }
-  // Held on only from one move to the next: every held file costs the kernel a page.
+  // Stays open only while memory keeps changing, because every open file costs a page in the kernel.
   if (remembers && (unmoved || !last)) open->files[kStatus].Close();
   if (!status) return absl::OkStatus();
   if (remembers && !unmoved && !status->malformed) open->parts = {*status, totals, faults};
@@ -154,18 +157,18 @@ absl::Status ProcfsSource::ReadMemory(const ProcessKey& key, const UsageFields& 
   return absl::OkStatus();
 }
 
-// Empty: not readable, and counted. An error: the process is gone.
+// Empty: not readable, and counted as such. An error: the process is gone.
 absl::StatusOr<std::optional<StatmFields>> ProcfsSource::ReadStatm(OpenFiles* open) {
   const absl::StatusOr<std::string_view> text = ReadHeld(open->files[kStatm], "statm");
   const absl::StatusOr<StatmFields> statm = text.ok() ? ParseStatm(*text, page_size_) : text.status();
   if (statm.ok()) return *statm;
-  if (absl::Status gone = Note(kStatm, statm.status(), open); !gone.ok()) return gone;
+  if (absl::Status gone = HandleUnreadable(kStatm, statm.status(), open); !gone.ok()) return gone;
   return std::nullopt;
 }
 
 absl::StatusOr<std::optional<StatusFields>> ProcfsSource::ReadStatus(const ProcessKey& key, bool switches,
                                                                      OpenFiles* open) {
-  if (open->parts) {  // else it was tried already
+  if (open->parts) {  // otherwise it was tried already
     std::array<bool, kFileCount> wanted{};
     wanted[kStatus] = true;
     if (absl::Status status = OpenMissing(key, wanted, open); !status.ok()) return status;
@@ -173,7 +176,7 @@ absl::StatusOr<std::optional<StatusFields>> ProcfsSource::ReadStatus(const Proce
   if (!open->files[kStatus].ok()) return std::nullopt;
   const absl::StatusOr<std::string_view> text = ReadHeld(open->files[kStatus], "status");
   if (!text.ok()) {
-    if (absl::Status gone = Note(kStatus, text.status(), open); !gone.ok()) return gone;
+    if (absl::Status gone = HandleUnreadable(kStatus, text.status(), open); !gone.ok()) return gone;
     return std::nullopt;
   }
   StatusFields status = ParseStatus(*text, switches);
@@ -186,12 +189,12 @@ absl::Status ProcfsSource::ReadOpenFds(OpenFiles* open, ProcessUsage* usage) {
   if (!dir.ok()) return absl::OkStatus();
   if (fd_size_is_count_) {
     struct stat fds;
-    if (::fstat(dir.get(), &fds) != 0) return Note(kFd, base::ErrnoStatus(errno, "fd"), open);
+    if (::fstat(dir.get(), &fds) != 0) return HandleUnreadable(kFd, base::ErrnoStatus(errno, "fd"), open);
     usage->open_fds = static_cast<uint64_t>(fds.st_size);
     return absl::OkStatus();
   }
   const absl::StatusOr<uint64_t> count = CountEntries(dir);
-  if (!count.ok()) return Note(kFd, count.status(), open);
+  if (!count.ok()) return HandleUnreadable(kFd, count.status(), open);
   usage->open_fds = *count;
   return absl::OkStatus();
 }
@@ -200,15 +203,15 @@ absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
   const base::Descriptor& file = open->files[kIo];
   if (!file.ok()) return absl::OkStatus();
   const absl::StatusOr<std::string_view> text = ReadHeld(file, "io");
-  if (!text.ok()) return Note(kIo, text.status(), open);
+  if (!text.ok()) return HandleUnreadable(kIo, text.status(), open);
   const absl::StatusOr<IoFields> io = ParseIo(*text);
-  if (!io.ok()) return Note(kIo, io.status(), open);
+  if (!io.ok()) return HandleUnreadable(kIo, io.status(), open);
   usage->io_read_bytes = io->read_bytes;
   usage->io_write_bytes = io->write_bytes;
   return absl::OkStatus();
 }
 
-// Reads a whole open file. These files return everything in one read (single_open), so a short read is the
+// Reads a whole open file. These files return everything in one read (single_open), so a short read means the
 // end.
 absl::StatusOr<std::string_view> ProcfsSource::ReadHeld(const base::Descriptor& file, std::string_view name) {
   while (true) {
@@ -228,9 +231,9 @@ absl::StatusOr<uint64_t> ProcfsSource::CountEntries(const base::Descriptor& dir)
   return count;
 }
 
-// Handles a field that could not be read: an error if the process is gone, otherwise counts it and leaves the
-// field empty.
-absl::Status ProcfsSource::Note(File file, const absl::Status& why, OpenFiles* open) {
+// Handles a field that could not be read: returns an error if the process is gone, otherwise counts it and
+// leaves the field empty.
+absl::Status ProcfsSource::HandleUnreadable(File file, const absl::Status& why, OpenFiles* open) {
   if (absl::IsNotFound(why)) return why;
   unreadable_.Count(kFileNames[file], why);
   open->files[file].Close();
@@ -239,7 +242,7 @@ absl::Status ProcfsSource::Note(File file, const absl::Status& why, OpenFiles* o
 
 void ProcfsSource::Hold(const ProcessKey& key, OpenFiles open) {
   if (!is_procfs_) return;
-  // Of the process that had the pid before.
+  // Releases the files of the previous process with this pid.
   if (const auto stale = held_.find(key.pid); stale != held_.end()) Release(stale);
   const size_t count = open.count();
   if (held_descriptors_ + count > max_held_descriptors_) return;

@@ -25,7 +25,7 @@ absl::StatusOr<std::string_view> RootedReader::Read(const std::string& path, std
   if (!file.ok()) return base::ErrnoStatus(errno, root_ + "/" + path);
   buffer->resize(std::min(limit, std::max(kFirst, buffer->capacity())));
   size_t used = 0;
-  // Read until the end of the file: seq files return their records in pieces, so a short read is not the end.
+  // Read until end of file: seq files return their records in pieces, so a short read is not the end.
   while (used < limit) {
     if (used == buffer->size()) buffer->resize(std::min(limit, used * 2));
     const ssize_t count = ::read(file.get(), buffer->data() + used, buffer->size() - used);
@@ -40,7 +40,7 @@ absl::StatusOr<std::string_view> RootedReader::Read(const std::string& path, std
 
 absl::StatusOr<std::string> RootedReader::ReadLink(const std::string& path) const {
   if (!ok()) return status_;
-  // The kernel prints a link of /proc/<pid> into one page, so that none is longer than PATH_MAX.
+  // The kernel prints a link of /proc/<pid> into one page, so none is longer than PATH_MAX.
   char target[PATH_MAX + 1];
   const ssize_t size = ::readlinkat(dir_.get(), path.c_str(), target, sizeof(target));
   if (size < 0) return base::ErrnoStatus(errno, root_ + "/" + path);

@@ -1,8 +1,8 @@
-// Reads small kernel files below one root directory ("/proc", "/sys/fs/cgroup", or a tree that a test made).
-// The root is always an argument: nothing in this program names /proc on its own but main.
+// Reads small kernel files below one root directory ("/proc", "/sys/fs/cgroup", or a test's tree). The root
+// is always an argument, so that tests can replace it; only main names the real one.
 //
-// Thread safety: const methods are safe to call at once; each caller brings its own buffer.
-// Errors: base/errno_status.h says which errno is which status.
+// Thread safety: const methods may run concurrently if each caller has its own buffer. Errors:
+// base/errno_status.h says which errno is which status.
 
 #ifndef AGENT_EXPORTER_KERNEL_ROOTED_READER_H_
 #define AGENT_EXPORTER_KERNEL_ROOTED_READER_H_
@@ -19,7 +19,7 @@ namespace agent_exporter::kernel {
 
 class RootedReader {
  public:
-  // Opens `root`. Check ok() before use; a root that cannot be opened makes every call return status().
+  // Opens `root`. If that fails, ok() is false and every call returns status().
   explicit RootedReader(std::string root);
   RootedReader(const RootedReader&) = delete;
   RootedReader& operator=(const RootedReader&) = delete;
@@ -27,11 +27,11 @@ class RootedReader {
   bool ok() const { return dir_.ok(); }
   const absl::Status& status() const { return status_; }
   const std::string& root() const { return root_; }
-  // An O_PATH descriptor of the root, or -1; it stays owned by this.
+  // An O_PATH descriptor of the root, owned by this object, or -1.
   int dir_fd() const { return dir_.get(); }
 
-  // The whole of root/path, at most `limit` bytes, into *buffer (replaced); the view points into it. `path`
-  // is relative to the root.
+  // Reads root/path, at most `limit` bytes, into *buffer and returns a view of it. `path` is relative to the
+  // root.
   absl::StatusOr<std::string_view> Read(const std::string& path, std::string* buffer,
                                         size_t limit = 1 << 20) const;
   absl::StatusOr<std::string> ReadLink(const std::string& path) const;

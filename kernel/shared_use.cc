@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kInotify = "anon_inode:inotify";
 
-// The names in a directory that are numbers.
+// Visits the names in a directory that are numbers.
 template <typename Visit>
 void ForEachNumber(int root, const std::string& path, Visit visit) {
   const base::Descriptor directory(openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -1,11 +1,11 @@
-// What is in use of limits that many processes share: a user's inotify instances, watches and tasks, and the
-// host's pseudo-terminals. When they are used up, watching a file, forking or opening a terminal fails
-// although the process itself is far from its limits (inotify(7), getrlimit(2), pty(7)).
+// Usage of limits that many processes share: a user's inotify instances, watches and tasks, and the host's
+// pseudo-terminals. When one is used up, watching a file, forking or opening a terminal fails although the
+// process itself is far from its own limits (inotify(7), getrlimit(2), pty(7)).
 //
-// The kernel has no figure for what a user holds. Inotify: every descriptor of every process of the user is
-// looked at, about 2 µs each. Tasks: one stat of each process of the host, about 2 µs. So read them seldom.
-// Reading takes no lock of the processes. Processes that may not be looked at are left out, so that what a
-// user holds is a lower bound.
+// The kernel has no figure for a user's usage. For inotify we look at every descriptor of every process of
+// the user, about 2 µs each; for tasks we stat each process of the host, about 2 µs each. So read them
+// rarely. Reading takes no lock of the processes. Processes that we may not read are left out, so a user's
+// usage is a lower bound.
 //
 // Thread safety: none (a shared buffer).
 
@@ -38,11 +38,11 @@ class SharedUseReader {
   // `proc` must outlive this.
   explicit SharedUseReader(const RootedReader& proc) : proc_(proc) {}
 
-  // The owner of a process; empty if it went.
+  // The owner of a process; empty if the process is gone.
   std::optional<uid_t> Owner(pid_t pid) const;
   InotifyUse Inotify(uid_t user);
-  // Threads of the user's processes, which RLIMIT_NPROC limits: /proc/<pid>/task has two links and one for
-  // each (proc_task_getattr() in fs/proc/base.c).
+  // Threads of the user's processes, which RLIMIT_NPROC limits. /proc/<pid>/task has one link per thread plus
+  // two (proc_task_getattr() in fs/proc/base.c).
   uint64_t Tasks(uid_t user) const;
   // /proc/sys/kernel/pty; empty if the kernel has none.
   std::optional<PtyUse> Ptys();

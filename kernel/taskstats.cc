@@ -24,9 +24,9 @@ namespace {
 constexpr size_t kAttributesAt = NLMSG_HDRLEN + GENL_HDRLEN;
 constexpr size_t kAnswerBytes = 4096;
 constexpr int kAnswerWithinMilliseconds = 200;
-constexpr uint16_t kFirstVersion = 3;  // with peak memory
+constexpr uint16_t kFirstVersion = 3;  // the first with peak memory
 constexpr int64_t kOutOfProportion = 8;
-// To give back a page takes 0.1 us (measured on 6.18); this allows twice that.
+// Freeing a page takes 0.1 us (measured on 6.18); this allows twice that.
 constexpr uint64_t kBytesANanosecond = 20;
 
 // Calls take(type, payload) for each attribute of `bytes`.
@@ -65,11 +65,11 @@ absl::Status Ask(int socket, uint16_t type, uint8_t command, uint16_t attribute,
   std::memcpy(request + kAttributesAt, &value, sizeof(value));
   std::memcpy(request + kAttributesAt + NLA_HDRLEN, payload.data(), payload.size());
   if (send(socket, request, outer.nlmsg_len, 0) >= 0) return absl::OkStatus();
-  return base::ErrnoStatus(errno, "asking for taskstats");
+  return base::ErrnoStatus(errno, "requesting taskstats");
 }
 
-// Calls take(attributes) with what is answered, up to and including the acknowledgement, which is returned.
-// The kernel answers within the call that asks; the time limit is for one that would not.
+// Calls take(attributes) for each answer until the acknowledgement, and returns the acknowledgement's status.
+// The kernel answers during the call that sends the request; the time limit is for a kernel that would not.
 template <typename Take>
 absl::Status Answer(int socket, std::string_view what, Take take) {
   alignas(nlmsghdr) char answer[kAnswerBytes];
@@ -82,7 +82,7 @@ absl::Status Answer(int socket, std::string_view what, Take take) {
     if (outer.nlmsg_type == NLMSG_ERROR) {
       const auto error = Leading<nlmsgerr>(bytes.substr(NLMSG_HDRLEN));
       if (error.error == 0) return absl::OkStatus();
-      // taskstats.c compares the caller's namespaces with the first ones, and says no more than this.
+      // taskstats.c returns only EINVAL if the caller is outside the first namespaces.
       if (error.error == -EINVAL) {
         return absl::FailedPreconditionError("taskstats work in the host's pid and user namespace only");
       }
@@ -93,8 +93,8 @@ absl::Status Answer(int socket, std::string_view what, Take take) {
   return absl::UnavailableError("the kernel does not answer about taskstats");
 }
 
-// Linux 6.14 and 6.15 put fields into the middle of the struct, at first without a new version (16 took them
-// back); then the pid does not stand where it should.
+// Linux 6.14 and 6.15 inserted fields into the middle of the struct, at first without a new version (version
+// 16 reverted that). The pid is then not where it should be.
 bool Understood(const taskstats& stats, pid_t pid) {
   return stats.version >= kFirstVersion && static_cast<pid_t>(stats.ac_pid) == pid;
 }
@@ -107,18 +107,18 @@ CpuTimes Split(int64_t runtime, const taskstats& stats) {
   return {runtime - system, system};
 }
 
-// The longest that a runtime can lag behind: 1/CONFIG_HZ s.
+// By how much a runtime can lag at most: 1/CONFIG_HZ s.
 int64_t SchedulerTick() {
   static const int64_t tick = [] {
-    timespec coarse{};  // its clock is moved by that tick
+    timespec coarse{};  // that tick advances this clock
     if (clock_getres(CLOCK_MONOTONIC_COARSE, &coarse) != 0 || coarse.tv_sec != 0) return 10'000'000L;
     return coarse.tv_nsec;
   }();
   return tick;
 }
 
-// Runtimes are as of the last tick or switch; a thread that never slept also ran whenever it did not wait for
-// a CPU.
+// Runtimes are as of the last tick or context switch. For a thread that never slept, the time up to its end
+// follows from its lifetime and its time waiting for a CPU.
 void SetCpu(const taskstats& task, const std::optional<taskstats>& process, TaskEnd& end) {
   const auto known = static_cast<int64_t>((process ? *process : task).cpu_run_virtual_total);
   if (!process) end.lived_ns = static_cast<int64_t>(task.ac_etime) * 1000;
@@ -160,13 +160,13 @@ int64_t ExitWork::Of(const TaskEnd& end, int64_t lived_ns) {
   return took;
 }
 
-// Room for two structs of 560 bytes (6.18), and to grow.
+// Enough for two structs of 560 bytes (6.18) that may grow.
 class Taskstats::Batch : public NetlinkBatch<2048> {};
 
 Taskstats::Taskstats(base::Descriptor socket)
     : socket_(std::move(socket)), batch_(std::make_unique<Batch>()) {}
 
-// The kernel lets go of a listener once a record finds its socket gone.
+// The kernel removes a listener when it tries to send to the closed socket.
 Taskstats::~Taskstats() = default;
 
 absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_bytes) {
@@ -193,7 +193,7 @@ absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_by
   if (absl::IsNotFound(status)) return absl::UnimplementedError("this kernel has no taskstats");
   if (!status.ok()) return status;
 
-  // Its own figures, to see whether they can be understood.
+  // Reads this process' own record, to check that we understand the format.
   const pid_t self = getpid();
   const std::string_view pid(reinterpret_cast<const char*>(&self), sizeof(self));
   bool understood = false;
@@ -203,7 +203,7 @@ absl::StatusOr<std::unique_ptr<Taskstats>> Taskstats::Open(int receive_buffer_by
                     [&](std::string_view attributes) { understood = ParseTaskEnd(attributes).has_value(); });
   }
   if (!status.ok()) return status;
-  if (!understood) return absl::UnimplementedError("this kernel's taskstats are of a form not known here");
+  if (!understood) return absl::UnimplementedError("this kernel's taskstats have an unknown format");
 
   const std::string cpus = "0-" + std::to_string(std::max(sysconf(_SC_NPROCESSORS_CONF), 1L) - 1);
   status = Ask(fd, opened->family_, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK,

@@ -1,7 +1,7 @@
-// Strict, allocation-free scanning of the kernel's text formats. Shared by the parsers of this folder only.
+// A strict scanner of the kernel's text formats that does not allocate. Private to kernel/.
 //
-// A scanner walks over borrowed text. The first mismatch clears ok(); later calls then do nothing, so a
-// parser checks once at its end. Numbers are unsigned decimals that fit 64 bits: no sign, no leading blanks.
+// The first mismatch clears ok(), and later calls do nothing, so a parser checks once at its end. Numbers are
+// unsigned decimals that fit 64 bits, without sign or leading blanks. The caller owns the text.
 //
 // Thread safety: none.
 
@@ -24,20 +24,20 @@ class TextScanner {
   bool done() const { return at_ == end_; }
   std::string_view rest() const { return {at_, static_cast<size_t>(end_ - at_)}; }
 
-  // Ends the scan, for errors that the caller finds.
+  // Fails the scan because of an error that the caller found.
   uint64_t Fail() {
     ok_ = false;
     at_ = end_;
     return 0;
   }
 
-  // One decimal number, as far as its digits go.
+  // One decimal number; ends at the first character that is not a digit.
   uint64_t Number() {
     const char* const begin = at_;
     uint64_t value = 0;
     while (at_ != end_ && *at_ >= '0' && *at_ <= '9') {
       const uint64_t digit = static_cast<uint64_t>(*at_ - '0');
-      // 19 digits always fit; only the ones after need the check, which costs a division.
+      // 19 digits always fit; only further digits need the check, which costs a division.
       if (at_ - begin >= 19 && value > (kMax - digit) / 10) return Fail();
       value = value * 10 + digit;
       ++at_;
@@ -80,17 +80,17 @@ class TextScanner {
     if (at_ == begin) Fail();
   }
 
-  // Goes past the next `count` blanks.
+  // Skips past the next `count` blanks.
   void SkipFields(int count) {
-    // The fields are a few characters each: a call of memchr would cost more than it finds.
+    // Fields have a few characters, so calling memchr would be slower.
     for (; count > 0; --count) {
       while (at_ != end_ && *at_ != ' ') ++at_;
       Expect(' ');
     }
   }
 
-  // The next line without its newline; empty at the end. A last line that lacks its newline was cut: it
-  // fails.
+  // The next line without its newline; empty at the end. Fails if the last line has no newline, because then
+  // the text was truncated.
   std::optional<std::string_view> Line() {
     if (done()) return std::nullopt;
     const void* newline = std::memchr(at_, '\n', static_cast<size_t>(end_ - at_));

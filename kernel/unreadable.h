@@ -1,7 +1,7 @@
-// Counts what could not be read in the current observation, by file and reason, for
+// Counts failed reads of the current observation by file and reason, for the metric
 // agent_exporter_unreadable, which explains missing samples.
 //
-// Thread safety: none; it belongs to the thread that reads.
+// Thread safety: none; only the thread that reads uses it.
 
 #ifndef AGENT_EXPORTER_KERNEL_UNREADABLE_H_
 #define AGENT_EXPORTER_KERNEL_UNREADABLE_H_
@@ -18,11 +18,11 @@ namespace agent_exporter::kernel {
 
 class Unreadable {
  public:
-  // (file, reason), for instance {"fd", "permission"} or {"meminfo", "malformed"}. Files of a process are
-  // named without their pid, so that the number of series stays bounded.
+  // (file, reason), for instance {"fd", "permission"} or {"meminfo", "malformed"}. Names of process files do
+  // not include the pid, so that the number of series stays bounded.
   using Counts = std::map<std::pair<std::string, std::string>, uint64_t>;
 
-  // Counts one failed read. Callers do not count NotFound for a process' file, since the process is just
+  // Counts one failed read. Callers do not count NotFound of a process' file, because the process is simply
   // gone. Reasons: permission, missing, malformed, blocked (unanswered), error.
   void Count(std::string_view file, const absl::Status& why);
 

@@ -1,8 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// The few kernel structs that our BPF programs look into, with only the fields they use. Every access is
-// relocated by libbpf against the running kernel's BTF (CO-RE, preserve_access_index), so offsets and order
-// here mean nothing; names do. A field that moved or changed its type has a flavour: a struct named
-// <struct>___<what>, which libbpf takes for <struct>
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause The few kernel structs that our BPF programs look
+// into, with only the fields they use. libbpf relocates every access against the running kernel's BTF (CO-RE,
+// preserve_access_index), so only the names here matter, not offsets or order. A field that moved or changed
+// its type has a flavour: a struct named <struct>___<what>, which libbpf treats as <struct>
 // (https://docs.kernel.org/bpf/libbpf/libbpf_overview.html). No vmlinux.h is needed.
 
 #ifndef AGENT_EXPORTER_KERNEL_BPF_KERNEL_TYPES_H_
@@ -42,7 +41,7 @@ struct task_io_accounting {
   __u64 write_bytes;
 };
 
-// Who gets told of a child's end, and how.
+// A process' signal handlers. The one for SIGCHLD says whether it waits for its children.
 struct sigaction {
   void* sa_handler;
   unsigned long sa_flags;

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// What our BPF programs hand to user space. Plain C, included by both sides.
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause Records that our BPF programs send to user space.
+// Plain C, included by both sides.
 //
 // Units: nanoseconds, pages (memory), bytes (io). Pids are those of the first pid namespace, where the
 // exporter must run to use BPF.
@@ -9,7 +9,7 @@
 
 enum ae_record_kind { AE_PROCESS = 1, AE_THREAD = 2 };
 
-// One process: its group leader's figures, and those of its threads that ended.
+// One process: its group leader's figures plus those of its threads that ended.
 struct ae_process {
   __u32 kind;
   __s32 pid;
@@ -36,7 +36,7 @@ struct ae_process {
   char comm[16];
 };
 
-// One further live thread: what it adds to its process.
+// One live thread other than the group leader: its share of the process' figures.
 struct ae_thread {
   __u32 kind;
   __s32 pid;  // the process
@@ -49,17 +49,17 @@ enum ae_event_kind {
   AE_FORK = 1,
   AE_EXEC = 2,       // an ae_exec
   AE_EXIT = 3,       // ended: status, peak memory
-  AE_FINAL_CPU = 4,  // let go by the kernel: its final CPU, where no watched parent's cutime will show it
+  AE_FINAL_CPU = 4,  // freed by the kernel: final CPU that no watched parent's cutime will show
   AE_OOM = 5,
 };
 
 struct ae_event {
   __u32 kind;
   __s32 pid;
-  __s32 parent;  // AE_FORK: who forked; AE_EXEC: the parent
+  __s32 parent;  // AE_FORK: the process that forked; AE_EXEC: the parent
   __s32 status;  // AE_EXIT: as wait(2) gives it
   __u64 start_ns;
-  // Threads together. AE_FINAL_CPU: exit work included. AE_EXIT: as of then.
+  // Sums over all threads. AE_FINAL_CPU includes exit work; AE_EXIT is as of the exit.
   __u64 runtime_ns, utime_ns, stime_ns;
   __u64 children_utime_ns, children_stime_ns;
   __u64 max_rss_pages;  // AE_EXIT
@@ -72,32 +72,31 @@ struct ae_event {
 
 enum { AE_MOST_PATH = 256, AE_MOST_ARGV = 512 };
 
-// Sent up to the end of the arguments.
+// Only the used part of `text` is sent.
 struct ae_exec {
   struct ae_event event;
   __u64 start_stack;
   __s32 session;
   __u32 uid;
   __u32 path_bytes;  // of `text`, with its NUL; AE_MOST_PATH: may be cut
-  __u32 argv_bytes;  // what follows the path
-  __u32 argv_cut;    // there was more of it
+  __u32 argv_bytes;  // of `text`, after the path
+  __u32 argv_cut;    // argv was longer
   __u32 unused;
   char text[AE_MOST_PATH + AE_MOST_ARGV];
 };
 
-// A process whose events and whose descendants' are wanted.
+// A process whose events, and those of its descendants, are sent.
 struct ae_tracked {
   __s32 pid;
   __u32 flags;
   __u64 start_ns;
-  __u64 generation;  // of a candidate: when it became one
+  __u64 generation;  // candidates: the drain in which it became one
 };
 
 enum ae_tracked_flags {
-  AE_EXITED = 1,       // its end was told
-  AE_UNACCOUNTED = 2,  // nobody watched will wait for it
-  // It has just run execve, or was started by one that has. User space has yet to decide whether it is
-  // watched.
+  AE_EXITED = 1,       // AE_EXIT was sent
+  AE_UNACCOUNTED = 2,  // no watched process will wait for it
+  // It has just run execve, or its parent has. User space has not decided yet whether to watch it.
   AE_CANDIDATE = 4,
 };
 

@@ -40,7 +40,7 @@ absl::Status ReadTmux(const YAML::Node& node, std::string_view file, Adoption* a
   const YAML::Node socket = node["socket"];
   adoption->tmux_socket = "default";
   if (socket.IsDefined() && !IsWord(socket)) {
-    errors.Add(base::YamlError(socket, file, "socket of tmux must be a path, or a name as tmux -L takes it"));
+    errors.Add(base::YamlError(socket, file, "socket of tmux must be a path, or a name as for tmux -L"));
   } else if (socket.IsDefined()) {
     adoption->tmux_socket = socket.Scalar();
   }

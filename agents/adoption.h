@@ -1,11 +1,10 @@
-// Adoption: processes outside an agent's tree that belong to it all the same, since a daemon started them for
-// it.
+// Adoption: processes outside an agent's tree that still belong to it, because a daemon started them for it.
 //
-//   adopt: {environ: {RUNNER_TRACKING_ID: "github_*"}}    the mark that a job runner gives to all it starts
+//   adopt: {environ: {RUNNER_TRACKING_ID: "github_*"}}    a job runner's mark on all its processes
 //   adopt: {tmux: {socket: default, sessions: "agent-*"}} sessions on a tmux server older than the agent
 //
-// An adopted process is a descendant of the agent, and so is what it starts. Nothing is taken from another
-// agent's tree, and a process that a rule matches is that rule's.
+// An adopted process and its children are descendants of the agent. Processes in another agent's tree are
+// never adopted, and a process that matches a rule belongs to that rule's agent.
 //
 // Thread safety: plain values and free functions.
 
@@ -27,9 +26,9 @@ class Node;
 namespace agent_exporter::agents {
 
 struct Adoption {
-  std::vector<std::string> environ;  // "NAME=VALUE" (base/path_pattern.h), which must all be there
-  // A server's socket, as a path or as a name in tmux' own folder, and its sessions (base/path_pattern.h).
-  // Both or neither are empty.
+  std::vector<std::string> environ;  // "NAME=VALUE" (base/path_pattern.h), all must be present
+  // A server's socket (a path, or a name in tmux' own folder) and its sessions (base/path_pattern.h). Both
+  // are set or both are empty.
   std::string tmux_socket;
   std::string tmux_sessions;
 

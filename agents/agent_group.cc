@@ -10,7 +10,7 @@ constexpr size_t kMaxEnded = 64;
 
 }  // namespace
 
-OomFinding KernelNamesIt() { return {OomVerdict::kConfirmed, "the kernel's OOM event names it"}; }
+OomFinding NamedByOomEvent() { return {OomVerdict::kConfirmed, "the kernel's OOM event names it"}; }
 
 void AgentGroup::RecordEnd(RootExit end) {
   end.category = CategorizeExit(end.status, end.self_killed, end.oom.verdict);
@@ -19,7 +19,7 @@ void AgentGroup::RecordEnd(RootExit end) {
   ended.push_back(std::move(end));
 }
 
-void AgentGroup::SettleOom(RootExit& end, OomFinding finding) {
+void AgentGroup::ApplyOomFinding(RootExit& end, OomFinding finding) {
   end.oom = std::move(finding);
   --counters.exits[end.category];
   end.category = CategorizeExit(end.status, end.self_killed, end.oom.verdict);
@@ -28,7 +28,7 @@ void AgentGroup::SettleOom(RootExit& end, OomFinding finding) {
 
 void AgentGroup::ConfirmOom(const kernel::ProcessKey& root) {
   for (RootExit& end : ended) {
-    if (end.key == root || end.program == root) end.oom = KernelNamesIt();
+    if (end.key == root || end.program == root) end.oom = NamedByOomEvent();
   }
 }
 
@@ -37,7 +37,7 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
   Key key{match.agent, match.kind, match.slot};
   auto found = groups_.find(key);
   if (found == groups_.end() && groups_.size() >= max_agents_) {
-    // Forget an agent that is gone before folding one that runs.
+    // When the table is full, forget a stopped agent before folding a running one.
     auto oldest = groups_.end();
     for (auto at = groups_.begin(); at != groups_.end(); ++at) {
       const AgentGroup& group = *at->second;
@@ -57,8 +57,8 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
     std::tie(group->name, group->kind, group->slot) = key;
     for (const auto& [other_key, other] : groups_)
       group->configured |= other->name == group->name && other->configured;
-    // The placeholder for the name, from before its kind or slot was known, would now be a second agent that
-    // is down.
+    // Remove the placeholder from before kind or slot was known, otherwise it would show as a second agent
+    // that is down.
     const auto placeholder = groups_.find(Key{group->name, "", ""});
     if (placeholder != groups_.end() && placeholder->second->last_alive == 0) groups_.erase(placeholder);
     found = groups_.emplace(std::move(key), std::move(group)).first;

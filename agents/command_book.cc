@@ -7,7 +7,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-// Commands kept apart between two looks, and from one look to the next.
+// How many commands have their own entry between two samples, and from one sample to the next.
 constexpr size_t kMostEntries = 512, kMostKept = 64;
 
 }  // namespace
@@ -34,7 +34,7 @@ void CommandBook::AddCpu(Entry& entry, int64_t nanoseconds) {
 }
 
 void CommandBook::Expect(const std::string& command, int64_t nanoseconds) {
-  // At least something, so that CPU too short to be measured is its as well.
+  // At least 1 us, so that a command whose CPU is too short to measure gets a share.
   EntryOf(command).expected_ns += std::max<int64_t>(nanoseconds, 1000);
 }
 
@@ -60,7 +60,7 @@ void CommandBook::AddWaitedFor(int64_t nanoseconds) {
     for (auto& [name, entry] : entries_) take(entry);
     take(rest_);
   }
-  // Of nobody that is known, or cut off above.
+  // CPU of unknown commands, and what rounding left.
   other_.cpu_ns += left;
 }
 

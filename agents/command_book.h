@@ -1,12 +1,12 @@
-// What an agent's descendants cost by command, living and dead.
+// The cost of an agent's descendants by command, including ended ones.
 //
-// The CPU of a child that nobody saw alive shows in its parent's cutime, which does not say whose it was. The
-// event of its end does, roughly: it names the command and what it had used. So what cutime brings is split
-// over the commands that ended meanwhile, in proportion to what each is expected to bring. The sum over all
-// commands is the agent's counter of its descendants' CPU.
+// The CPU of a child that no sample saw alive shows only in its parent's cutime, which does not name the
+// child. Its exit event does: it has the command and roughly the CPU used. So a rise of cutime is split over
+// the commands that ended since, in proportion to the CPU expected of each. The sum over all commands is the
+// agent's counter of its descendants' CPU.
 //
-// At most kListed commands have a name; the rest is "other". A command takes the place of a smaller one only;
-// what the smaller one had goes to "other", so no counter falls while it is shown.
+// At most kListed commands are shown by name; the rest is "other". A command replaces only a smaller one,
+// whose figures go to "other". So no counter falls while it is shown.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -27,8 +27,8 @@ struct CommandUse {
   std::string command;
   int64_t cpu_ns = 0;
   uint64_t started = 0;
-  uint64_t failed = 0;              // ended with another exit code than 0, or by a signal
-  uint64_t max_resident_bytes = 0;  // the largest process of those that ended; 0: not known
+  uint64_t failed = 0;              // ended with a non-zero exit code or by a signal
+  uint64_t max_resident_bytes = 0;  // the peak of the largest ended process; 0: unknown
 };
 
 class CommandBook {
@@ -38,25 +38,26 @@ class CommandBook {
   void AddStart(const std::string& command) { ++UseOf(EntryOf(command)).started; }
   void AddFailure(const std::string& command) { ++UseOf(EntryOf(command)).failed; }
   void AddPeak(const std::string& command, uint64_t resident_bytes);
-  // Of a process that is named.
+  // Adds CPU whose command is known.
   void AddCpu(const std::string& command, int64_t nanoseconds) { AddCpu(EntryOf(command), nanoseconds); }
-  // One ended that a parent waits for: that parent's cutime will bring this much more.
+  // A process ended whose parent will wait for it: expect the parent's cutime to rise by this much.
   void Expect(const std::string& command, int64_t nanoseconds);
-  // What a parent's cutime brought.
+  // Splits a rise of a parent's cutime.
   void AddWaitedFor(int64_t nanoseconds);
 
-  // Once a look: forgets what is expected in vain, and lists who has become larger than one that is listed.
+  // Call once per sample: drops expectations that did not come true, and lists commands that outgrew a listed
+  // one.
   void EndLook();
 
-  // Those with a name, in its order, then "other" if it is not empty.
+  // The listed commands sorted by name, then "other" if it is not empty.
   std::vector<CommandUse> Uses() const;
 
  private:
   struct Entry {
-    CommandUse use;  // since it is listed
+    CommandUse use;  // since it was listed
     bool listed = false;
-    int64_t weight_ns = 0;  // its CPU before that; a command is as large as all it ever used
-    int64_t expected_ns = 0, expected_before_ns = 0;  // since the last look, and since the one before
+    int64_t weight_ns = 0;  // its CPU before that; the size of a command is all the CPU it ever used
+    int64_t expected_ns = 0, expected_before_ns = 0;  // since the last sample, and since the one before
   };
 
   Entry& EntryOf(const std::string& command);
@@ -65,7 +66,7 @@ class CommandBook {
   static int64_t SizeOf(const Entry& entry) { return entry.weight_ns + entry.use.cpu_ns; }
 
   absl::flat_hash_map<std::string, Entry> entries_;
-  Entry rest_;  // of more commands than anybody keeps apart
+  Entry rest_;  // commands without their own entry
   size_t listed_ = 0;
   CommandUse other_ = {.command = kOtherCommands};
 };

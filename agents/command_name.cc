@@ -11,12 +11,12 @@ namespace agent_exporter::agents {
 namespace {
 
 constexpr size_t kMostBytes = 64;
-// Names of scripts that say nothing; the package around them does.
+// Script names that mean nothing on their own; for these we use the name of their package.
 constexpr std::string_view kGenericScripts = "index main cli bin server app start run __main__ cli-main";
-// Package runners are scripts or programs of these names.
+// The names of package runners, which are scripts or programs.
 constexpr std::string_view kRunners = "npm npx pnpm yarn bunx uv uvx pipx";
 
-// Of a program's first word: "/usr/bin/git", "-bash", "sshd:".
+// The program's name in the first word of a command line: "/usr/bin/git", "-bash", "sshd:".
 std::string_view ProgramName(std::string_view word) {
   word = word.substr(0, word.find(' '));
   if (word.starts_with('-')) word.remove_prefix(1);

@@ -1,7 +1,7 @@
-// What a process is called in figures by command: the package that a runner runs, the script that an
-// interpreter runs, else the program. `npm exec @scope/mcp-postgres`, `node …/mcp-server.cjs`,
-// `python -m conport` and `/opt/chrome/chrome --type=renderer` are "@scope/mcp-postgres", "mcp-server.cjs",
-// "conport" and "chrome".
+// The name of a process in the figures by command: the package that a runner runs, the script that an
+// interpreter runs, otherwise the program. `npm exec @scope/mcp-postgres`, `node …/mcp-server.cjs`, `python
+// -m conport` and `/opt/chrome/chrome --type=renderer` are "@scope/mcp-postgres", "mcp-server.cjs", "conport"
+// and "chrome".
 //
 // Thread safety: a pure function.
 
@@ -14,11 +14,11 @@
 
 namespace agent_exporter::agents {
 
-// Whether `comm` alone does not say it: an interpreter or a package runner, a name that the kernel cut, or
-// one that a runtime gives to its main thread.
+// Whether `comm` is not enough to name the command: it is an interpreter or a package runner, a name that the
+// kernel truncated, or one that a runtime gives to its main thread.
 bool NeedsCommandLine(std::string_view comm);
 
-// A valid label value of at most 64 bytes. `argv` may be empty (not known, a kernel thread): then it is
+// A valid label value of at most 64 bytes. If `argv` is empty (unknown, or a kernel thread), the name is
 // `comm`. `exe` may be "".
 std::string CommandName(const std::vector<std::string>& argv, std::string_view exe, std::string_view comm);
 

@@ -1,4 +1,4 @@
-// A sum that is unknown if any part is: a partial sum would look like the whole.
+// A sum that is unknown if any part is unknown, because a partial sum would look complete.
 //
 // Thread safety: a value.
 

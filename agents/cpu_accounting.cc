@@ -5,7 +5,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-// How far a figure in clock ticks can lag behind an exact one, at the usual 100 ticks a second.
+// By how much a figure in clock ticks can lag behind an exact one, at the usual 100 ticks a second.
 constexpr int64_t kTickNanoseconds = 10'000'000;
 
 void PayFrom(int64_t& rise, int64_t& debt) {
@@ -27,7 +27,8 @@ kernel::CpuTimes ReapDebt::Pay(const kernel::CpuTimes& rise) {
   PayFrom(left.system_ns, stale_.system_ns);
   PayFrom(left.user_ns, fresh_.user_ns);
   PayFrom(left.system_ns, fresh_.system_ns);
-  // The kernel splits a sum anew at each read, so time owed in one mode may be paid in the other.
+  // The kernel splits a sum into user and system time anew at each read, so time owed in one mode may be paid
+  // in the other.
   for (kernel::CpuTimes* debt : {&stale_, &fresh_}) {
     PayFrom(left.user_ns, debt->system_ns);
     PayFrom(left.system_ns, debt->user_ns);

@@ -1,19 +1,17 @@
 // The CPU of processes whose end we did not see, from cutime alone.
 //
-// When a child is waited for, the kernel adds its user and system time, and what it had in cutime itself, to
-// the parent's cutime/cstime (kernel/exit.c, wait_task_zombie). So CPU of children that lived and died
-// between two looks shows as a rise of the parent's children time, together with CPU that was already counted
-// while the child lived. The rise less what was already counted is new. Three cases need care:
-//   - A child may be gone before its parent's rise shows, because the snapshot is not atomic. We keep the
-//   debt
-//     for one more sample.
-//   - A child that nobody waits for (SIGCHLD ignored) never shows in cutime. The debt lapses after that
-//   sample.
-//   - /proc cuts children time to whole ticks, while a child's own may be exact. Up to one tick of a lapsed
-//   debt
-//     therefore stays owed; otherwise many small children would count twice as the ticks fill up. User time
-//     that is owed may be paid as system time, since the split of a sum moves (kernel/sched/cputime.c).
-//   A difference below zero counts as nothing, never as a step back.
+// When a parent waits for a child, the kernel adds the child's user and system time, and the child's own
+// cutime and cstime, to the parent's cutime and cstime (kernel/exit.c, wait_task_zombie). So the parent's
+// children time rises by the CPU of children that lived and died between two samples, and by CPU that we
+// already counted while a child lived. The rise minus what we already counted is new. Three cases need care:
+//   - A child may be gone before the parent's time rises, because the snapshot is not atomic. We keep the
+//     debt for one more sample.
+//   - A child that no parent waits for (SIGCHLD ignored) never shows in cutime. Its debt lapses after that
+//     sample.
+//   - /proc rounds children time down to ticks, while a child's own time may be exact. So up to one tick of a
+//     lapsed debt stays owed; otherwise many small children would count twice as the ticks fill up. Owed user
+//     time may be paid as system time, because the kernel changes the split (kernel/sched/cputime.c).
+// A difference below zero counts as nothing, so counters never fall.
 //
 // Thread safety: values and free functions.
 
@@ -26,10 +24,10 @@
 
 namespace agent_exporter::agents {
 
-// CPU of one parent's dead children that is already counted, and that the parent's cutime will show again.
+// CPU of a parent's ended children that is already counted and that the parent's cutime will show again.
 class ReapDebt {
  public:
-  // A child (with everything below it that died with it) is gone; `counted` is its last seen cpu +
+  // A child, with all processes below it that ended too, is gone; `counted` is its last seen cpu +
   // children_cpu.
   void Owe(const kernel::CpuTimes& counted) { fresh_ += counted; }
 
@@ -37,7 +35,7 @@ class ReapDebt {
   kernel::CpuTimes Pay(const kernel::CpuTimes& rise);
 
   // The parent's children time rose by `rise` since the last sample. Returns the part that is new, never
-  // negative in either mode, and ages the debt: what is unpaid after two samples is forgotten, except for one
+  // negative in either mode, and ages the debt: debt that is unpaid after two samples lapses, except for one
   // tick.
   kernel::CpuTimes Settle(const kernel::CpuTimes& rise);
 

@@ -2,11 +2,11 @@
 // `diagnose-exit` share this one precedence:
 //
 //   success > sigterm (SIGTERM, 143, or a SIGKILL we sent ourselves)
-//           > killed (SIGKILL or 137 that the kernel says was no OOM kill)
-//           > oom-host (SIGKILL or 137: a confirmed OOM kill, or nobody can tell)
+//           > killed (SIGKILL or 137, and the kernel counted no OOM kill)
+//           > oom-host (SIGKILL or 137: an OOM kill, confirmed or not ruled out)
 //           > oom-heap (SIGABRT, 134) > plugin-error (1) > unknown (anything else)
 //
-// unobserved is outside this order: nobody saw how the agent ended (no events, not our child).
+// unobserved is outside this order: we did not see how the agent ended (no events, not our child).
 //
 // Thread safety: values and pure functions.
 
@@ -45,13 +45,13 @@ std::string_view ExitCategoryName(ExitCategory category);
 constexpr int WaitStatusOfCode(int code) { return (code & 0xff) << 8; }
 constexpr int WaitStatusOfSignal(int signal) { return signal & 0x7f; }
 
-// What the kernel says about a SIGKILL: an OOM kill leaves a trace, somebody's kill -9 does not.
+// Whether a SIGKILL was an OOM kill: the kernel counts OOM kills, but not a kill -9.
 enum class OomVerdict { kConfirmed, kDenied, kUnclear };
 std::string_view OomVerdictName(OomVerdict verdict);
 
-// `status` as wait(2) returns it, empty if nobody saw it. Exit code 128 + n is how a shell reports signal n
-// and counts as that signal. `self_killed`: its parent sent or forwarded the signal on purpose. That explains
-// SIGKILL and a terminal's signals (SIGINT, SIGQUIT, SIGHUP), but not a crash or an error code.
+// `status` is as wait(2) returns it, or empty if unknown. Exit code 128 + n counts as signal n, which is how
+// shells report it. `self_killed`: its parent sent or forwarded the signal on purpose. This explains SIGKILL
+// and the signals of a terminal (SIGINT, SIGQUIT, SIGHUP), but not a crash or an error code.
 ExitCategory CategorizeExit(std::optional<int> status, bool self_killed, OomVerdict oom);
 
 struct OomFinding {
@@ -62,7 +62,7 @@ struct OomFinding {
 // The end of one root.
 struct RootExit {
   kernel::ProcessKey key;
-  // Whose end it was: the agent's program that `key` wrapped. {}: `key` itself.
+  // The process whose end decided: the agent's program below the wrapper `key`. {}: `key` itself.
   kernel::ProcessKey program;
   std::string comm;           // raw bytes
   std::optional<int> status;  // as wait(2)

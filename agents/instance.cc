@@ -16,14 +16,15 @@
 namespace agent_exporter::agents {
 namespace {
 
-// How many samples a wrapper without its program has to end or to start another.
+// After its program ended, a wrapper has this many samples to end or to start another program.
 constexpr uint64_t kNextProgramLooks = 3;
 
 bool EndedBySignal(const std::optional<int>& status) {
   return status && (WIFSIGNALED(*status) || WEXITSTATUS(*status) > 128);
 }
 
-// What the wrapper's exit code would hide. Not of one that was asked to end: so it asked its program.
+// Adds the program's signal, which the wrapper's exit code hides. Not if the wrapper was asked to end,
+// because then it asked its program to end, too.
 void AddProgramsEnd(const RootExit& program, RootExit* end) {
   if (!EndedBySignal(program.status) ||
       CategorizeExit(end->status, end->self_killed, end->oom.verdict) == ExitCategory::kSigterm) {
@@ -38,8 +39,9 @@ void AddProgramsEnd(const RootExit& program, RootExit* end) {
 
 }  // namespace
 
-// Children of a unit's or a user's process all match as it does, without running its program. A copy of the
-// wrapper has its stack; where that cannot be read, nothing tells the two apart.
+// All children of a unit's or a user's process match the same rule, without running its program. A fork of
+// the wrapper has the wrapper's stack address; if that cannot be read, we cannot tell a fork from the
+// program.
 bool Tracker::IsProgramOf(const TrackedProcess& process, const TrackedProcess* wrapper) {
   if (wrapper == nullptr || !IsRoot(*wrapper) || wrapper->part || wrapper->scope != Scope::kTree)
     return false;
@@ -61,7 +63,7 @@ void Tracker::BecomeProgramOf(TrackedProcess& process, TrackedProcess& wrapper) 
   if (wrapper.program_end != nullptr) wrapper.group->RecordEnd(*std::exchange(wrapper.program_end, nullptr));
 }
 
-// It lives, as something else.
+// Called when a program lives on but now runs something else.
 void Tracker::LeaveWrapper(const TrackedProcess& process) {
   TrackedProcess* const wrapper = FindMember(process.wrapper);
   if (wrapper != nullptr && wrapper->program == process.stat.key) wrapper->program = {};
@@ -91,9 +93,9 @@ Part Tracker::Vacate(TrackedProcess& root) {
 }
 
 template <typename Process>
-void Tracker::TellEnd(Process& process, RootExit end) {
+void Tracker::RecordRootEnd(Process& process, RootExit end) {
   const std::string_view reason = process.exit_reason;
-  if (reason == "oom") end.oom = KernelNamesIt();
+  if (reason == "oom") end.oom = NamedByOomEvent();
   switch (PartOf(process)) {
     case Part::kInstance:
       if (process.program_end != nullptr) AddProgramsEnd(*process.program_end, &end);
@@ -101,21 +103,21 @@ void Tracker::TellEnd(Process& process, RootExit end) {
       break;
     case Part::kProgram:
       ++process.group->counters.descendants_exited[std::string(reason)];
-      TellProgramsEnd(process.wrapper, process.group, std::move(end));
+      RecordProgramEnd(process.wrapper, process.group, std::move(end));
       break;
     case Part::kWrapper:
       break;
   }
 }
 
-template void Tracker::TellEnd(TrackedProcess& process, RootExit end);
-template void Tracker::TellEnd(Departed& departed, RootExit end);
+template void Tracker::RecordRootEnd(TrackedProcess& process, RootExit end);
+template void Tracker::RecordRootEnd(Departed& departed, RootExit end);
 
-void Tracker::TellProgramsEnd(const kernel::ProcessKey& wrapper, const std::shared_ptr<AgentGroup>& group,
-                              RootExit end) {
+void Tracker::RecordProgramEnd(const kernel::ProcessKey& wrapper, const std::shared_ptr<AgentGroup>& group,
+                               RootExit end) {
   if (TrackedProcess* const live = FindMember(wrapper)) {
     if (live->program.pid != 0) {
-      group->RecordEnd(std::move(end));  // the next one runs already
+      group->RecordEnd(std::move(end));  // its replacement is already running
     } else if (live->lost_program != 0) {
       live->program_end = std::make_unique<RootExit>(std::move(end));
     }

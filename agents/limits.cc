@@ -22,7 +22,7 @@ using Resource = ResourceUse::Resource;
 using UseScope = ResourceUse::Scope;
 using Source = ResourceUse::Source;
 
-// Tells figures apart that one holder has of one resource.
+// Identifies one of several figures that a holder has of one resource.
 constexpr uint64_t SeriesOf(std::string_view measure, std::string_view group = "") {
   return base::Fnv1a(group, base::Fnv1a(measure));
 }
@@ -30,10 +30,10 @@ constexpr uint64_t SeriesOf(std::string_view measure, std::string_view group = "
 constexpr uint64_t kOwn = SeriesOf("own"), kVirtual = SeriesOf("virtual"), kHeap = SeriesOf("v8"),
                    kTree = SeriesOf("tree");
 
-// Below this share of its limit a process that is no root is not watched for itself.
+// A process other than a root has its own figure only above this share of its limit.
 constexpr double kWatchedShare = 0.1;
 
-// Keeps the tightest limit of each figure. Figures of one holder are offered one after the other.
+// Keeps the tightest limit of each figure. All figures of one holder must be added consecutively.
 class Holdings {
  public:
   void Offer(UseScope scope, Resource resource, Source source, const kernel::ProcessKey& holder,
@@ -48,7 +48,8 @@ class Holdings {
     all_.push_back(use);
   }
 
-  // The tightest of each scope and resource. A tree's descriptors are those of its fullest process.
+  // The tightest limit of each scope and resource. For descriptors, the tree's figure is that of its fullest
+  // process.
   std::vector<ResourceUse> Tightest() const {
     std::array<std::array<std::optional<ResourceUse>, kResources.size()>, 2> slots;
     for (const ResourceUse& use : all_) {
@@ -69,7 +70,7 @@ class Holdings {
     return uses;
   }
 
-  // All but what is far from its limit and no root's.
+  // All figures except those of non-root processes far from their limits.
   std::vector<ResourceUse> Take() {
     std::erase_if(all_, [](const ResourceUse& use) {
       return use.holder.pid != 0 && use.scope == UseScope::kTree && use.ratio() < kWatchedShare;
@@ -122,7 +123,7 @@ const std::vector<kernel::CgroupLimit>& LimitBook::CgroupLimits(const std::strin
     entry.read_at = now;
   }
   entry.used_at = now;
-  // Memberships nobody asked about for a while belong to processes that are gone.
+  // A membership that was not looked up for a while belongs to processes that are gone.
   absl::erase_if(by_membership_,
                  [&](const auto& other) { return now - other.second.used_at > 2 * kRereadSeconds; });
   return by_membership_[membership].limits;
@@ -151,7 +152,7 @@ std::optional<uint64_t> HostTasks(const kernel::HostSample& host) {
   return std::min(host.pid_max.value_or(*host.threads_max), *host.threads_max);
 }
 
-// What `own` may grow to: what is left, beyond itself.
+// How far `own` can grow: itself plus what is available on the host.
 std::optional<uint64_t> HostMemory(const kernel::HostSample& host, std::optional<uint64_t> own) {
   if (!host.memory || !own) return std::nullopt;
   return *own + host.memory->available + host.memory->swap_free;
@@ -168,10 +169,10 @@ std::optional<uint64_t> HeapBytes(const V8Heap& heap, const kernel::HostSample& 
   return DefaultV8HeapBytes(memory);
 }
 
-// What one process holds, against each limit that can stop it.
-void OfferProcess(const ProcessSample& process, const kernel::HostSample& host,
-                  const std::vector<kernel::CgroupLimit>& cgroups, const std::optional<V8Heap>& heap,
-                  bool may_fork_at_will, Holdings* holdings) {
+// Adds the figures of one process, with each limit that can stop it.
+void AddProcess(const ProcessSample& process, const kernel::HostSample& host,
+                const std::vector<kernel::CgroupLimit>& cgroups, const std::optional<V8Heap>& heap,
+                bool may_fork_at_will, Holdings* holdings) {
   const bool root = process.role == Role::kRoot;
   const kernel::ProcessUsage& usage = process.usage;
   const auto offer = [&](Resource resource, Source source, std::optional<uint64_t> used,
@@ -248,7 +249,7 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
   if (agent.processes.empty()) return;
   Holdings holdings;
   CompleteSum memory, tasks, fds;
-  std::map<uid_t, uint64_t> users;  // of the roots, with the tightest RLIMIT_NPROC of each
+  std::map<uid_t, uint64_t> users;  // owners of the roots, each with the tightest RLIMIT_NPROC
   std::map<std::string, std::vector<kernel::CgroupLimit>> groups;  // by membership
   for (const ProcessSample& process : agent.processes) {
     tasks.Add(std::max(process.threads, 1u));
@@ -265,8 +266,8 @@ void LimitBook::Tightest(AgentSample& agent, const kernel::HostSample& host, dou
     }
     static const std::vector<kernel::CgroupLimit> kNone;
     const std::optional<uid_t> user = process.role == Role::kRoot ? UserOf(process.key) : std::nullopt;
-    OfferProcess(process, host, limits == nullptr ? kNone : *limits,
-                 known == nullptr ? std::nullopt : known->v8_heap, user == uid_t{0}, &holdings);
+    AddProcess(process, host, limits == nullptr ? kNone : *limits,
+               known == nullptr ? std::nullopt : known->v8_heap, user == uid_t{0}, &holdings);
     if (user) {
       uint64_t& most = users.try_emplace(*user, UINT64_MAX).first->second;
       most = std::min(most, process.limits.processes.value_or(UINT64_MAX));

@@ -1,6 +1,6 @@
-// Which limit an agent hits first, and what there is to watch on the way.
+// Which limit an agent will hit first, and how close it is to each.
 //
-// Every process is set against the limits that can stop it, its own control group's and its own rlimits:
+// Every process is compared with the limits that can stop it, those of its control group and its rlimits:
 //
 //   resource  rlimit                     cgroup (and its ancestors)        host
 //   fds       soft RLIMIT_NOFILE         -                                 fs.file-max
@@ -10,24 +10,24 @@
 //   inotify   -                          -                                 fs.inotify.max_user_*
 //   ptys      -                          -                                 kernel.pty.max
 //
-// Some limits are shared: inotify's by all processes of a user, pseudo-terminals by the host. What all hold
-// counts, and shows from a tenth on. Inotify is read every five minutes, every 30 s above half full, because
-// each descriptor is looked at.
+// Some limits are shared: inotify's by all processes of a user, pseudo-terminals by the whole host. For these
+// the total counts, and it is shown from a tenth of the limit on. Inotify is read every five minutes, or
+// every 30 s when more than half full, because we must look at each descriptor.
 //
-// RLIMIT_NPROC counts all tasks of a user, too, and does not stop root (copy_process() in kernel/fork.c). The
-// user's tasks are counted every 30 s, and only if the host has so many that half of the limit may be
-// reached; else the agent's own stand for them.
+// RLIMIT_NPROC also counts all tasks of a user, but does not stop root (copy_process() in kernel/fork.c). We
+// count the user's tasks every 30 s, and only if the host has enough tasks to reach half of the limit;
+// otherwise we use the agent's own.
 //
-// A node process dies at V8's heap limit first (v8_heap, agents/v8_heap.h): its anonymous memory stands
-// against that.
+// A node process dies first at V8's heap limit (v8_heap, agents/v8_heap.h), so its anonymous memory is
+// compared with that.
 //
-// scope self is the fullest root; scope tree is what counts against a limit beyond the roots: everything
-// charged to a control group, the whole tree against the host, and for fds the process of the tree that is
-// nearest to its own limit. A zombie is a task until somebody waits for it: pid, RLIMIT_NPROC, threads-max
-// and pids.max are given back in release_task() (kernel/exit.c; pids_release in kernel/cgroup/pids.c).
+// Scope self is the fullest root. Scope tree is the use beyond the roots: everything charged to a control
+// group, the whole tree against the host, and for fds the process of the tree that is closest to its own
+// limit. A zombie counts as a task until its parent waits for it: release_task() releases its pid and its
+// share of RLIMIT_NPROC, threads-max and pids.max (kernel/exit.c; pids_release in kernel/cgroup/pids.c).
 //
-// Limits are read at most every 60 s, sooner for whatever is more than half full and for processes that run
-// another program than before: `ulimit -n 256; exec agent` is how limits are set.
+// Limits are read at most every 60 s, or sooner if one is more than half full or the process has run execve
+// (`ulimit -n 256; exec agent` is a common way to set limits).
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -50,19 +50,18 @@ namespace agent_exporter::agents {
 
 class LimitBook {
  public:
-  // All must outlive this.
+  // All arguments must outlive this.
   LimitBook(kernel::ProcessFiles& files, kernel::CgroupReader& cgroups, kernel::SharedUseReader& shared,
             kernel::Unreadable& unreadable)
       : files_(files), cgroups_(cgroups), shared_(shared), unreadable_(unreadable) {}
 
-  // Fills in limits and limits_known of `process` (its usage is read already). `now`: monotonic seconds.
+  // Fills in limits and limits_known of `process`, whose usage has been read. `now`: monotonic seconds.
   void ReadProcess(ProcessSample& process, double now);
 
-  // Fills in holdings, resources and cgroup_pids_headroom of `agent`, whose processes went through
-  // ReadProcess.
+  // Fills in holdings, resources and cgroup_pids_headroom of `agent`, after ReadProcess of all its processes.
   void Tightest(AgentSample& agent, const kernel::HostSample& host, double now);
 
-  // The text of the cgroup file of a process that went through ReadProcess; null: not known.
+  // The text of a process' cgroup file, after ReadProcess of it; null: unknown.
   std::shared_ptr<const std::string> Membership(const kernel::ProcessKey& key) const {
     const auto found = processes_.find(key);
     return found == processes_.end() ? nullptr : found->second.cgroup;
@@ -78,7 +77,7 @@ class LimitBook {
     std::string comm;               // when they were read
     std::optional<V8Heap> v8_heap;  // of a node process
     std::optional<uid_t> user;      // of a root
-    // Text of /proc/<pid>/cgroup; null: not read. Neighbours in a tree mostly share one.
+    // Text of /proc/<pid>/cgroup; null: not read. Shared, because most processes of a tree have the same.
     std::shared_ptr<const std::string> cgroup;
   };
   struct CgroupEntry {
@@ -92,7 +91,7 @@ class LimitBook {
     kernel::InotifyUse inotify;
     uint64_t tasks = 0;
   };
-  // Of a root that went through ReadProcess; empty if it went.
+  // The user of a root, after ReadProcess of it; empty if it is gone.
   std::optional<uid_t> UserOf(const kernel::ProcessKey& root);
   const kernel::InotifyUse& Inotify(uid_t user, double now);
   // Empty if the user is far from `limit`.

@@ -1,4 +1,4 @@
-// One process while the rules are tried on it: its facts, and what several rules derive from them, each made
+// One process during matching: its facts, and values derived from them that several rules need, each computed
 // once.
 //
 // Ownership: borrows the facts and the user names; lives as long as one Find or Explain.
@@ -21,31 +21,31 @@ class MatchContext {
 
   ProcessFacts& facts() { return facts_; }
 
-  // argv joined by single spaces. Empty words at its end are left out: a program that writes its title over
-  // argv leaves the rest of that memory as NULs.
+  // argv joined by single spaces, without empty words at the end: a program that writes its title over argv
+  // fills the rest with NULs.
   const std::string& Cmdline();
 
-  // The script by argv[0] alone: costs no read of exe, and nearly every interpreter is called by its name.
+  // The script according to argv[0] alone. This needs no read of exe, and nearly every interpreter is run
+  // under its own name.
   const std::string& ScriptByArgv0();
-  // The script by argv[0] or exe.
+  // The script according to argv[0] or exe.
   const std::string& Script();
-  // Where the script leads when its symlinks are followed: npm's bin/gemini is a link into the package. A
-  // file with a script's extension is no command, and taken as it is. "" where there is no script, or it
-  // cannot be told.
+  // The target of the script's symlinks: npm's bin/gemini is a link into the package. A file with a script's
+  // extension is not a command, so its links are not followed. "" if there is no script, or it is unknown.
   const std::string& ScriptTarget();
 
-  // What follows the program, or the script where it runs one: one word a line, ended by a newline each.
-  // Newlines within a word are blanks.
+  // The arguments of the program, or of the script if it runs one. Each word ends with a newline; newlines
+  // within a word become blanks.
   const std::string& Arguments();
 
-  // The package of the script, else of exe or argv[0]; "" where there is none.
+  // The package of the script, else of exe or argv[0]; "" if there is none.
   const std::string& Package();
-  // What it runs as a package runner (npx, uvx, …), or "".
+  // The package that it runs as a package runner (npx, uvx, …), or "".
   const std::string& RunnerPackage();
 
   const std::string& Unit();
 
-  // "" where the uid could not be read.
+  // "" if the uid could not be read.
   std::string UserName();
 
  private:

@@ -1,4 +1,4 @@
-// Why a process is an agent's root: which rule took it, and by what.
+// Why a process is an agent's root: the rule that matched and the conditions that held.
 //
 // Ownership: made once per match and shared by every observation that shows the process.
 // Thread safety: immutable.
@@ -12,9 +12,9 @@ namespace agent_exporter::agents {
 
 struct MatchReason {
   std::string origin;  // "agents.yaml:12", "built-in profile codex"
-  std::string rule;    // the rule's name as it was written, template and all
-  // What each condition saw, in printable ASCII: `comm is "codex", user is "ci"`. Never a command line, which
-  // may hold secrets: of that condition its expression is told.
+  std::string rule;    // the rule's name as written, with template fields
+  // The value each condition matched, in printable ASCII: `comm is "codex", user is "ci"`. For conditions on
+  // the command line, which may contain secrets, it has the expression instead.
   std::string what;
 };
 

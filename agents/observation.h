@@ -1,10 +1,10 @@
-// The one thing everything is shown from: what the host and its agents looked like at one instant.
+// The state of the host and its agents at one instant, from which all output is made.
 //
 // An Observation is made by the sampler's thread, never changed afterwards, and handed out as
 // std::shared_ptr<const Observation>. Collectors, status, traits and the page are pure functions of it.
 //
-// Units: bytes, nanoseconds (CPU), seconds (ages and time stamps). An empty optional could not be read and is
-// shown as a missing sample.
+// Units: bytes, nanoseconds (CPU), seconds (ages and timestamps). An empty optional means that the value
+// could not be read; it is shown as a missing sample.
 //
 // Thread safety: immutable, so any number of readers.
 
@@ -30,7 +30,7 @@ namespace agent_exporter::agents {
 
 enum class Role {
   kRoot,        // matched a rule
-  kDescendant,  // below a root, or once was
+  kDescendant,  // below a root, now or earlier
 };
 
 // One watched process.
@@ -39,20 +39,20 @@ struct ProcessSample {
   pid_t ppid = 0;
   pid_t session = 0;  // pid of the session's leader, living or not
   std::string comm;   // raw bytes
-  // The name of its program file where comm is "MainThread", as in Node 24; else empty.
+  // The name of its program file if comm is "MainThread", as in Node 24; otherwise empty.
   std::string program;
   std::string command;  // agents/command_name.h
   Role role = Role::kDescendant;
-  // A root that is the agent's own program directly below its wrapper, with which it is one instance.
+  // A root that is the agent's own program directly below its wrapper; the two are one instance.
   bool inner = false;
   bool direct_child = false;  // its parent is a live root of the same agent
-  bool orphan = false;        // its parent died and somebody else's process adopted it
+  bool orphan = false;        // its parent died, so it was reparented
   char state = '?';
   uint32_t threads = 0;
   kernel::CpuTimes cpu;
-  kernel::CpuTimes children_cpu;  // of children it waited for, with theirs
-  // What its agent's counters hold on its account: its own, what it waited for, and what members below it had
-  // on theirs when they ended. Only rises.
+  kernel::CpuTimes children_cpu;  // of waited-for children, including their own
+  // Its share of the agent's counters: its own CPU, that of children it waited for, and the shares of members
+  // below it that have ended. Only rises.
   kernel::CpuTimes counted_cpu;
   double age_seconds = 0;
   // Cores in use over the sampler's last tick, 1.0 = one full core; 0 in a process' first tick.
@@ -60,12 +60,12 @@ struct ProcessSample {
   kernel::ProcessUsage usage;
   kernel::ProcessLimits limits;
   bool limits_known = false;
-  // What its descriptors are; null unless its agent is short of them (agents/descriptor_look.h).
+  // Its open descriptors by kind; null unless its agent is close to their limit (agents/descriptor_look.h).
   std::shared_ptr<const kernel::DescriptorKinds> descriptors;
-  std::shared_ptr<const MatchReason> reason;  // of roots; null for all else
+  std::shared_ptr<const MatchReason> reason;  // of roots; otherwise null
 };
 
-// A limit and what counts against it; agents/limits.h says what that is for each limit.
+// A limit and its use; agents/limits.h says what counts against each limit.
 struct ResourceUse {
   enum class Scope { kSelf, kTree };
   enum class Resource { kFds, kMemory, kPids, kInotifyInstances, kInotifyWatches, kPtys };
@@ -75,25 +75,24 @@ struct ResourceUse {
   Source source = Source::kHost;
   uint64_t used = 0;
   uint64_t limit = 0;
-  kernel::ProcessKey holder;  // whose use it is; 0, 0: the agent's as a whole, or a control group's
-  uint64_t series = 0;        // tells apart what one holder has of one resource: which measure, which group
+  kernel::ProcessKey holder;  // the process that uses it; 0, 0: the whole agent, or a control group
+  uint64_t series = 0;        // identifies one of several figures of a holder: which measure, which group
   double ratio() const { return limit == 0 ? 0 : static_cast<double>(used) / static_cast<double>(limit); }
 };
 
-// What counts against a limit has been growing in a way that ends at the limit; leaks/leak_detector.h says
-// how that is judged.
+// A figure has been growing towards its limit; leaks/leak_detector.h describes how this is detected.
 struct LeakEvidence {
   ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
   ResourceUse::Resource resource = ResourceUse::Resource::kFds;
-  bool page = false;  // somebody should look now; false: by day
-  // Robust slope of the floor, in units of `used` a second.
+  bool page = false;  // needs attention now; false: in working hours
+  // Robust slope of the floor, in units of `used` per second.
   double growth_per_second = 0;
   double seconds_to_limit = 0;       // at that slope
-  double evidence_span_seconds = 0;  // how long the floor has been seen to rise
-  ResourceUse use;                   // the figure that grows, and who holds it
+  double evidence_span_seconds = 0;  // how long the floor has been rising
+  ResourceUse use;                   // the growing figure and its holder
 };
 
-// Sums that only rise while the exporter lives, whatever joins or leaves.
+// Sums that never fall while the exporter runs, whichever processes join or leave.
 struct AgentCounters {
   kernel::CpuTimes self_cpu;
   kernel::CpuTimes descendants_cpu;
@@ -109,36 +108,37 @@ struct AgentCounters {
     uint64_t write_bytes = 0;
   };
   Io self_io;  // roots
-  Io tree_io;  // roots and all below
+  Io tree_io;  // roots and all processes below
   uint64_t voluntary_switches = 0, involuntary_switches = 0;
   std::map<ExitCategory, uint64_t> exits;  // of roots
 };
 
 // The newest end of a root of one agent.
 struct LastExit {
-  double wall_seconds = 0;                             // of the look that noticed
-  std::map<ResourceUse::Resource, double> used_ratio;  // of the tightest limits, when it was last seen alive
+  double wall_seconds = 0;  // of the sample that noticed it
+  std::map<ResourceUse::Resource, double>
+      used_ratio;  // of the tightest limits, in the last sample that saw it alive
 };
 
-// All live processes of one name (and kind and slot, where the rule sets them).
+// One agent: all live processes of one name (and kind and slot, if the rule sets them).
 struct AgentSample {
   std::string name;
   std::string kind;
   std::string slot;
-  bool configured = false;  // named in the configuration, or by a template of it: missed when nothing runs
+  bool configured = false;  // named in the configuration, or by a template there: shown even if nothing runs
   std::vector<ProcessSample> processes;  // roots first, oldest first
   AgentCounters counters;
-  std::vector<CommandUse> commands;  // of its descendants, living and dead, since the exporter started
-  // Cores in use over the sampler's last tick, by the rise of the counters: children that lived and died
-  // within the tick are in them, as they are not in their parents' cpu_ratio. 0 in an agent's first tick.
+  std::vector<CommandUse> commands;  // of its descendants, including ended ones, since the exporter started
+  // Cores in use over the sampler's last tick, from the rise of the counters. Unlike a parent's cpu_ratio,
+  // this includes children that lived and died within the tick. 0 in an agent's first tick.
   double self_cpu_ratio = 0, tree_cpu_ratio = 0;
-  // The highest of the last 60 s, over every look.
+  // The maximum over all samples of the last 60 s.
   std::optional<uint64_t> self_resident_max, self_open_fds_max, descendants_max;
   std::vector<ResourceUse> resources;  // the tightest limit of each scope and resource
-  // Every figure that can hit a limit: of each root, of each process above a tenth of its limit, of each
-  // control group and of the tree.
+  // Every figure that has a limit: of each root, of each process above a tenth of its limit, of each control
+  // group and of the tree.
   std::vector<ResourceUse> holdings;
-  std::vector<LeakEvidence> leaks;  // as of the last tick: at most one of each scope and resource
+  std::vector<LeakEvidence> leaks;               // as of the last tick: at most one per scope and resource
   std::optional<uint64_t> cgroup_pids_headroom;  // tasks left under the tightest pids.max of its roots
   std::optional<LastExit> last_exit;
   std::vector<RootExit> ended;  // roots whose end was noticed in the last ten seconds, at most 64
@@ -147,13 +147,13 @@ struct AgentSample {
 struct Observation {
   double wall_seconds = 0;              // since the epoch
   double monotonic_seconds = 0;         // CLOCK_MONOTONIC
-  double boot_time_seconds = 0;         // since the epoch; start stamps count from here
+  double boot_time_seconds = 0;         // since the epoch; process start times count from here
   double clock_ticks = 100;             // CLK_TCK, the unit of ProcessKey::start_ticks
   std::string process_source;           // procfs or bpf
   std::string process_events;           // bpf, netlink or none
   std::optional<uint64_t> events_lost;  // with events
   std::optional<uint64_t>
-      tracking_disagreements;  // with events: what full walks found that events had not told
+      tracking_disagreements;  // with events: processes that full walks found but events had missed
   pid_t self_pid = 0;          // the exporter itself
   kernel::HostSample host;
   std::vector<AgentSample> agents;  // by name, kind, slot

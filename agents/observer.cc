@@ -15,10 +15,10 @@
 namespace agent_exporter::agents {
 namespace {
 
-// Node 24 and single-executable programs call their main thread so, whatever they are.
+// Node 24 and Node's single-executable programs give their main thread this name, whatever they run.
 constexpr std::string_view kMainThread = "MainThread";
 
-constexpr size_t kMaxComm = 15;  // what the kernel keeps of a name
+constexpr size_t kMaxComm = 15;  // how much of a name the kernel keeps
 constexpr double kShowEndsSeconds = 10;
 
 uint64_t TicksSinceBoot(const Observer::Options& options) {
@@ -57,8 +57,8 @@ void NoteMaxima(AgentGroup& group, double now, AgentSample* agent) {
   agent->descendants_max = group.descendants_max.Get();
 }
 
-// What a root that ends before the next look was last seen to use of its limits.
-void NoteAlive(AgentGroup& group, const AgentSample& agent) {
+// Keeps the use of the limits, in case the root ends before the next sample.
+void RecordAlive(AgentGroup& group, const AgentSample& agent) {
   for (const ProcessSample& process : agent.processes) {
     if (process.role != Role::kRoot || process.state == 'Z') continue;
     group.last_resources = agent.resources;
@@ -127,8 +127,8 @@ Observer::Observer(Options options, RuleSet rules, kernel::ProcessSource& source
       boot_time_(kernel::ReadBootTime(proc).value_or(0)),
       start_ticks_(TicksSinceBoot(options_)) {
   oom_evidence_.EndLook(host_reader_.Read().oom_kills,
-                        options_.clock().boottime);  // agents may end before the second look
-  unreadable_.Take();                                // the first look counts its own
+                        options_.clock().boottime);  // agents may end before the second sample
+  unreadable_.Take();                                // the first sample counts its own
 }
 
 absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) {
@@ -160,23 +160,23 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
     agent.kind = group->kind;
     agent.slot = group->slot;
     agent.configured = group->configured || group->from_template;
-    // Pointers are sorted and samples made in their place: a sample is half a kilobyte.
+    // Sorts pointers before making the samples, because a sample has half a kilobyte.
     std::vector<const TrackedProcess*>& members = by_group[group.get()];
     std::sort(members.begin(), members.end(), RootsFirstThenAge);
     agent.processes.reserve(members.size());
     for (const TrackedProcess* member : members) {
       if (!SampleProcess(*member, now, tick, &agent.processes.emplace_back())) agent.processes.pop_back();
     }
-    TakeEnds(*group, *observation, tick, &agent);
+    AddEndedRoots(*group, *observation, tick, &agent);
     agent.counters = group->counters;  // sampling added to them
     agent.commands = group->commands.Uses();
     NoteCpuRatios(*group, now.monotonic, tick, &agent);
     NoteMaxima(*group, now.monotonic, &agent);
     limits_.Tightest(agent, observation->host, now.monotonic);
-    NoteAlive(*group, agent);
+    RecordAlive(*group, agent);
     for (const ProcessSample& process : agent.processes) {
       if (process.role != Role::kRoot || process.state == 'Z') continue;
-      oom_evidence_.NoteAlive(process.key, limits_.Membership(process.key), now.boottime);
+      oom_evidence_.RecordAlive(process.key, limits_.Membership(process.key), now.boottime);
     }
   }
   oom_evidence_.EndLook(observation->host.oom_kills, now.boottime);
@@ -185,9 +185,10 @@ absl::StatusOr<std::shared_ptr<const Observation>> Observer::Observe(bool tick) 
   return observation;
 }
 
-void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool tick, AgentSample* agent) {
+void Observer::AddEndedRoots(AgentGroup& group, const Observation& observation, bool tick,
+                             AgentSample* agent) {
   for (RootExit& end : group.ended) {
-    if (end.wall_seconds > 0) continue;  // an earlier look completed it
+    if (end.wall_seconds > 0) continue;  // an earlier sample completed it
     end.wall_seconds = observation.wall_seconds;
     group.last_exit = LastExit{.wall_seconds = observation.wall_seconds};
     for (const ResourceUse& use : group.last_resources) {
@@ -196,7 +197,7 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
     }
     if (end.oom.verdict == OomVerdict::kUnclear && EndedBy(end, SIGKILL)) {
       const kernel::ProcessKey& who = end.program.pid != 0 ? end.program : end.key;
-      group.SettleOom(end, oom_evidence_.Judge(who, StartSeconds(who), observation.host.oom_kills));
+      group.ApplyOomFinding(end, oom_evidence_.Classify(who, StartSeconds(who), observation.host.oom_kills));
     }
   }
   agent->last_exit = group.last_exit;
@@ -209,15 +210,15 @@ void Observer::TakeEnds(AgentGroup& group, const Observation& observation, bool 
 }
 
 absl::Status Observer::Look(const base::ClockReading& now) {
-  if (absl::Status status = LookAround(now); !status.ok()) return status;
-  NoteExits();  // of processes that this look saw first
-  noted_exits_.clear();
+  if (absl::Status status = ReadProcesses(now); !status.ok()) return status;
+  RecordExits();  // of processes that this sample saw first
+  reported_exits_.clear();
   return absl::OkStatus();
 }
 
-absl::Status Observer::LookAround(const base::ClockReading& now) {
+absl::Status Observer::ReadProcesses(const base::ClockReading& now) {
   if (events_ == nullptr) {
-    NoteExits();
+    RecordExits();
     return WalkAll(now);
   }
   if (absl::Status status = DrainEvents(); !status.ok()) return status;
@@ -231,19 +232,19 @@ absl::Status Observer::LookAround(const base::ClockReading& now) {
     if (absl::Status status = source_.ReadSome(tracker_.KeysToRead(), &rows_); !status.ok()) return status;
     tracker_.Update(rows_, Walk::kMembers, now, [this](const TrackedProcess& gone) { Forget(gone); });
   }
-  return TellOfNewMembers(now);
+  return TrackNewMembers(now);
 }
 
 absl::Status Observer::DrainEvents() {
   happened_.clear();
   if (absl::Status status = events_->Drain(&happened_); !status.ok()) return status;
-  tracker_.ApplyEvents(happened_, noted_exits_);
-  NoteExits();
+  tracker_.ApplyEvents(happened_, reported_exits_);
+  RecordExits();
   return absl::OkStatus();
 }
 
-void Observer::NoteExits() {
-  std::erase_if(noted_exits_, [this](const NotedExit& exit) { return tracker_.NoteExit(exit); });
+void Observer::RecordExits() {
+  std::erase_if(reported_exits_, [this](const ReportedExit& exit) { return tracker_.RecordExit(exit); });
 }
 
 absl::Status Observer::WalkAll(const base::ClockReading& now) {
@@ -256,27 +257,26 @@ absl::Status Observer::WalkAll(const base::ClockReading& now) {
   last_walk_ = now.monotonic;
   CountNamed();  // before the tracker moves the rows away
   tracker_.Update(rows_, Walk::kFull, now, [this](const TrackedProcess& gone) { Forget(gone); });
-  rows_ = {};  // a megabyte for 5,000 processes, back to the kernel until the next walk
+  rows_ = {};  // frees a megabyte for 5,000 processes until the next walk
   return absl::OkStatus();
 }
 
-// What a new agent had started before its events were asked for is found by walking once more; twice, should
-// it have been quick. A descendant that turns up although its parent's events were asked for is a
-// disagreement.
-absl::Status Observer::TellOfNewMembers(const base::ClockReading& now) {
+// Requests events of new members. A further walk finds what they started before that; a second one finds what
+// these started meanwhile. A descendant that appears without a fork event, although we had requested its
+// parent's events, is a disagreement.
+absl::Status Observer::TrackNewMembers(const base::ClockReading& now) {
   for (int round = 0; round < 3; ++round) {
-    const std::vector<kernel::ProcessKey> untold = tracker_.TakeUntold(&disagreements_);
-    if (untold.empty()) return absl::OkStatus();
-    if (absl::Status status = events_->Track(untold); !status.ok()) return status;
-    // What they did before, so that the walk finds whose children it sees.
+    const std::vector<kernel::ProcessKey> untracked = tracker_.TakeUntracked(&disagreements_);
+    if (untracked.empty()) return absl::OkStatus();
+    if (absl::Status status = events_->Track(untracked); !status.ok()) return status;
+    // Apply their earlier events first, so that the walk can place their children.
     if (absl::Status status = DrainEvents(); !status.ok()) return status;
     if (absl::Status status = WalkAll(now); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-// With events nobody lists /proc, but it counts its directories: one per process and a constant number
-// beside them.
+// With events we do not list /proc, but its link count is the number of processes plus a constant.
 uint64_t Observer::CountProcesses() {
   struct stat info{};
   if (events_ == nullptr || fstat(proc_.dir_fd(), &info) != 0 || info.st_nlink <= links_beside_processes_) {
@@ -341,7 +341,8 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
   Member& member = members_[stat.key];
   if (!member.program && stat.comm == kMainThread) member.program = ProgramBehind(stat.key, stat.comm);
   if (stat.comm == kMainThread) sample.program = *member.program;
-  // BPF tells nanoseconds, /proc full clock ticks; where looks take turns, the sum must not fall.
+  // BPF reports nanoseconds, /proc full clock ticks. If samples alternate between the two, the sum must not
+  // fall.
   if (stat.cpu.total_ns() > member.cpu.total_ns()) member.cpu = stat.cpu;
   sample.cpu = member.cpu;
   if (tick) {
@@ -356,10 +357,10 @@ bool Observer::SampleProcess(const TrackedProcess& process, const base::ClockRea
 
   auto usage = source_.ReadUsage(stat.key, options_.fields);
   if (!usage.ok()) {
-    if (absl::IsNotFound(usage.status())) return false;  // went meanwhile; the next look tells
+    if (absl::IsNotFound(usage.status())) return false;  // it ended meanwhile; the next sample will notice
     if (absl::IsFailedPrecondition(usage.status())) {
       sample.state =
-          'Z';  // the kernel shows another state for a moment more, but it has no more than a zombie
+          'Z';  // the kernel shows another state for a moment, but it has no more resources than a zombie
       return true;
     }
     unreadable_.Count("usage", usage.status());

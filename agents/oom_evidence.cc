@@ -13,11 +13,11 @@ constexpr size_t kReadings = 16;
 
 }  // namespace
 
-void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership,
-                            double now) {
+void OomEvidence::RecordAlive(const kernel::ProcessKey& key, std::shared_ptr<const std::string> membership,
+                              double now) {
   auto [at, inserted] = roots_.try_emplace(key);
   Root& root = at->second;
-  root.noted_at = now;
+  root.seen_at = now;
   root.host_kills = readings_.empty() ? std::nullopt : readings_.back().host_kills;
   if (membership == nullptr) return;
   const bool moved = root.membership == nullptr || *root.membership != *membership;
@@ -27,8 +27,8 @@ void OomEvidence::NoteAlive(const kernel::ProcessKey& key, std::shared_ptr<const
   root.read_at = now;
 }
 
-OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, double started,
-                              std::optional<uint64_t> host_kills) {
+OomFinding OomEvidence::Classify(const kernel::ProcessKey& key, double started,
+                                 std::optional<uint64_t> host_kills) {
   std::optional<uint64_t> before;
   if (const auto found = roots_.find(key); found != roots_.end()) {
     const Root root = std::move(found->second);
@@ -48,7 +48,7 @@ OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, double started,
   if (*host_kills == *before) {
     return {OomVerdict::kDenied, "the kernel counted no OOM kill on this host meanwhile"};
   }
-  // It may have moved to another cgroup since.
+  // The process may have moved to another cgroup since.
   return {OomVerdict::kUnclear, absl::StrCat("the kernel counted ", *host_kills - *before,
                                              " OOM kills on this host meanwhile, none in its known cgroup")};
 }
@@ -56,7 +56,7 @@ OomFinding OomEvidence::Judge(const kernel::ProcessKey& key, double started,
 void OomEvidence::EndLook(std::optional<uint64_t> host_kills, double now) {
   readings_.push_back({now, host_kills});
   if (readings_.size() > kReadings) readings_.pop_front();
-  absl::erase_if(roots_, [now](const auto& entry) { return now - entry.second.noted_at > kForgetSeconds; });
+  absl::erase_if(roots_, [now](const auto& entry) { return now - entry.second.seen_at > kForgetSeconds; });
 }
 
 }  // namespace agent_exporter::agents

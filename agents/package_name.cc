@@ -10,7 +10,7 @@ namespace agent_exporter::agents {
 namespace {
 
 struct Folder {
-  std::string_view name;  // the part of a path after which a package's name stands
+  std::string_view name;  // the part of a path that precedes a package's name
   bool scopes = false;    // "@scope/name" is one name
 };
 
@@ -25,7 +25,7 @@ std::string_view FirstPart(std::string_view path) { return path.substr(0, path.f
 // A package runner's name, and which of its options take a value.
 struct Runner {
   std::string_view program;
-  std::string_view subcommand;       // words that must follow, or ""
+  std::string_view subcommand;       // words that must follow the name, or ""
   std::string_view package_options;  // their value is the package
   std::string_view value_options;
 };
@@ -45,9 +45,9 @@ constexpr Runner kRunners[] = {
     {"pipx", "run", "--spec", "--python --index-url --pip-args"},
 };
 
-// "name@1.2", "name==1.2" and "name[extra]" without what follows the name.
+// Removes version and extras: "name@1.2", "name==1.2" and "name[extra]" give "name".
 std::string WithoutVersion(std::string_view spec) {
-  const size_t at = spec.find('@', 1);  // not the one of a scope
+  const size_t at = spec.find('@', 1);  // skips the '@' of a scope
   spec = spec.substr(0, at);
   return std::string(spec.substr(0, spec.find_first_of("=<>~![ ")));
 }
@@ -85,7 +85,7 @@ std::string PackageOfPath(std::string_view path) {
     if (folder.scopes && name.starts_with('@') && name.size() < rest.size()) {
       name = rest.substr(0, name.size() + 1 + FirstPart(rest.substr(name.size() + 1)).size());
     }
-    // A single file there, and the folder with the links to commands, belong to no package.
+    // A file directly in that folder, and the folder of command links, belong to no package.
     if (name.size() == rest.size() || name == ".bin") continue;
     if (package.empty() || name.data() > package.data()) package = name;
   }

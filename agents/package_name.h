@@ -1,4 +1,4 @@
-// Which package a program comes from, and which one a package runner runs.
+// Finds the package that a program comes from, and the package that a package runner runs.
 //
 // Thread safety: free functions without state.
 
@@ -11,16 +11,16 @@
 
 namespace agent_exporter::agents {
 
-// The innermost package that the file at `path` lies in, or "":
+// The innermost package that contains the file at `path`, or "":
 //   …/node_modules/@google/gemini-cli/dist/index.js         @google/gemini-cli
 //   …/site-packages/celery/__main__.py (or dist-packages)   celery
 //   …/pipx/venvs/aider-chat/bin/aider                       aider-chat
 //   …/uv/tools/aider-chat/bin/aider                         aider-chat
 std::string PackageOfPath(std::string_view path);
 
-// What npx, npm exec, pnpm dlx, yarn dlx, bunx, bun x, uvx, uv tool run or pipx run was asked to run, without
-// its version, or "". `script` is what an interpreter runs (FindScript), `first_argument` where its arguments
-// begin.
+// The package that npx, npm exec, pnpm dlx, yarn dlx, bunx, bun x, uvx, uv tool run or pipx run runs, without
+// its version, or "". `script` is what an interpreter runs (FindScript), and `first_argument` is the index of
+// its first argument.
 //   {"npx", "-y", "@google/gemini-cli@0.61.0", "-p"}    @google/gemini-cli
 //   {"npm exec @openai/codex"}                          @openai/codex (npm writes its title over argv)
 //   {"uvx", "--from", "aider-chat", "aider"}            aider-chat

@@ -1,4 +1,4 @@
-// Tracker's steps 3 and 4: where each process belongs, and what it used.
+// Tracker's steps 3 and 4: placing each process and accounting for its CPU.
 
 #include <algorithm>
 #include <utility>
@@ -20,7 +20,7 @@ uint64_t TakeRise(uint64_t now, uint64_t& counted) {
   return rise;
 }
 
-// Of one that a look saw. Its name stands for what its command line does not tell.
+// The command of a sampled process; if the command line is not enough, its comm decides.
 std::string CommandOf(const TrackedProcess& process) {
   return process.command.empty() ? CommandName({}, "", process.stat.comm) : process.command;
 }
@@ -28,11 +28,12 @@ std::string CommandOf(const TrackedProcess& process) {
 }  // namespace
 
 void Tracker::PlaceAll() {
-  // Parents before children, without recursion: a chain of processes may be as deep as pid_max.
+  // Places parents before children, without recursion, because a chain of processes may be as deep as
+  // pid_max.
   std::vector<TrackedProcess*> chain;
   for (TrackedProcess* process : current_) {
     for (TrackedProcess* at = process; at != nullptr && at->placed != generation_; at = ParentOf(*at)) {
-      at->placed = generation_;  // set on the way up, so a cycle in a torn snapshot ends
+      at->placed = generation_;  // set on the way up, so that a cycle in an inconsistent snapshot ends
       chain.push_back(at);
     }
     for (; !chain.empty(); chain.pop_back()) Place(*chain.back());
@@ -40,7 +41,7 @@ void Tracker::PlaceAll() {
 }
 
 void Tracker::Place(TrackedProcess& process) {
-  if (process.part) return;  // a root that has ended keeps its place until it is reaped
+  if (process.part) return;  // an ended root keeps its place until it is reaped
   AdoptBelowReaper(process);
   TrackedProcess* const parent = ParentOf(process);
   const AgentGroup* parent_group =
@@ -59,11 +60,11 @@ void Tracker::Place(TrackedProcess& process) {
     process.lineage = inherited;
     process.lineage_ppid = process.stat.ppid;
   } else {
-    process.lineage.reset();  // its parent is alive and belongs to no agent
+    process.lineage.reset();  // its parent lives and belongs to no agent
   }
 
-  // A wrapper's program takes the wrapper's place when that is gone, and keeps it. While the root lives, a
-  // double-forked copy of it is an orphan like any other.
+  // A wrapper's program takes the wrapper's place once the wrapper is gone, and keeps it. While the root
+  // lives, a double-forked copy of it is an ordinary orphan.
   const bool was_inner = std::exchange(process.inner, false);
   const bool is_root = process.role == Role::kRoot && process.group == process.own_group;
   const bool takes_over = reparented && process.own_group == inherited && parent_group != inherited.get() &&
@@ -81,7 +82,7 @@ void Tracker::Place(TrackedProcess& process) {
     Join(process, std::move(inherited), {Role::kRoot, false, was_inner});
   } else {
     process.scope = Scope::kTree;
-    // A tmux server leaves its parent by design, so it is no orphan.
+    // A tmux server is reparented by design, so it is not an orphan.
     process.orphan = reparented && !process.stat.comm.starts_with("tmux: server");
     Join(process, std::move(inherited), {Role::kDescendant, false, was_inner});
   }
@@ -99,8 +100,8 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, c
   if (group != nullptr && is_root && !process.inner && !(was_instance && same_group) &&
       group->lost_roots > 0) {
     --group->lost_roots;
-    // A wrapper's child that takes its place, or a new root that ran before its predecessor ended, is no
-    // replacement.
+    // A wrapper's child that takes its place is not a replacement, nor is a new root that ran before its
+    // predecessor ended.
     if (!how.takes_over) ++group->counters.restarts;
   }
   if (group != nullptr && (!is_root || process.inner) && process.group == nullptr &&
@@ -112,7 +113,8 @@ void Tracker::Join(TrackedProcess& process, std::shared_ptr<AgentGroup> group, c
   process.role = how.role;
 }
 
-// Started is what runs a program, and what a look finds alive; a fork that execs is the program's start.
+// Counts an execve as a start, and a process that a sample finds alive; a fork that then calls execve counts
+// once.
 void Tracker::CountStart(TrackedProcess& process) {
   if (process.role != Role::kDescendant || std::exchange(process.start_counted, true)) return;
   if (process.by_event || process.stat.key.start_ticks >= options_.start_ticks) {

@@ -7,9 +7,9 @@
 namespace agent_exporter::agents {
 namespace {
 
-// The innermost part of a cgroup path that is a service or a scope. Slices only group units.
+// The innermost component of a cgroup path that is a service or a scope; slices only group units.
 std::string_view InnermostUnit(std::string_view path) {
-  constexpr std::string_view kDeleted = " (deleted)";  // the kernel's mark of a removed group
+  constexpr std::string_view kDeleted = " (deleted)";  // how the kernel marks a removed group
   if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
   while (!path.empty()) {
     const size_t start = path.rfind('/') + 1;  // 0 if there is none

@@ -1,5 +1,5 @@
-// The facts about a process that match rules use, read on demand and at most once. A rule that only needs
-// comm costs no read; one that needs argv costs one.
+// The facts about a process that match rules use. Each is read on demand and at most once: a rule that needs
+// only comm costs no read, one that needs argv costs one.
 //
 // Thread safety: none.
 
@@ -20,29 +20,30 @@
 
 namespace agent_exporter::agents {
 
-// The interface. Tests make one from literals, the tracker one from ProcessFiles.
-// An empty value means that the fact could not be read or that there is none; no rule on it matches then.
+// The interface. The tracker implements it with ProcessFiles, tests with literals. An empty value means that
+// the fact could not be read or does not exist; a condition on it then fails.
 class ProcessFacts {
  public:
   virtual ~ProcessFacts() = default;
   virtual pid_t pid() = 0;
-  // False: the kernel did not answer in time about one of those asked for, so ask again at the next look.
+  // False: a read timed out, so match again at the next sample.
   virtual bool complete() { return true; }
   virtual const std::string& comm() = 0;
-  // The first 64 KiB of it, which hold the program, its script and nearly always the rest.
+  // The first 64 KiB of the command line, which hold the program, its script and nearly always everything.
   virtual const std::vector<std::string>& argv() = 0;
-  // All of it, as far as it can be read.
+  // The whole command line, as far as it can be read.
   virtual const kernel::CommandLine& command_line() = 0;
   virtual const std::string& exe() = 0;
   virtual const std::string& cwd() = 0;
   virtual const std::string& cgroup() = 0;  // text of /proc/<pid>/cgroup
   virtual std::optional<uid_t> uid() = 0;
-  virtual const std::vector<std::string>& environment() = 0;  // NAME=VALUE, as it was at its exec
-  // The target of `path`, as the process sees it, with all symlinks followed. `path` itself if it is none.
+  virtual const std::vector<std::string>& environment() = 0;  // NAME=VALUE, as of its execve
+  // The target of the symlink `path`, as the process sees it. Returns `path` itself if it is not a symlink.
   virtual std::string FollowLinks(const std::string& path) = 0;
 };
 
-// Reads from `files`, which must outlive this. Failures other than "gone" are counted in `unreadable`.
+// Reads from `files`, which must outlive this. Counts failures in `unreadable`, except that the process is
+// gone.
 class LazyProcessFacts : public ProcessFacts {
  public:
   LazyProcessFacts(const kernel::ProcessKey& key, std::string comm, kernel::ProcessFiles& files,
@@ -62,7 +63,7 @@ class LazyProcessFacts : public ProcessFacts {
   std::string FollowLinks(const std::string& path) override;
 
  private:
-  // The value, or an empty one. A process that went is nobody's failure; anything else is counted.
+  // The value, or an empty one on failure. Counts the failure unless the process is gone.
   template <typename T>
   T ValueOrCount(absl::StatusOr<T> read, std::string_view file);
 
@@ -80,9 +81,9 @@ class LazyProcessFacts : public ProcessFacts {
   std::optional<std::vector<std::string>> environment_;
 };
 
-// The systemd unit (.service or .scope) in the text of /proc/<pid>/cgroup, innermost, or "". systemd keeps
-// its tree in the v2 hierarchy (line "0::") and, with v1, in "name=systemd"; the first of the two that names
-// a unit.
+// The innermost systemd unit (.service or .scope) in the text of /proc/<pid>/cgroup, or "". systemd keeps its
+// tree in the v2 hierarchy (line "0::") and, with v1, in "name=systemd"; the first of the two that names a
+// unit decides.
 std::string SystemdUnit(std::string_view cgroup_text);
 
 }  // namespace agent_exporter::agents

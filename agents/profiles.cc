@@ -25,7 +25,7 @@ absl::StatusOr<std::vector<Rule>> ParseProfiles() {
 std::vector<Rule> BuiltInRules() {
   absl::StatusOr<std::vector<Rule>> rules = ParseProfiles();
   if (!rules.ok()) {
-    // The text is part of this program, and its tests parse it: only a broken build comes here.
+    // The text is compiled in and tests parse it, so only a broken build gets here.
     std::fprintf(stderr, "built-in profiles: %s\n", rules.status().ToString().c_str());
     std::abort();
   }

@@ -30,7 +30,7 @@ class PatternsCondition : public Condition {
   std::string Wants() const override { return wants_; }
 
  protected:
-  // The file at `path`, or the program that Nix wrapped under that name.
+  // Whether a word names the file at `path`, or the program that Nix wrapped under that name.
   bool NamesFile(std::string_view path) const {
     if (MatchesAny(patterns_, path)) return true;
     const std::string unwrapped = base::WithoutNixWrapping(path);
@@ -50,7 +50,7 @@ class Argv0 : public PatternsCondition {
     const Words& argv = context.facts().argv();
     if (argv.empty()) return false;
     const std::string& text = argv[0];
-    // A title that a program wrote over argv is no path, so its last word means nothing.
+    // A title that a program wrote over argv is not a path, so its last word means nothing.
     const bool title = text.find(' ') != std::string::npos && text[0] != '/' && text[0] != '.';
     if (!title) return NamesFile(text);
     return std::any_of(patterns_.begin(), patterns_.end(),
@@ -99,8 +99,8 @@ class Script : public PatternsCondition {
   }
 
  private:
-  // exe finds an interpreter under another name, but costs a system call and needs a permission, so we read
-  // it only if some word fits.
+  // exe identifies an interpreter under another name, but costs a system call and needs permission, so we
+  // read it only if some word fits.
   bool Plausible(const Words& argv) const {
     constexpr size_t kFirstWords = 16;
     const auto end = argv.begin() + static_cast<ptrdiff_t>(std::min(argv.size(), kFirstWords));
@@ -149,7 +149,7 @@ class Environ : public PatternsCondition {
       });
     });
   }
-  // Values may be secrets, and so may names.
+  // Values and names may be secrets, so they are not shown.
   std::string Saw(MatchContext& context) const override {
     if (context.facts().environment().empty()) return "environ is empty or could not be read (not permitted)";
     return Holds(context) ? Why(context) : "environ does not have it";
@@ -157,7 +157,7 @@ class Environ : public PatternsCondition {
   std::string Why(MatchContext&) const override { return absl::StrCat("environ has ", Wants()); }
 };
 
-// A condition that one regular expression meets.
+// A condition with one regular expression.
 class ExpressionCondition : public Condition {
  public:
   explicit ExpressionCondition(std::shared_ptr<const re2::RE2> expression)
@@ -165,12 +165,12 @@ class ExpressionCondition : public Condition {
   std::string Wants() const override { return absl::StrCat("a match of /", expression_->pattern(), "/"); }
 
  protected:
-  // A value that could not be read may be the one that matches.
+  // The part of the value that could not be read may be the one that matches.
   static std::string Remainder(MatchContext& context) {
     if (context.facts().command_line().whole) return "";
     size_t bytes = 0;
     for (const std::string& word : context.facts().command_line().words) bytes += word.size() + 1;
-    return absl::StrCat(" (the command line goes on after ", bytes, " bytes, which could not be read)");
+    return absl::StrCat(" (the command line continues after ", bytes, " bytes, which could not be read)");
   }
   const re2::RE2& expression() const { return *expression_; }
 

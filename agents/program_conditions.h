@@ -1,5 +1,5 @@
-// The conditions on what a process runs: its program, script, package, arguments and environment. See
-// agents/rule_conditions.h; this is its other half.
+// The conditions on what a process runs: its program, script, package, arguments and environment.
+// agents/rule_conditions.h has the other conditions.
 
 #ifndef AGENT_EXPORTER_AGENTS_PROGRAM_CONDITIONS_H_
 #define AGENT_EXPORTER_AGENTS_PROGRAM_CONDITIONS_H_
@@ -25,7 +25,7 @@ std::unique_ptr<Condition> CmdlineCondition(std::shared_ptr<const re2::RE2> expr
 
 // `codex` or `one of codex, codex.js`.
 std::string OneOf(const std::vector<std::string>& words);
-// `comm is "bash"`, or `without` where there is no value.
+// `comm is "bash"`, or `without` if there is no value.
 std::string SawText(std::string_view what, std::string_view value, std::string_view without);
 
 }  // namespace agent_exporter::agents

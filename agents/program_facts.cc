@@ -26,11 +26,11 @@ const kernel::CommandLine& ProgramFacts::command_line() {
     const kernel::CommandLine& whole = live_->command_line();
     if (!whole.words.empty()) return whole;
   }
-  if (!told_) told_ = kernel::CommandLine{program_->argv, !program_->argv_cut};
-  return *told_;
+  if (!command_line_) command_line_ = kernel::CommandLine{program_->argv, !program_->argv_cut};
+  return *command_line_;
 }
 
-// The kernel's link is the file itself; the path of the execve may be a symbolic link to it.
+// The kernel's exe link is the file itself, while the path of the execve may be a symlink to it.
 const std::string& ProgramFacts::exe() {
   if (!IsThere()) return program_->path;
   const std::string& exe = live_->exe();

@@ -1,6 +1,6 @@
 // The facts about a process from its exec event (kernel/process_events.h) and, while it lives, from /proc. So
 // an agent that ended before the first sample is still recognised by its program and arguments. Facts that
-// only /proc has (cwd, cgroup, unit) are then unknown, and no rule on them matches.
+// only /proc has (cwd, cgroup, unit) are then unknown, and conditions on them fail.
 //
 // Thread safety: none.
 
@@ -21,8 +21,8 @@ namespace agent_exporter::agents {
 
 class ProgramFacts : public ProcessFacts {
  public:
-  // `live` reads /proc. `is_there` says whether the pid still is the process that ran execve; it is called at
-  // most once, before the first read.
+  // `live` reads /proc. `is_there` says whether the pid still belongs to the process that ran execve; it is
+  // called at most once, before the first read.
   ProgramFacts(std::shared_ptr<const kernel::Program> program, std::unique_ptr<ProcessFacts> live,
                std::function<bool()> is_there)
       : program_(std::move(program)), live_(std::move(live)), is_there_(std::move(is_there)) {}
@@ -46,7 +46,7 @@ class ProgramFacts : public ProcessFacts {
   const std::unique_ptr<ProcessFacts> live_;
   const std::function<bool()> is_there_;
   std::optional<bool> there_;
-  std::optional<kernel::CommandLine> told_;  // the command line as the event told it
+  std::optional<kernel::CommandLine> command_line_;  // from the event
 };
 
 }  // namespace agent_exporter::agents

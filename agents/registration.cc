@@ -1,4 +1,4 @@
-// Tracker's registered roots: processes that are agents because `run` says so.
+// Tracker's registered roots: processes that `run` registered as agents.
 
 #include <algorithm>
 #include <utility>
@@ -8,7 +8,7 @@
 namespace agent_exporter::agents {
 namespace {
 
-// After how many samples we give up on a registered process that was never seen.
+// After this many samples we forget a registered process that was never seen.
 constexpr uint64_t kRegisteredLooks = 3;
 
 }  // namespace
@@ -35,7 +35,7 @@ Tracker::Registered* Tracker::FindRegistered(const kernel::ProcessKey& key) {
   return found == registered_.end() ? nullptr : &*found;
 }
 
-// Its parent died before any sample saw the two together, and the agent's reaper adopted it.
+// For a process whose parent died before a sample saw both, so that the agent's reaper is its parent now.
 void Tracker::AdoptBelowReaper(TrackedProcess& process) {
   if (registered_.empty() || process.lineage != nullptr || process.registered) return;
   const TrackedProcess* parent = ParentOf(process);
@@ -45,7 +45,7 @@ void Tracker::AdoptBelowReaper(TrackedProcess& process) {
     if (registered.group == nullptr || registration.reaper != parent->stat.key) continue;
     if (registration.helper == process.stat.key.pid) continue;
     process.lineage = registered.group;
-    process.lineage_ppid = 0;  // that process is not the parent any more
+    process.lineage_ppid = 0;  // that process is no longer its parent
     return;
   }
 }

@@ -1,6 +1,6 @@
-// What the exporter cannot find out again about live processes after its own restart: which agent a
-// descendant belongs to (its parent may end meanwhile), and how a root was recognised that has another name
-// by now. Plain data; serve keeps it in a file.
+// What the exporter cannot find out again about live processes after a restart: which agent a descendant
+// belongs to (its parent may end meanwhile), and which rule matched a root that has changed its name. Plain
+// data; serve keeps it in a file.
 //
 // Thread safety: values.
 
@@ -22,7 +22,7 @@ struct Remembered {
     kDescendant,  // its parent may be gone by the next sample
     kOrphan,      // a descendant whose parent is gone
     kRoot,        // matched a rule
-    kRegistered,  // a root because `agent_exporter run` said so
+    kRegistered,  // a root registered by `agent_exporter run`
   };
   Kind kind = Kind::kDescendant;
   kernel::ProcessKey key;
@@ -30,7 +30,7 @@ struct Remembered {
   std::string agent_kind;
   std::string slot;
   pid_t parent = 0;  // kDescendant
-  // kRoot: valid while it runs the same program and the rule exists.
+  // kRoot: valid while the process runs the same program and the rule exists.
   Scope scope = Scope::kTree;
   uint64_t start_stack = 0;
   uint64_t rule = 0;  // RuleFingerprint

@@ -1,4 +1,4 @@
-// The words for a limit's scope, resource and source: label values, keys of the JSON, columns.
+// Names of a limit's scope, resource and source, as used in label values, JSON keys and columns.
 //
 // Thread safety: pure functions.
 
@@ -29,7 +29,7 @@ const char* Name(ResourceUse::Scope scope);
 const char* Name(ResourceUse::Resource resource);
 const char* Name(ResourceUse::Source source);
 
-// And back; empty for other words.
+// The reverse; empty for unknown words.
 std::optional<ResourceUse::Scope> ScopeNamed(std::string_view name);
 std::optional<ResourceUse::Resource> ResourceNamed(std::string_view name);
 

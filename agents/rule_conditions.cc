@@ -18,7 +18,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// A condition that holds if any of its words fits.
+// A condition that holds if any of its words matches.
 class WordsCondition : public Condition {
  public:
   explicit WordsCondition(Words words) : words_(std::move(words)) {}
@@ -112,7 +112,7 @@ class PidfileCondition : public WordsCondition {
   std::string Wants() const override { return absl::StrCat("the pid in ", WordsCondition::Wants()); }
 };
 
-// "not": holds while none of its conditions does.
+// "not": holds if none of its conditions holds.
 class NotCondition : public Condition {
  public:
   explicit NotCondition(std::vector<std::unique_ptr<Condition>> conditions)
@@ -151,12 +151,12 @@ absl::Status CheckWords(const std::string& key, const Words& words) {
     }
     if ((key == "pidfile" || key == "cgroup") && word[0] != '/') {
       return absl::InvalidArgumentError(
-          absl::StrCat(key, " ", base::Quoted(word), " is no absolute path; begin it with /"));
+          absl::StrCat(key, " ", base::Quoted(word), " is not an absolute path; begin it with /"));
     }
     if (key == "cgroup" && word.back() == '/') {
       return absl::InvalidArgumentError(absl::StrCat(
           "cgroup ", base::Quoted(word),
-          word == "/" ? " holds every process; name a group below it" : " ends in a slash; remove it"));
+          word == "/" ? " contains every process; name a group below it" : " ends in a slash; remove it"));
     }
   }
   return absl::OkStatus();
@@ -184,15 +184,15 @@ absl::StatusOr<std::shared_ptr<const re2::RE2>> Compile(const std::string& key, 
   auto expression = std::make_shared<const re2::RE2>(pattern, options);
   if (expression->ok()) return expression;
   return absl::InvalidArgumentError(absl::StrCat(key, " ", base::Quoted(pattern),
-                                                 " is no regular expression: ", expression->error(),
+                                                 " is not a regular expression: ", expression->error(),
                                                  "; see RE2's syntax page"));
 }
 
-// One word a line: ^ and $ stand for the beginning and the end of each.
+// Each word is one line: ^ and $ match its beginning and end.
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileArgs(const std::string& pattern) {
   if (pattern.empty()) return nullptr;
   auto lines = Compile("args", "(?m)" + pattern, false);
-  return lines.ok() ? lines : Compile("args", pattern, false);  // an error message without our prefix
+  return lines.ok() ? lines : Compile("args", pattern, false);  // to get an error message without our prefix
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchConditions& from,
@@ -214,7 +214,8 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchCondi
   const auto add = [&conditions](std::unique_ptr<Condition> condition) {
     conditions.push_back(std::move(condition));
   };
-  // Ordered by cost: nothing; argv, which is read once for all; one file each.
+  // Ordered by cost: first those without a read, then those on argv, which is read once for all, then those
+  // that read one file each.
   if (!from.comm.empty()) add(std::make_unique<CommCondition>(from.comm));
   if (!from.argv0.empty()) add(Argv0Condition(from.argv0));
   if (!from.script.empty()) add(ScriptCondition(from.script));
@@ -233,7 +234,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeAll(const MatchCondi
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileCmdline(const std::string& pattern) {
-  return Compile("cmdline", pattern, true);  // argv holds newlines, as in sh -c with a whole script
+  return Compile("cmdline", pattern, true);  // argv may contain newlines, as in sh -c with a whole script
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<Condition>>> MakeConditions(

@@ -24,7 +24,7 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
     if (field != name) continue;
     if (cmdline != nullptr && cmdline->NamedCapturingGroups().count(std::string(field)) > 0) {
       return absl::InvalidArgumentError(absl::StrCat("cmdline has a capture named ", std::string(field),
-                                                     ", which is a field of its own; rename the capture"));
+                                                     ", which is the name of a field; rename the capture"));
     }
     return Part{.field = kind};
   }
@@ -34,7 +34,7 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
     const int groups = cmdline == nullptr ? 0 : cmdline->NumberOfCapturingGroups();
     if (number > groups) {
       return absl::InvalidArgumentError(
-          absl::StrCat("template ", base::Quoted(text), " asks for {", number, "}, but cmdline ",
+          absl::StrCat("template ", base::Quoted(text), " uses {", number, "}, but cmdline ",
                        cmdline == nullptr ? "is not set" : absl::StrCat("has ", groups, " capture groups"),
                        "; put the part to capture in parentheses"));
     }
@@ -54,7 +54,7 @@ absl::StatusOr<RuleTemplate::Part> RuleTemplate::ParseField(std::string_view fie
       "template ", base::Quoted(text), " has the unknown field ", base::Quoted(field), "; ",
       nearest.empty() ? "use {comm}, {exe}, {script}, {user}, {pid}, {cwd}, {1} or a named capture of cmdline"
                       : absl::StrCat("did you mean {", std::string(nearest), "}?"),
-      " ({{ is a brace itself)"));
+      " ({{ is a literal brace)"));
 }
 
 absl::StatusOr<RuleTemplate> RuleTemplate::Parse(std::string_view text, const re2::RE2* cmdline) {
@@ -71,7 +71,7 @@ absl::StatusOr<RuleTemplate> RuleTemplate::Parse(std::string_view text, const re
       const size_t close = rest.find('}');
       if (close == std::string_view::npos) {
         return absl::InvalidArgumentError(absl::StrCat("template ", base::Quoted(text),
-                                                       " has a { without a }; write {{ for a brace itself"));
+                                                       " has a { without a }; write {{ for a literal brace"));
       }
       absl::StatusOr<Part> part = ParseField(rest.substr(1, close - 1), text, cmdline);
       if (!part.ok()) return part.status();

@@ -1,13 +1,13 @@
-// A rule's name, kind or slot: text with fields in braces, checked when it is loaded and filled in at each
-// match.
+// A rule's name, kind or slot: text with fields in braces. It is checked when the rule is loaded and filled
+// in at each match.
 //
 //   {comm} {exe} {script} {user} {pid} {cwd}   exe: the basename; cwd: the last part of the path
 //   {1} … {9}, {name}                          captures of the rule's cmdline expression
 //   {{ and }}                                  a brace itself
 //
-// A field that a process has no value for is empty.
+// A field without a value for a process is empty.
 //
-// Thread safety: immutable after Parse.
+// Thread safety: immutable.
 
 #ifndef AGENT_EXPORTER_AGENTS_RULE_TEMPLATE_H_
 #define AGENT_EXPORTER_AGENTS_RULE_TEMPLATE_H_
@@ -28,7 +28,7 @@ class RuleTemplate {
   RuleTemplate() = default;
 
   // `cmdline` is the rule's expression, or null. InvalidArgument: an unknown field, a capture that the
-  // expression does not have, a brace that is never closed; the text names the template but not the rule.
+  // expression does not have, a brace that is never closed; the message names the template but not the rule.
   static absl::StatusOr<RuleTemplate> Parse(std::string_view text, const re2::RE2* cmdline);
 
   // `captures` as Captures returns them for the expression that Parse was given.
@@ -49,7 +49,7 @@ class RuleTemplate {
   std::vector<Part> parts_;
 };
 
-// The whole match and then each group of `expression` found in `text`; groups that took no part are empty.
+// The whole match of `expression` in `text`, then each group; groups that did not take part are empty.
 std::vector<std::string> Captures(const re2::RE2& expression, std::string_view text);
 
 }  // namespace agent_exporter::agents

@@ -26,7 +26,7 @@ struct CompiledRule {
   RuleTemplate name;
   RuleTemplate kind;
   RuleTemplate slot;
-  std::vector<std::unique_ptr<Condition>> adopt;  // by environment; empty: it does not
+  std::vector<std::unique_ptr<Condition>> adopt;  // by environment; empty: it does not adopt
 };
 
 bool Matches(const CompiledRule& rule, MatchContext& context) {
@@ -60,9 +60,9 @@ absl::StatusOr<CompiledRule> Compile(const Rule& rule) {
   return compiled;
 }
 
-// What every condition reports, in one line.
-std::string AskAll(const CompiledRule& rule, MatchContext& context,
-                   std::string (Condition::*question)(MatchContext&) const) {
+// What each condition says, on one line.
+std::string DescribeAll(const CompiledRule& rule, MatchContext& context,
+                        std::string (Condition::*question)(MatchContext&) const) {
   return absl::StrJoin(rule.conditions, ", ", [&](std::string* out, const auto& condition) {
     out->append((condition.get()->*question)(context));
   });
@@ -151,17 +151,17 @@ std::optional<Match> RuleSet::Find(ProcessFacts& facts) const {
     std::string agent = base::LabelValue(rule.name.Expand(context, captures));
     if (agent.empty()) agent = base::LabelValue(facts.comm());
     if (agent.empty()) agent = "unnamed";  // prctl(PR_SET_NAME, "") is allowed
-    return Match{
-        .agent = std::move(agent),
-        .kind = base::LabelValue(rule.kind.Expand(context, captures)),
-        .slot = base::LabelValue(rule.slot.Expand(context, captures)),
-        .scope = impl_->rules[i].scope,
-        .rule = i,
-        .own_rule = !impl_->rules[i].built_in,
-        .by_program = SaysProgram(impl_->rules[i]),
-        .reason = std::make_shared<MatchReason>(MatchReason{.origin = impl_->rules[i].origin,
-                                                            .rule = impl_->rules[i].name,
-                                                            .what = AskAll(rule, context, &Condition::Why)})};
+    return Match{.agent = std::move(agent),
+                 .kind = base::LabelValue(rule.kind.Expand(context, captures)),
+                 .slot = base::LabelValue(rule.slot.Expand(context, captures)),
+                 .scope = impl_->rules[i].scope,
+                 .rule = i,
+                 .own_rule = !impl_->rules[i].built_in,
+                 .by_program = SaysProgram(impl_->rules[i]),
+                 .reason = std::make_shared<MatchReason>(
+                     MatchReason{.origin = impl_->rules[i].origin,
+                                 .rule = impl_->rules[i].name,
+                                 .what = DescribeAll(rule, context, &Condition::Why)})};
   }
   return std::nullopt;
 }
@@ -211,7 +211,8 @@ std::vector<RuleVerdict> RuleSet::Explain(ProcessFacts& facts) const {
       }
     }
     verdict.matched = verdict.met == rule.conditions.size();
-    if (verdict.matched) verdict.reason = absl::StrCat("matched: ", AskAll(rule, context, &Condition::Saw));
+    if (verdict.matched)
+      verdict.reason = absl::StrCat("matched: ", DescribeAll(rule, context, &Condition::Saw));
     verdicts.push_back(std::move(verdict));
   }
   return verdicts;

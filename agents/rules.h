@@ -1,10 +1,10 @@
-// Match rules: which processes are agents, and what they are called.
+// Match rules: which processes are agents, and their names.
 //
-// A rule matches if all its conditions hold (AND); a condition with several values holds if any of them fits
-// (OR). Rules are tried in order, the configuration's before the built-in profiles; the first match
+// A rule matches if all its conditions hold (AND); a condition with several values holds if any of them
+// matches (OR). Rules are tried in order, the configuration's before the built-in profiles; the first match
 // names the agent.
 //
-// Thread safety: RuleSet is immutable after it was made; safe to read from any thread.
+// Thread safety: RuleSet is immutable, so any thread may read it.
 
 #ifndef AGENT_EXPORTER_AGENTS_RULES_H_
 #define AGENT_EXPORTER_AGENTS_RULES_H_
@@ -49,58 +49,57 @@ struct MatchConditions {
   friend bool operator==(const MatchConditions&, const MatchConditions&) = default;
 };
 
-// Its own conditions must all hold.
+// A rule: all its conditions must hold.
 struct Rule : MatchConditions {
   // Templates over {comm} {exe} {script} {user} {pid} {cwd} and the cmdline's captures {1} or {name}
-  // (agents/rule_template.h). A name that comes out empty becomes comm.
+  // (agents/rule_template.h). If the name comes out empty, comm is used.
   std::string name;
   std::string kind;
   std::string slot;
   Scope scope = Scope::kTree;
 
   MatchConditions except;  // none of these may hold ("not" in YAML)
-  Adoption adopt;          // only where name, kind and slot are no templates
+  Adoption adopt;          // only if name, kind and slot are not templates
 
-  // The agent's own log file, in which rate limits show; and expressions instead of the default ones, by kind
+  // The agent's log file, which shows rate limits, and expressions by kind that replace the default ones
   // (ledger/rate_limit_log.h).
   std::string rate_limit_log;
   std::map<std::string, std::string> rate_limit_patterns;
 
-  // "agents.yaml:12" or "built-in profile codex": for explain and for error texts.
+  // "agents.yaml:12" or "built-in profile codex": for `explain` and error messages.
   std::string origin;
   bool built_in = false;
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
-// The same for rules with the same text, wherever it stands; for keeping over a restart.
+// Equal for rules with the same text, wherever they are. Identifies a rule across a restart.
 uint64_t RuleFingerprint(const Rule& rule);
 
-// What a match gives the process.
+// The result of a match.
 struct Match {
   std::string agent;  // label value: valid UTF-8, at most 128 bytes
   std::string kind;
   std::string slot;
   Scope scope = Scope::kTree;
-  size_t rule = 0;        // index into RuleSet::rules()
-  bool own_rule = false;  // by a rule of the configuration, not by a built-in profile
-  bool by_program =
-      true;  // the rule says what the process runs, not only whose it is (its user, its unit, ...)
-  std::shared_ptr<const MatchReason> reason;  // never null when RuleSet made it
+  size_t rule = 0;         // index into RuleSet::rules()
+  bool own_rule = false;   // by a rule of the configuration, not a built-in profile
+  bool by_program = true;  // the rule says what the process runs, not only where it belongs (user, unit, …)
+  std::shared_ptr<const MatchReason> reason;  // never null if made by RuleSet
 };
 
-// One rule's answer for one process: explain's raw material.
+// The verdict of one rule on one process, for `explain`.
 struct RuleVerdict {
   size_t rule = 0;
   bool matched = false;
-  // How near it came: how many of its conditions hold, and how many of those by a name.
+  // How close it came: how many of its conditions hold, and how many of those by a name.
   size_t met = 0, named = 0;
-  // What the conditions that failed saw and want, or `matched: comm is "codex"`.
+  // What the failed conditions saw and require, or `matched: comm is "codex"`.
   std::string reason;
 };
 
-// The rule that came nearest where none matched: the one with most names right. Null where one matched, or
-// none has any.
+// If no rule matched, the rule that came closest: the one with the most matching names. Null if one matched,
+// or if none has a matching name.
 const RuleVerdict* Nearest(const std::vector<RuleVerdict>& verdicts);
 
 class RuleSet {
@@ -113,12 +112,12 @@ class RuleSet {
   ~RuleSet();
 
   const std::vector<Rule>& rules() const;
-  // The pids that the rules' pidfiles hold now. They change without an exec, so the tracker asks at every
-  // look.
+  // The pids in the rules' pidfiles now. They change without an execve, so the tracker reads them at every
+  // sample.
   std::vector<pid_t> PidfilePids() const;
 
   std::optional<Match> Find(ProcessFacts& facts) const;
-  // The agent that adopts a process by its environment, or by the tmux pane it runs in.
+  // The agent that adopts a process because of its environment, or of the tmux pane it runs in.
   std::optional<Match> Adopter(ProcessFacts& facts) const;
   std::optional<Match> Adopter(const SessionPane& pane) const;
   std::vector<RuleVerdict> Explain(ProcessFacts& facts) const;

@@ -33,7 +33,7 @@ using base::YamlError;
 using base::YamlShape;
 using base::YamlText;
 
-// `key` is match or not; `known` what may stand in it.
+// `key` is "match" or "not"; `known` are the keys allowed in it.
 absl::Status ReadConditions(const YAML::Node& node, std::string_view file, const char* key,
                             const std::vector<std::string_view>& known, MatchConditions* conditions) {
   if (!node.IsMap() || node.size() == 0) {
@@ -63,17 +63,17 @@ absl::Status ReadMatch(const YAML::Node& match, std::string_view file, Rule* rul
   errors.Add(ReadConditions(match, file, "match", ConditionKeys(), rule));
   if (!match.IsMap() || !match["not"].IsDefined()) return errors.status();
   std::vector<std::string_view> known = ConditionKeys();
-  known.pop_back();  // no "not" in "not"
+  known.pop_back();  // "not" cannot contain "not"
   errors.Add(ReadConditions(match["not"], file, "not", known, &rule->except));
   return errors.status();
 }
 
-// The name of a rule that gives none: the one word that says what runs. Empty where that is not clear.
+// The name of a rule without one: the only word that says what runs. Empty if there is more than one.
 std::string DefaultName(const Rule& rule) {
   if (rule.comm.size() + rule.script.size() != 1) return "";
   const std::string& word = rule.comm.empty() ? rule.script[0] : rule.comm[0];
   return absl::StrReplaceAll(std::string(base::Basename(word)),
-                             {{"{", "{{"}, {"}", "}}"}});  // a word, not a template
+                             {{"{", "{{"}, {"}", "}}"}});  // a literal word, not a template
 }
 
 absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
@@ -83,7 +83,7 @@ absl::StatusOr<Scope> ReadScope(const YAML::Node& node, std::string_view file) {
   if (*word == "process") return Scope::kProcess;
   return YamlError(node, file,
                    absl::StrCat("scope is ", base::Quoted(*word),
-                                "; write tree (the process and all below it) or process"));
+                                "; write tree (the process and all its descendants) or process"));
 }
 
 absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule* rule) {
@@ -98,8 +98,7 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
     rule->rate_limit_log = *std::move(path);
   }
   if (!patterns.IsDefined()) return absl::OkStatus();
-  if (!log.IsDefined())
-    return YamlError(patterns, file, "rate_limit_patterns needs rate_limit_log beside it");
+  if (!log.IsDefined()) return YamlError(patterns, file, "rate_limit_patterns needs rate_limit_log");
   if (!patterns.IsMap()) {
     return YamlError(patterns, file, "rate_limit_patterns must be a map such as {throttle: 'slow down'}");
   }
@@ -112,7 +111,7 @@ absl::Status ReadRateLimits(const YAML::Node& node, std::string_view file, Rule*
     if (const RE2 compiled(*pattern, RE2::Quiet); !compiled.ok()) {
       errors.Add(YamlError(entry.second, file,
                            absl::StrCat("the expression for ", kind, " is not valid: ", compiled.error(),
-                                        "; write it as RE2 knows it")));
+                                        "; use RE2's syntax")));
     }
     rule->rate_limit_patterns[kind] = *pattern;
   }
@@ -130,9 +129,8 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   rule.origin = base::YamlPosition(node, file);
   if (node["match"].IsDefined()) {
     errors.Add(ReadMatch(node["match"], file, &rule));
-  } else if (errors.empty()) {  // else it may be there, misspelt
-    errors.Add(YamlError(
-        node, file, "an agent has no match; say which processes it is, for instance match: {comm: codex}"));
+  } else if (errors.empty()) {  // otherwise it may be misspelt
+    errors.Add(YamlError(node, file, "an agent has no match; add one, for instance match: {comm: codex}"));
   }
 
   const std::pair<const char*, std::string*> words[] = {
@@ -146,7 +144,7 @@ absl::StatusOr<Rule> ReadRule(const YAML::Node& node, std::string_view file) {
   if (rule.name.empty() && errors.empty()) {
     errors.Add(YamlError(
         node, file,
-        "an agent has no name; add name: (only a match with exactly one comm or script names itself)"));
+        "an agent has no name; add name: (it may be left out only if match has exactly one comm or script)"));
   }
   if (node["adopt"].IsDefined()) {
     rule.adopt = errors.Take(AdoptionFromYaml(node["adopt"], file)).value_or(Adoption());

@@ -12,11 +12,11 @@
 //       rate_limit_patterns: {throttle: 'slow down'}  # optional, RE2: 529, throttle, quota, 429, overloaded
 //
 // A rule without a name takes it from its match, if that has exactly one word in comm and script together:
-// that word, or its last part where it is a path.
+// that word, or its last component if it is a path.
 //
-// Thread safety: free functions without state.
-// Errors: InvalidArgument "file:line: what is wrong; what to do", a line for each (base/error_list.h).
-// Unknown keys are errors: a misspelt condition that is silently ignored would watch the wrong process.
+// Thread safety: free functions without state. Errors: InvalidArgument "file:line: what is wrong; what to
+// do", one line each (base/error_list.h). Unknown keys are errors, because ignoring a misspelt condition
+// would watch the wrong process.
 
 #ifndef AGENT_EXPORTER_AGENTS_RULES_YAML_H_
 #define AGENT_EXPORTER_AGENTS_RULES_YAML_H_
@@ -37,9 +37,9 @@ class Node;
 
 namespace agent_exporter::agents {
 
-// `agents` is the sequence below the key `agents`; no rules where that is missing or empty.
+// `agents` is the sequence below the key `agents`; no rules if it is missing or empty.
 absl::StatusOr<std::vector<Rule>> RulesFromYaml(const YAML::Node& agents, std::string_view file);
-// The same; the rules that are good, and the errors of all others.
+// The same, but returns the valid rules and adds the errors of the others to *errors.
 std::vector<Rule> RulesFromYaml(const YAML::Node& agents, std::string_view file, base::ErrorList* errors);
 
 }  // namespace agent_exporter::agents

@@ -1,6 +1,6 @@
 // Finds parts of an AgentSample.
 //
-// Thread safety: pure functions; the results belong to `agent`.
+// Thread safety: pure functions. Ownership: the results belong to `agent`.
 
 #ifndef AGENT_EXPORTER_AGENTS_SAMPLE_LOOKUP_H_
 #define AGENT_EXPORTER_AGENTS_SAMPLE_LOOKUP_H_
@@ -11,7 +11,7 @@
 
 namespace agent_exporter::agents {
 
-// Null if `key` is nobody's, as the holder of a tree's sum, or the process is gone.
+// Null if `key` is no process (as the holder of a tree's sum) or the process is gone.
 inline const ProcessSample* FindProcess(const AgentSample& agent, const kernel::ProcessKey& key) {
   if (key.pid == 0) return nullptr;
   const auto found = std::find_if(agent.processes.begin(), agent.processes.end(),
@@ -19,7 +19,7 @@ inline const ProcessSample* FindProcess(const AgentSample& agent, const kernel::
   return found == agent.processes.end() ? nullptr : &*found;
 }
 
-// Of all its limits; null if none is known.
+// The fullest of all its limits; null if none is known.
 inline const ResourceUse* FullestLimit(const AgentSample& agent) {
   const auto fullest =
       std::max_element(agent.resources.begin(), agent.resources.end(),

@@ -11,24 +11,24 @@ struct Interpreter {
   std::string_view names;       // basenames without a version
   bool short_clusters = false;  // -uBm is -u -B -m (getopt); false: a word is one option (node, bun, deno)
   // Short options, for clusters only, by letter:
-  std::string_view no_script = {};      // the program text follows, or comes from standard input: no script
-  std::string_view value_next = {};     // take the rest of the word, or the next word
-  std::string_view rest_of_word = {};   // take the rest of the word, which may be nothing
+  std::string_view no_script =
+      {};  // there is no script: the program text follows, or comes from standard input
+  std::string_view value_next = {};     // take the rest of the word or, if it is empty, the next word
+  std::string_view rest_of_word = {};   // take the rest of the word, which may be empty
   std::string_view module_option = {};  // as value_next; the value is a module
   std::string_view file_option = {};    // as value_next; the value is the script
   // Whole words:
   std::string_view no_script_words = {};
-  std::string_view value_words = {};   // the next word belongs to them
+  std::string_view value_words = {};   // they take the next word
   std::string_view script_words = {};  // the next word is the script
-  std::string_view run_words = {};     // subcommands that a script follows; skipped
+  std::string_view run_words = {};     // subcommands before the script; skipped
   std::string_view other_words = {};   // subcommands that run no script
-  bool argument_files = false;         // @FILE holds more arguments
+  bool argument_files = false;         // @FILE contains more arguments
 };
 
 constexpr Interpreter kInterpreters[] = {
-    // Editors are Electron, which runs as node where ELECTRON_RUN_AS_NODE says so; cursor-agent's launcher
-    // gives
-    // node its own name.
+    // Editors are Electron apps, which run as node if ELECTRON_RUN_AS_NODE is set; cursor-agent's launcher
+    // runs node under its own name.
     {.names = "node nodejs electron code code-insiders codium cursor windsurf kiro cursor-agent",
      .no_script_words = "-e --eval -p --print -pe -i --interactive --run -v --version",
      .value_words =
@@ -94,7 +94,7 @@ constexpr Interpreter kInterpreters[] = {
      .value_words = "--rcfile --init-file --init-command"},
 };
 
-// By basename, without the "-" of a login shell and a version: python3.11, node22, -bash.
+// Finds it by basename, ignoring the "-" of a login shell and a version: python3.11, node22, -bash.
 const Interpreter* FindInterpreter(std::string_view path) {
   std::string_view name = base::Basename(path.starts_with('-') ? path.substr(1) : path);
   name = name.substr(0, name.find_last_not_of("0123456789.-") + 1);
@@ -104,9 +104,9 @@ const Interpreter* FindInterpreter(std::string_view path) {
   return nullptr;
 }
 
-// What one option word means for the search.
+// What one option word tells about the script.
 struct Option {
-  size_t words = 1;                        // with its value
+  size_t words = 1;                        // including its value
   std::optional<std::string> script = {};  // the search ends: the script, or "" for none
 };
 
@@ -125,7 +125,8 @@ Option ReadCluster(const Interpreter& interpreter, std::string_view word, std::s
       return {.words = words, .script = std::string(value.substr(0, value.find('.')))};
     }
     if (in(interpreter.file_option)) return {.words = words, .script = std::string(value)};
-    // A shell's -o takes the next word even inside a cluster (-eo pipefail), and nothing may follow it there.
+    // A shell's -o takes the next word even inside a cluster (-eo pipefail), where it must be the last
+    // letter.
     if (in(interpreter.value_next)) return {.words = words};
   }
   return {};

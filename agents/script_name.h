@@ -1,8 +1,8 @@
-// Which script an interpreter runs: for `node …/bin/gemini` the process that matters is called gemini, and
-// only argv says so.
+// Finds the script that an interpreter runs. For `node …/bin/gemini` users know the process as gemini, and
+// only argv has that name.
 //
-// The options of node, bun, deno, python, ruby, perl, php, java and the shells that take a value of their own
-// are known, so that the X of `node --require X script.js` is not taken for the script.
+// It knows which options of node, bun, deno, python, ruby, perl, php, java and the shells take a value, so
+// that the X of `node --require X script.js` is not mistaken for the script.
 //
 // Thread safety: free functions without state.
 
@@ -17,18 +17,20 @@
 
 namespace agent_exporter::agents {
 
-// How an interpreter reads its command line.
+// The parts of an interpreter's command line.
 struct ScriptCall {
-  std::string script;  // as argv spells it; "": there is none (-c, -e, standard input), or no interpreter
-  size_t first_argument = 1;  // index in argv of what follows the script; of what follows argv[0] without one
+  std::string script;  // as in argv; "": no script (-c, -e, standard input), or not an interpreter
+  size_t first_argument =
+      1;  // index in argv of the word after the script, or after argv[0] if there is no script
 };
 
 // {"node", "--require", "x", "/usr/bin/gemini", "-p"} gives "/usr/bin/gemini" and 4; {"python3", "-m",
-// "aider.main"} gives "aider", the module's first part; {"java", "-cp", "x", "a.Main"} and {"java", "-jar",
-// "b.jar"} give the class and the jar. The interpreter is known by the basename of argv[0], else of `exe`.
+// "aider.main"} gives "aider", the module's first component; {"java", "-cp", "x", "a.Main"} and {"java",
+// "-jar", "b.jar"} give the class and the jar. The interpreter is recognised by the basename of argv[0], else
+// of `exe`.
 ScriptCall FindScript(const std::vector<std::string>& argv, std::string_view exe);
 
-// FindScript's script alone.
+// Only FindScript's script.
 std::string ScriptPath(const std::vector<std::string>& argv, std::string_view exe);
 
 // The basename of ScriptPath:
@@ -38,14 +40,13 @@ std::string ScriptPath(const std::vector<std::string>& argv, std::string_view ex
 // basename of argv[0] or of exe (node, bun, deno, python3.11, ruby, perl, sh, bash, …).
 std::string ScriptName(const std::vector<std::string>& argv, std::string_view exe);
 
-// Whether the basename of `path` is an interpreter's: node, python3.11, bash, java, …
+// Whether the basename of `path` is that of an interpreter: node, python3.11, bash, java, …
 bool IsInterpreter(std::string_view path);
 
-// `path` without the extension that script files have (.js .mjs .cjs .ts .mts .cts .py .pyc .rb .sh .pl
-// .php).
+// `path` without the extension of script files (.js .mjs .cjs .ts .mts .cts .py .pyc .rb .sh .pl .php).
 std::string_view StripScriptExtension(std::string_view path);
 
-// Whether `word` is one of the words of `list`, which a blank separates.
+// Whether `word` is in `list`, whose words are separated by blanks.
 bool ListHas(std::string_view list, std::string_view word);
 
 }  // namespace agent_exporter::agents

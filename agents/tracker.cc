@@ -29,7 +29,7 @@ void Tracker::SetRules(RuleSet rules) {
 void Tracker::ConfigureGroups() {
   groups_.ClearConfigured();
   for (const Rule& rule : rules_.rules()) {
-    // A name made from a template is known only once something matched.
+    // A name from a template is known only after a match.
     if (rule.built_in || IsTemplate(rule.name)) continue;
     if (IsTemplate(rule.kind) || IsTemplate(rule.slot)) {
       groups_.ConfigureName(base::LabelValue(rule.name));
@@ -44,11 +44,11 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
                      const std::function<void(const TrackedProcess&)>& gone) {
   ++generation_;
   now_ = now.monotonic;
-  NotePresence(rows);
+  UpdatePresence(rows);
   remembered_.clear();
   Gather(walk);
   ConfirmChildren();
-  TakeLeave(walk, gone);
+  RemoveGone(walk, gone);
   MatchChanged();
   AdoptPanes();
   PlaceAll();
@@ -62,7 +62,7 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
     if (process->group != nullptr && process->command.empty()) NameCommand(*process, nullptr);
     Account(*process);
     if (process->group == nullptr) {
-      // Only a full walk can tell when it goes, so between two of them a stranger is not remembered.
+      // Only a full walk notices when an unwatched process ends, so we do not keep one between full walks.
       if (process->is_new && walk == Walk::kMembers) nobodys.push_back(process->stat.key.pid);
       if (process->examine) undecided.push_back(process->stat.key);
       process->is_new = false;
@@ -87,45 +87,46 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
   groups_.ForgetStale(now.monotonic);
 }
 
-void Tracker::NotePresence(std::vector<kernel::ProcessStat>& rows) {
+void Tracker::UpdatePresence(std::vector<kernel::ProcessStat>& rows) {
   for (size_t i = 0; i < rows.size(); ++i) {
     kernel::ProcessStat& row = rows[i];
     auto [at, inserted] = processes_.try_emplace(row.key.pid);
     TrackedProcess& process = at->second;
     if (!inserted && process.stat.key.start_ticks == 0)
-      process.stat.key = row.key;  // told of without its start
+      process.stat.key = row.key;  // its event had no start time
     if (!inserted && process.stat.key != row.key) {
       SetAside(process);
       inserted = true;
     }
-    if (!inserted) NoteExec(process, row);
+    if (!inserted) DetectExec(process, row);
     std::swap(process.stat, row);
-    if (inserted && !remembered_.empty()) Recall(process);
+    if (inserted && !remembered_.empty()) Restore(process);
     process.seen = generation_;
     process.order = i;
     current_.push_back(&process);
   }
 }
 
-// Whether it runs another program than at the last look. A new stack says so. Its name may be new without an
-// execve (prctl, setproctitle), and never costs a root its match; but where the stack cannot be read, a new
-// name that another rule matches is taken for a new program.
-void Tracker::NoteExec(TrackedProcess& process, kernel::ProcessStat& row) {
-  // 0 means not readable, or the middle of an execve, whose comm is there before its stack and arguments are.
+// Detects whether the process runs another program than in the last sample: then its stack address has
+// changed. A changed name is not enough, because it may come from prctl or setproctitle, so it never costs a
+// root its match. But if the stack address cannot be read, a new name that another rule matches counts as a
+// new program.
+void Tracker::DetectExec(TrackedProcess& process, kernel::ProcessStat& row) {
+  // 0 means not readable, or in the middle of an execve, which sets comm before stack and arguments.
   if (row.start_stack == 0) row.start_stack = process.stat.start_stack;
   if (process.stat.start_stack != row.start_stack && row.state != 'Z') {
     process.examine = true;
     process.may_keep = false;
     process.command.clear();
-    // The event of this execve, which may still wait to be read, counts its start.
-    if (!events_ || !process.told) process.start_counted = false;
+    // If the process is tracked, the event of this execve counts the start, even if we have not read it yet.
+    if (!events_ || !process.tracked) process.start_counted = false;
   } else if (process.stat.comm != row.comm && !(IsRoot(process) && row.start_stack != 0)) {
     process.may_keep = IsRoot(process) && (!process.examine || process.may_keep);
     process.examine = true;
   }
 }
 
-// Under a key that no pid can have, so that both are there until it took its leave.
+// Uses a key that no pid can have, so that both processes exist until RemoveGone.
 void Tracker::SetAside(TrackedProcess& process) {
   TrackedProcess& aside = processes_.emplace(next_aside_--, std::move(process)).first->second;
   current_.push_back(&aside);
@@ -143,10 +144,10 @@ void Tracker::Gather(Walk walk) {
   });
 }
 
-// A snapshot takes a while. A child that was read alive and then reaped before its parent was read would be
-// counted twice: in its own figures and in its parent's. Where a child was read before a parent whose
-// children time rose, it is looked at again. Pids mostly rise from parent to child, so this is rare until
-// pids wrap.
+// A snapshot is not atomic. A child that was read alive and then reaped before its parent was read would
+// count twice: in its own figures and in its parent's. So if a child was read before its parent, and the
+// parent's children time rose, we read the child again. Pids mostly rise from parent to child, so this is
+// rare until pids wrap.
 void Tracker::ConfirmChildren() {
   for (TrackedProcess* process : current_) {
     if (process->seen != generation_) continue;
@@ -158,14 +159,14 @@ void Tracker::ConfirmChildren() {
   }
 }
 
-void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess&)>& gone) {
+void Tracker::RemoveGone(Walk walk, const std::function<void(const TrackedProcess&)>& gone) {
   leaving_ = true;
   std::vector<pid_t> leaving;
-  std::vector<TrackedProcess*> told;
+  std::vector<TrackedProcess*> with_last_cpu;
   const auto leave = [&](pid_t pid, TrackedProcess& process) {
     leaving.push_back(pid);
-    if (process.last_cpu != nullptr) told.push_back(&process);
-    LetGo(process);
+    if (process.last_cpu != nullptr) with_last_cpu.push_back(&process);
+    Depart(process);
     if (Registered* registered = FindRegistered(process.stat.key)) registered->gone = true;
     gone(process);
   };
@@ -175,7 +176,7 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
     }
   } else {
     for (TrackedProcess* process : current_) {
-      // A process that was set aside is no longer found under its pid.
+      // A process that was set aside is no longer stored under its pid.
       auto found = processes_.find(process->stat.key.pid);
       if (process->seen != generation_ && found != processes_.end() && &found->second == process) {
         leave(found->first, *process);
@@ -184,18 +185,18 @@ void Tracker::TakeLeave(Walk walk, const std::function<void(const TrackedProcess
     for (pid_t aside = -1; aside > next_aside_; --aside) leave(aside, processes_.at(aside));
   }
   next_aside_ = -1;
-  // Once all of them left, since what they waited for may leave with them.
-  for (TrackedProcess* process : told) AccountLastChildren(*process);
-  for (const pid_t pid : leaving) Bequeath(processes_.at(pid));
+  // After all have departed, because children they waited for may depart in the same update.
+  for (TrackedProcess* process : with_last_cpu) AccountLastChildren(*process);
+  for (const pid_t pid : leaving) PassToHeir(processes_.at(pid));
   std::erase_if(current_, [this](const TrackedProcess* process) { return process->seen != generation_; });
   for (const pid_t pid : leaving) processes_.erase(pid);
   leaving_ = false;
 }
 
-// Whoever lives above a process may have waited for it, directly or through parents that are gone as well.
-// The way up ends at one whose children time nobody above will see.
-void Tracker::LetGo(TrackedProcess& process) {
-  // Came and went within this snapshot: nothing of it was counted.
+// The nearest living ancestor may have waited for the process, directly or through parents that are gone,
+// too. The search ends at an ancestor whose children time no other process will show.
+void Tracker::Depart(TrackedProcess& process) {
+  // It started and ended within this snapshot, so nothing was counted for it.
   if (process.is_new && !process.by_event) return;
   TrackedProcess* ancestor = ParentOf(process);
   const TrackedProcess* const parent = ancestor;
@@ -206,7 +207,7 @@ void Tracker::LetGo(TrackedProcess& process) {
     ancestor = ParentOf(*ancestor);
   }
   if (ancestor != nullptr && !is_the_end(*ancestor)) ancestor = nullptr;
-  // Its parent died without waiting for it, so nobody further up will show it.
+  // Its parent died without waiting for it, so no ancestor will show its CPU.
   if (process.final_cpu && ancestor != parent) ancestor = nullptr;
   const kernel::CpuTimes counted = process.counted_cpu + process.counted_children;
   if (ancestor != nullptr) ancestor->debt.Owe(counted);
@@ -236,16 +237,16 @@ void Tracker::LetGo(TrackedProcess& process) {
                                                                       : std::nullopt,
         .since = generation_};
   } else if (process.exited) {
-    return;  // noted by its parent
+    return;  // already recorded by its parent
   } else if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited["unknown"];
   } else {
-    TellEnd(process, {.key = process.stat.key, .comm = process.stat.comm});
+    RecordRootEnd(process, {.key = process.stat.key, .comm = process.stat.comm});
   }
 }
 
-// The nearest member above that lives or, of an orphan, the leader of its session; null: neither is there.
-TrackedProcess* Tracker::HeirOf(const TrackedProcess& process) {
+// The nearest living member above it or, for an orphan, the leader of its session. Null if there is neither.
+TrackedProcess* Tracker::FindHeir(const TrackedProcess& process) {
   const auto inherits = [&](const TrackedProcess* heir) {
     return heir != nullptr && heir->seen == generation_ && heir->group == process.group;
   };
@@ -258,9 +259,9 @@ TrackedProcess* Tracker::HeirOf(const TrackedProcess& process) {
   return leader != processes_.end() && inherits(&leader->second) ? &leader->second : nullptr;
 }
 
-void Tracker::Bequeath(const TrackedProcess& process) {
+void Tracker::PassToHeir(const TrackedProcess& process) {
   if (process.group == nullptr) return;
-  TrackedProcess* const heir = HeirOf(process);
+  TrackedProcess* const heir = FindHeir(process);
   if (heir == nullptr) return;
   heir->accounted += process.accounted;
   if (const auto departed = departed_.find(process.stat.key); departed != departed_.end()) {

@@ -1,4 +1,4 @@
-// Tracker between two snapshots: what forks, execs and exits say.
+// Tracker between two snapshots: applies forks, execs and exits.
 
 #include <sys/wait.h>
 
@@ -12,9 +12,9 @@
 namespace agent_exporter::agents {
 namespace {
 
-// Looks for which a departed process waits for the event of its end.
+// For how many samples we wait for the exit event of a departed process.
 constexpr uint64_t kDepartedLooks = 3;
-// Of a child whose maker does not tell its CPU; only the proportion to others counts.
+// Assumed CPU of a child whose event has none; only the ratio to others matters.
 constexpr int64_t kUsualLifeNanoseconds = 1'000'000;
 
 const char* ExitReason(int status) {
@@ -22,7 +22,7 @@ const char* ExitReason(int status) {
   return WEXITSTATUS(status) == 0 ? "ok" : "error";
 }
 
-// The part of `now` that was not counted yet, which counts as counted from here on.
+// Returns the part of `now` that was not counted yet, and marks it as counted.
 kernel::CpuTimes TakeUncounted(const kernel::CpuTimes& now, kernel::CpuTimes& counted) {
   const kernel::CpuTimes rise = {std::max<int64_t>(now.user_ns - counted.user_ns, 0),
                                  std::max<int64_t>(now.system_ns - counted.system_ns, 0)};
@@ -30,7 +30,7 @@ kernel::CpuTimes TakeUncounted(const kernel::CpuTimes& now, kernel::CpuTimes& co
   return rise;
 }
 
-// CPU of one process, on the account of its agent and its command.
+// Adds CPU of one process to its agent and its command.
 template <typename Process>
 void AddCpu(Process& process, const kernel::CpuTimes& cpu) {
   AgentGroup& group = *process.group;
@@ -42,7 +42,7 @@ void AddCpu(Process& process, const kernel::CpuTimes& cpu) {
   }
 }
 
-// CPU that a parent has waited for, of children that are not named.
+// Adds CPU of waited-for children whose command is unknown.
 void AddWaitedFor(AgentGroup& group, const kernel::CpuTimes& cpu) {
   group.counters.descendants_cpu += cpu;
   group.commands.AddWaitedFor(cpu.total_ns());
@@ -51,15 +51,15 @@ void AddWaitedFor(AgentGroup& group, const kernel::CpuTimes& cpu) {
 }  // namespace
 
 void Tracker::ApplyEvents(const std::vector<kernel::ProcessEvent>& events,
-                          absl::Span<const NotedExit> noted) {
+                          absl::Span<const ReportedExit> reported) {
   events_ = true;
   if (std::exchange(claim_, false)) {
-    for (const auto& [generation, event] : std::exchange(unclaimed_, {})) ApplyEvent(event, noted);
+    for (const auto& [generation, event] : std::exchange(unclaimed_, {})) ApplyEvent(event, reported);
   }
-  for (const kernel::ProcessEvent& event : events) ApplyEvent(event, noted);
+  for (const kernel::ProcessEvent& event : events) ApplyEvent(event, reported);
 }
 
-void Tracker::ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted) {
+void Tracker::ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const ReportedExit> reported) {
   switch (event.kind) {
     case kernel::ProcessEvent::Kind::kFork:
       ApplyFork(event);
@@ -68,10 +68,10 @@ void Tracker::ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const Not
       ApplyExec(event);
       break;
     case kernel::ProcessEvent::Kind::kExit:
-      ApplyExit(event, noted);
+      ApplyExit(event, reported);
       break;
     case kernel::ProcessEvent::Kind::kFinalCpu:
-      if (!NoteLastCpu(event.key, *event.cpu, true)) KeepUnclaimed(event);
+      if (!RecordLastCpu(event.key, *event.cpu, true)) KeepUnclaimed(event);
       break;
     case kernel::ProcessEvent::Kind::kOom:
       if (TrackedProcess* member = FindMember(event.key)) {
@@ -90,12 +90,12 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   auto [at, inserted] = processes_.try_emplace(event.key.pid);
   TrackedProcess& child = at->second;
   if (!inserted) {
-    // Without a start time only a live member can be it: a stranger's end is not told, so its pid may have a
-    // new owner.
+    // Without a start time only a live member can be the same process: exits of unwatched processes are not
+    // reported, so their pid may have been reused.
     const bool same =
         event.key.start_ticks == 0 ? child.group != nullptr && !child.exited : child.stat.key == event.key;
-    if (same) {  // a snapshot was faster
-      child.told |= !event.tentative;
+    if (same) {  // the snapshot came before the event
+      child.tracked |= !event.tentative;
       return;
     }
     SetAside(child);
@@ -104,12 +104,12 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   child.stat.ppid = event.parent;
   child.stat.session = parent->stat.session;
   child.stat.comm = event.comm;
-  child.command = parent->command;  // the same program until it execs
+  child.command = parent->command;  // same program until its execve
   child.stat.start_stack = parent->stat.start_stack;
   child.stat.state = 'R';
   child.by_event = true;
-  child.told = !event.tentative;
-  child.told_since = generation_;
+  child.tracked = !event.tentative;
+  child.tracked_since = generation_;
   child.match = parent->match;
   child.own_group = parent->own_group;
   child.examine = event.comm.empty();
@@ -117,33 +117,34 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   members_.push_back(&child);
 }
 
-void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const NotedExit> noted) {
-  const auto known = std::find_if(noted.begin(), noted.end(), [&event](const NotedExit& exit) {
+void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const ReportedExit> reported) {
+  const auto known = std::find_if(reported.begin(), reported.end(), [&event](const ReportedExit& exit) {
     return exit.key.pid == event.key.pid &&
            (event.key.start_ticks == 0 || exit.key.start_ticks == event.key.start_ticks);
   });
-  const NotedExit exit =
-      known != noted.end() ? *known : NotedExit{event.key, event.status, false, event.max_resident_bytes};
+  const ReportedExit exit = known != reported.end()
+                                ? *known
+                                : ReportedExit{event.key, event.status, false, event.max_resident_bytes};
   if (TrackedProcess* member = FindMember(event.key)) {
     CountCommandEnd(*member, !member->final_cpu, event);
   } else if (Departed* departed = FindDeparted(event.key)) {
     CountCommandEnd(*departed, departed->ancestor.pid != 0, event);
   }
-  if (!NoteExit(exit)) return KeepUnclaimed(event);
-  if (event.cpu) NoteLastCpu(event.key, *event.cpu, false);
+  if (!RecordExit(exit)) return KeepUnclaimed(event);
+  if (event.cpu) RecordLastCpu(event.key, *event.cpu, false);
 }
 
-bool Tracker::NoteExit(const NotedExit& exit) {
+bool Tracker::RecordExit(const ReportedExit& exit) {
   if (TrackedProcess* member = FindMember(exit.key)) {
-    TakeExit(*member, member->stat.key, member->stat.comm, exit);
+    ApplyExitTo(*member, member->stat.key, member->stat.comm, exit);
     return true;
   }
   Departed* departed = FindDeparted(exit.key);
-  if (departed != nullptr) TakeExit(*departed, departed->key, departed->comm, exit);
+  if (departed != nullptr) ApplyExitTo(*departed, departed->key, departed->comm, exit);
   return departed != nullptr;
 }
 
-// A command that nobody knew by name until it ended has the name that the event brings.
+// If the command is still unknown at the end, its name comes from the exit event.
 template <typename Process>
 void Tracker::CountCommandEnd(Process& process, bool waited_for, const kernel::ProcessEvent& event) {
   if (process.role != Role::kDescendant || process.exited) return;
@@ -154,30 +155,30 @@ void Tracker::CountCommandEnd(Process& process, bool waited_for, const kernel::P
   if (!std::exchange(process.start_counted, true)) commands.AddStart(process.command);
   if (event.status != 0) commands.AddFailure(process.command);
   commands.AddPeak(process.command, event.max_resident_bytes);
-  if (event.cpu || !waited_for) return;  // its own figure comes
+  if (event.cpu || !waited_for) return;  // its exact CPU is reported separately
   const int64_t used = event.used ? event.used->total_ns() : kUsualLifeNanoseconds;
   commands.Expect(process.command, used - process.counted_cpu.total_ns());
 }
 
 template <typename Process>
-void Tracker::TakeExit(Process& process, const kernel::ProcessKey& key, const std::string& comm,
-                       const NotedExit& exit) {
+void Tracker::ApplyExitTo(Process& process, const kernel::ProcessKey& key, const std::string& comm,
+                          const ReportedExit& exit) {
   if (std::exchange(process.exited, true)) return;
   if (std::string_view(process.exit_reason) == "unknown") process.exit_reason = ExitReason(exit.status);
   if (process.role == Role::kDescendant) {
     ++process.group->counters.descendants_exited[process.exit_reason];
   } else {
-    TellEnd(process, {.key = key,
-                      .comm = comm,
-                      .status = exit.status,
-                      .self_killed = exit.self_killed,
-                      .max_resident_bytes = exit.max_resident_bytes});
+    RecordRootEnd(process, {.key = key,
+                            .comm = comm,
+                            .status = exit.status,
+                            .self_killed = exit.self_killed,
+                            .max_resident_bytes = exit.max_resident_bytes});
   }
 }
 
-// CPU that no watched parent's cutime will show. What its exit told counts only if the final figure stays
-// away.
-bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
+// Records CPU that no watched parent's cutime will show. The figure of the exit event counts only if the
+// final figure does not come.
+bool Tracker::RecordLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& cpu, bool final) {
   if (TrackedProcess* member = FindMember(key)) {
     if (final) {
       const kernel::CpuTimes rise = TakeUncounted(cpu.own, member->counted_cpu);
@@ -185,8 +186,8 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
       member->accounted += rise;
     }
     member->final_cpu |= final;
-    member->last_cpu =
-        std::make_unique<kernel::LastCpu>(cpu);  // its children when it leaves: see AccountLastChildren
+    member->last_cpu = std::make_unique<kernel::LastCpu>(
+        cpu);  // its children are counted when it departs: see AccountLastChildren
     return true;
   }
   Departed* departed = FindDeparted(key);
@@ -200,14 +201,15 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
   TrackedProcess* const ancestor = FindMember(departed->ancestor);
   if (cpu.children && departed->scope == Scope::kTree) {
     kernel::CpuTimes reaped = TakeUncounted(*cpu.children, departed->counted_children);
-    // Whom it waited for may have been counted alive, and is then owed by that ancestor.
+    // Children it waited for may have been counted while alive; then the ancestor owes their CPU.
     if (ancestor != nullptr) reaped = ancestor->debt.Pay(reaped);
     AddWaitedFor(*departed->group, reaped);
     AddTo(departed->heir, reaped);
   }
   if (!final || departed->by_parent || ancestor == nullptr) return true;
-  // Its parent died without waiting for it, so what is owed further up will not be shown there; what others'
-  // time paid of it since is theirs after all. After one more look it has lapsed by itself.
+  // Its parent died without waiting for it, so the ancestor's cutime will not show what it owes. CPU of
+  // others that already paid this debt must be counted after all. After one more sample the debt has lapsed
+  // by itself.
   if (departed->since == generation_) {
     const kernel::CpuTimes paid_by_others = ancestor->debt.Pay(departed->owed);
     if (ancestor->scope == Scope::kTree) {
@@ -219,8 +221,8 @@ bool Tracker::NoteLastCpu(const kernel::ProcessKey& key, const kernel::LastCpu& 
   return true;
 }
 
-// Should the parent's cutime show it after all (it stopped ignoring SIGCHLD, and the maker was told late),
-// the debt keeps it from counting twice.
+// If the parent's cutime shows it after all (because it stopped ignoring SIGCHLD), the debt prevents counting
+// it twice.
 void Tracker::AccountLastCpu(Departed& departed, const kernel::CpuTimes& cpu) {
   const kernel::CpuTimes rise = TakeUncounted(cpu, departed.counted_cpu);
   AddCpu(departed, rise);
@@ -249,8 +251,8 @@ std::vector<kernel::ProcessKey> Tracker::KeysToRead() const {
   std::vector<kernel::ProcessKey> keys;
   keys.reserve(members_.size() + execs_.size() + 1);
   for (const TrackedProcess* member : members_) keys.push_back(member->stat.key);
-  // A parent is never younger than its child; read first, it cannot have the time of a child that is read
-  // alive.
+  // Parents come first, because they are never younger than their children: a parent that is read first
+  // cannot include the time of a child that is then read alive.
   std::sort(keys.begin(), keys.end(), [](const kernel::ProcessKey& a, const kernel::ProcessKey& b) {
     return std::pair(a.start_ticks, a.pid) < std::pair(b.start_ticks, b.pid);
   });
@@ -266,27 +268,27 @@ std::vector<kernel::ProcessKey> Tracker::KeysToRead() const {
   return keys;
 }
 
-std::vector<kernel::ProcessKey> Tracker::TakeUntold(uint64_t* disagreements) {
+std::vector<kernel::ProcessKey> Tracker::TakeUntracked(uint64_t* disagreements) {
   std::vector<kernel::ProcessKey> keys;
-  std::vector<TrackedProcess*> untold;
+  std::vector<TrackedProcess*> untracked;
   for (TrackedProcess* member : members_) {
-    if (!member->told) untold.push_back(member);
+    if (!member->tracked) untracked.push_back(member);
   }
-  claim_ |= !untold.empty();
-  for (const TrackedProcess* member : untold) {
+  claim_ |= !untracked.empty();
+  for (const TrackedProcess* member : untracked) {
     const TrackedProcess* parent = ParentOf(*member);
-    // Asked for before this child was born, so its fork was to be told.
-    if (parent != nullptr && parent->told && parent->told_since < generation_ - 1) ++*disagreements;
+    // The parent was tracked before this child started, so the fork should have been reported.
+    if (parent != nullptr && parent->tracked && parent->tracked_since < generation_ - 1) ++*disagreements;
   }
-  for (TrackedProcess* member : untold) {
-    member->told = true;
-    member->told_since = generation_;
+  for (TrackedProcess* member : untracked) {
+    member->tracked = true;
+    member->tracked_since = generation_;
     keys.push_back(member->stat.key);
   }
   return keys;
 }
 
-// The member with this identity; start_ticks 0 on either side leaves the pid to decide.
+// The member with this identity; if either start_ticks is 0, only the pid is compared.
 TrackedProcess* Tracker::FindMember(const kernel::ProcessKey& key) {
   const auto found = processes_.find(key.pid);
   if (found == processes_.end() || found->second.group == nullptr) return nullptr;
@@ -310,7 +312,7 @@ void Tracker::ForgetDeparted() {
     if (departed.last_cpu) AccountLastCpu(departed, *departed.last_cpu);
     if (departed.exited) return true;
     if (departed.role == Role::kRoot) {
-      TellEnd(departed, {.key = entry.first, .comm = departed.comm});
+      RecordRootEnd(departed, {.key = entry.first, .comm = departed.comm});
     } else {
       ++departed.group->counters.descendants_exited["unknown"];
     }

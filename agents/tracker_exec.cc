@@ -1,6 +1,5 @@
-// Tracker's step 2, matching, at a look and between two looks: an execve that the events tell with its
-// program is decided at once, so that an agent which forks or dies before the next look is counted like any
-// other.
+// Tracker's step 2, matching, during a sample and between two samples. An exec event that has the program is
+// matched at once, so that an agent which forks or dies before the next sample is counted like any other.
 
 #include <algorithm>
 #include <memory>
@@ -14,11 +13,11 @@
 namespace agent_exporter::agents {
 namespace {
 
-// Events of strangers that are kept at most, in case one of them turns out to be an agent.
+// How many events of unwatched processes are kept at most, in case one of them turns out to be an agent.
 constexpr size_t kMostUnclaimed = 20'000;
 
 bool SameRule(Rule a, const Rule& b) {
-  a.origin = b.origin;  // lines move
+  a.origin = b.origin;  // ignores moved lines
   return a == b;
 }
 
@@ -38,7 +37,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   process.examine = false;
   const bool may_keep = std::exchange(process.may_keep, false);
   Registered* const registered = FindRegistered(process.stat.key);
-  // Who it was is gone with its memory; its last match stays.
+  // A zombie's command line is gone with its memory, so its last match stays.
   if (process.stat.state == 'Z' && registered == nullptr) return;
   std::shared_ptr<const Match> match;
   std::optional<Match> adopter;
@@ -58,7 +57,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
     if (match == nullptr) adopter = rules_.Adopter(*facts);
     undecided = match == nullptr && !adopter && !facts->complete();
   }
-  // What the kernel did not answer may come at the next look; until then the last match stays.
+  // The next sample tries reads that timed out again; until then the last match stays.
   if (undecided) {
     process.examine = true;
     process.may_keep = may_keep;
@@ -97,7 +96,7 @@ void Tracker::AdoptPanes() {
     const auto found = processes_.find(pane.pid);
     if (found == processes_.end()) continue;
     TrackedProcess& process = found->second;
-    // The list may be a few seconds old, and the pid another's by now.
+    // The list may be a few seconds old, so another process may have the pid now.
     if (process.seen != generation_ || process.stat.ppid != pane.server) continue;
     if (process.match != nullptr || process.adopter != nullptr) continue;
     if (std::optional<Match> adopter = rules_.Adopter(pane)) {
@@ -106,7 +105,8 @@ void Tracker::AdoptPanes() {
   }
 }
 
-// A root keeps its match under new rules that still hold the one it matched: it may have another name by now.
+// A root keeps its match if the new rules still contain the rule it matched, because it may have changed its
+// name since.
 void Tracker::ExamineAll(const RuleSet& before) {
   std::vector<std::optional<size_t>> now_at(before.rules().size());
   for (size_t i = 0; i < now_at.size(); ++i) {
@@ -166,7 +166,7 @@ void Tracker::ApplyExec(const kernel::ProcessEvent& event) {
   if (!stranger) return;
   if (process->group == nullptr) {
     if (!remembered) processes_.erase(event.key.pid);
-    execs_.push_back(event.key);  // it may take a name of its own that a rule knows
+    execs_.push_back(event.key);  // it may still set a name that a rule matches
     return;
   }
   if (std::find(members_.begin(), members_.end(), process) == members_.end()) members_.push_back(process);

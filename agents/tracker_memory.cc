@@ -1,4 +1,4 @@
-// Tracker's memory: what of it outlives the exporter, and how it is taken up again.
+// Tracker's state that outlives the exporter, and how it is restored.
 
 #include <algorithm>
 #include <utility>
@@ -55,7 +55,7 @@ void Tracker::Remember(std::vector<Remembered> memory) {
                           .reason = std::make_shared<const MatchReason>(
                               MatchReason{.origin = "agent_exporter run",
                                           .rule = kept.agent,
-                                          .what = "handed over before the exporter was restarted"})},
+                                          .what = "registered before the exporter was restarted"})},
                 .reaper = kept.reaper,
                 .helper = kept.helper});
       continue;
@@ -64,7 +64,7 @@ void Tracker::Remember(std::vector<Remembered> memory) {
   }
 }
 
-void Tracker::Recall(TrackedProcess& process) {
+void Tracker::Restore(TrackedProcess& process) {
   const auto found = remembered_.find(process.stat.key);
   if (found == remembered_.end()) return;
   const Remembered& kept = found->second;
@@ -72,7 +72,7 @@ void Tracker::Recall(TrackedProcess& process) {
   if (kept.kind == Remembered::Kind::kOrphan || kept.kind == Remembered::Kind::kDescendant) {
     bool folded = false;
     process.lineage = groups_.Get(match, now_, &folded);
-    process.lineage_ppid = kept.parent;  // 0: whoever it was, it is not the parent any more
+    process.lineage_ppid = kept.parent;  // 0: the former parent is gone
     return;
   }
   const auto& rules = rules_.rules();
@@ -83,7 +83,7 @@ void Tracker::Recall(TrackedProcess& process) {
   match.reason = std::make_shared<const MatchReason>(
       MatchReason{.origin = rule->origin,
                   .rule = rule->name,
-                  .what = "it matched before the exporter was restarted, and runs the same program since"});
+                  .what = "it matched before the exporter was restarted and still runs the same program"});
   process.match = std::make_shared<const Match>(std::move(match));
   process.may_keep = true;
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20, kGiB = uint64_t{1} << 30;
 
-// Of "--max-old-space-size=N", with underscores too, or of the flag alone with N as the next word.
+// Reads "--max-old-space-size=N", also with underscores or with N as the next word.
 std::optional<uint64_t> OldSpace(const std::vector<std::string>& words) {
   std::optional<uint64_t> found;
   for (size_t i = 0; i < words.size(); ++i) {

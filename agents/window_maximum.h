@@ -1,4 +1,4 @@
-// The highest value of the last 60 s, so that a spike between two scrapes is still seen.
+// The maximum of the last 60 s, so that a scrape still shows a spike since the previous one.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -16,7 +16,7 @@ class WindowMaximum {
  public:
   static constexpr double kSeconds = 60;
 
-  // `now`: monotonic seconds, never falling. What could not be read (empty) leaves the window as it is.
+  // `now`: monotonic seconds, never falling. An empty value (not readable) is ignored.
   void Add(double now, std::optional<uint64_t> value) {
     while (!candidates_.empty() && now - candidates_.front().first > kSeconds) candidates_.pop_front();
     if (!value) return;
@@ -24,13 +24,13 @@ class WindowMaximum {
     candidates_.emplace_back(now, *value);
   }
 
-  // Empty when nothing was read for the whole window.
+  // Empty if the window has no value.
   std::optional<uint64_t> Get() const {
     return candidates_.empty() ? std::nullopt : std::optional<uint64_t>(candidates_.front().second);
   }
 
  private:
-  // Times rise and values fall: what is older and smaller than a later value can never be the maximum again.
+  // Sorted by rising time and falling value: an older, smaller value can never be the maximum again.
   std::deque<std::pair<double, uint64_t>> candidates_;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 using Time = std::chrono::steady_clock;
 
-// Later than this is not "the machine is busy".
+// A read that takes longer hangs; a busy machine does not explain it.
 constexpr std::chrono::seconds kHangs{1};
 
 }  // namespace
@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kHangs{1};
 struct BoundedReads::State {
   struct Late {
     Time::time_point since;
-    size_t reads = 0;  // two threads may have asked at once
+    size_t reads = 0;  // two threads may start the same read
   };
 
   size_t LateReads() const {
@@ -34,13 +34,13 @@ struct BoundedReads::State {
   mutable std::mutex mutex;
   Options options;
   std::map<std::string, Late> late;
-  RunnerPool runners;  // locks itself
+  RunnerPool runners;  // has its own lock
 };
 
 BoundedReads::BoundedReads(Options options) : state_(std::make_shared<State>(std::move(options))) {}
 
 BoundedReads& BoundedReads::Shared() {
-  static auto* const kShared = new BoundedReads({});  // threads that hang may outlive main
+  static auto* const kShared = new BoundedReads({});  // hanging threads may outlive main
   return *kShared;
 }
 
@@ -84,7 +84,7 @@ absl::Status BoundedReads::Run(const std::string& what, std::function<void()> re
   };
   if (runner->Run(std::move(job), has_time_until)) return absl::OkStatus();
   const std::lock_guard lock(state_->mutex);
-  if (call->ended) return absl::OkStatus();  // in the last moment
+  if (call->ended) return absl::OkStatus();  // it ended just in time
   call->late = true;
   State::Late& late = state_->late.try_emplace(what, State::Late{.since = started}).first->second;
   ++late.reads;

@@ -1,5 +1,5 @@
-// Values as bytes and back, for files of ours: little-endian, of fixed width, whatever the machine and the
-// compiler. What stands where is said by the code that calls these; a file begins with its version.
+// Writes and reads values as bytes, for our own files: little-endian and of fixed width on every machine. The
+// callers define the format; a file begins with its version.
 //
 // Thread safety: none.
 
@@ -38,7 +38,7 @@ class ByteWriter {
   std::string bytes_;
 };
 
-// What lies beyond the end reads as 0, and ok() is false from then on.
+// Reads beyond the end return 0 and clear ok().
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

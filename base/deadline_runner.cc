@@ -8,7 +8,7 @@
 namespace agent_exporter::base {
 namespace {
 
-// Beyond these a thread ends with its job: a burst of clients leaves none behind.
+// At most this many idle threads are kept, so that a burst of clients leaves no others behind.
 constexpr size_t kMostIdle = 4;
 
 }  // namespace
@@ -28,7 +28,7 @@ struct DeadlineRunner::Worker {
       std::function<void()> current = std::exchange(job, nullptr);
       lock.unlock();
       current();
-      current = nullptr;  // lets go of what the job holds before anybody is told
+      current = nullptr;  // destroys the job before its end is signalled
       lock.lock();
       busy = false;
       changed.notify_all();
@@ -93,7 +93,7 @@ void DeadlineRunner::Run(std::function<void()> job) {
   worker_->changed.wait(lock, [this] { return !worker_->busy; });
 }
 
-std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
+std::unique_ptr<DeadlineRunner> RunnerPool::Borrow() {
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) return std::make_unique<DeadlineRunner>(system_);
   auto runner = std::move(idle_.back());
@@ -101,7 +101,7 @@ std::unique_ptr<DeadlineRunner> RunnerPool::Take() {
   return runner;
 }
 
-void RunnerPool::GiveBack(std::unique_ptr<DeadlineRunner> runner) {
+void RunnerPool::Return(std::unique_ptr<DeadlineRunner> runner) {
   const std::lock_guard lock(mutex_);
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(runner));
 }

@@ -1,15 +1,14 @@
-// Runs jobs one after the other on a thread of its own and stops waiting for one that is late.
+// Runs jobs one after the other on its own thread, and stops waiting for a job that is late.
 //
-// A late job cannot be stopped (it may hold a lock), so its thread is left to it and ends when the job does;
-// the next job gets a new thread. What a job touches must therefore live as long as the job: pass it by
-// shared_ptr.
+// A late job cannot be stopped (it may hold a lock), so its thread goes on and ends with the job; the next
+// job gets a new thread. So everything a job uses must live as long as the job: pass it by shared_ptr.
 //
-// Where the system refuses a thread (a host full of processes is when figures are wanted most), the job runs
-// on the caller's own, however long it takes. The next job asks for a thread again. A job that may hang must
-// ask HasThread first.
+// If the system refuses a thread (metrics matter most on a host that is full of processes), the job runs on
+// the caller's thread, without a deadline. The next job tries to start a thread again. Before a job that may
+// hang, check HasThread.
 //
-// A RunnerPool lends runners to whoever has a job. Its threads take turns, the last one used first: what a
-// thread frees stays with it (malloc's cache for each thread), so that work is best done by few.
+// A RunnerPool lends runners. It reuses the last one returned first, so that few threads do the work: malloc
+// caches freed memory per thread.
 //
 // Thread safety: DeadlineRunner one caller at a time, RunnerPool any number.
 
@@ -35,20 +34,20 @@ class DeadlineRunner {
   DeadlineRunner(const DeadlineRunner&) = delete;
   DeadlineRunner& operator=(const DeadlineRunner&) = delete;
 
-  // Until when a job has time, asked at its start and each time that passes; empty: it is late.
+  // Returns the job's deadline. Called at the start and whenever the deadline passes; empty: the job is late.
   using HasTimeUntil = std::function<std::optional<std::chrono::steady_clock::time_point>()>;
 
-  // True when `job` returned in time. It must not throw.
+  // True if `job` returned in time. It must not throw.
   bool Run(std::function<void()> job, const HasTimeUntil& has_time_until);
-  // However long it takes.
+  // Runs `job` without a deadline.
   void Run(std::function<void()> job);
-  // Whether there is a thread for the next job, started if need be.
+  // Whether there is a thread for the next job. Starts one if necessary.
   bool HasThread();
 
  private:
   struct Worker;
 
-  // False when there is no thread to be had; the job is untouched then.
+  // False if there is no thread; `job` is unchanged then.
   bool Begin(std::function<void()>& job);
 
   System& system_;
@@ -59,11 +58,11 @@ class RunnerPool {
  public:
   explicit RunnerPool(System& system) : system_(system) {}
 
-  // A runner for as long as this lives.
+  // Holds a runner while it lives.
   class Lease {
    public:
-    explicit Lease(RunnerPool& pool) : pool_(pool), runner_(pool.Take()) {}
-    ~Lease() { pool_.GiveBack(std::move(runner_)); }
+    explicit Lease(RunnerPool& pool) : pool_(pool), runner_(pool.Borrow()) {}
+    ~Lease() { pool_.Return(std::move(runner_)); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     DeadlineRunner* operator->() const { return runner_.get(); }
@@ -74,8 +73,8 @@ class RunnerPool {
   };
 
  private:
-  std::unique_ptr<DeadlineRunner> Take();
-  void GiveBack(std::unique_ptr<DeadlineRunner> runner);
+  std::unique_ptr<DeadlineRunner> Borrow();
+  void Return(std::unique_ptr<DeadlineRunner> runner);
 
   System& system_;
   std::mutex mutex_;

@@ -9,8 +9,7 @@
 namespace agent_exporter::base {
 namespace {
 
-// N of "file:N: what", 0 where there is none. A file's name may hold colons, but none that is followed by
-// digits.
+// N of "file:N: what", or 0. A file's name may contain colons, but not one followed by digits.
 long LineOf(const std::string& text) {
   for (size_t colon = text.find(':'); colon != std::string::npos; colon = text.find(':', colon + 1)) {
     char* end = nullptr;

@@ -1,4 +1,4 @@
-// All errors of a file, so that whoever wrote it mends them in one go.
+// Collects all errors of a file, so that users can fix them at once.
 //
 // Thread safety: none.
 
@@ -17,10 +17,10 @@ namespace agent_exporter::base {
 
 class ErrorList {
  public:
-  // OK adds nothing; several lines are several errors.
+  // OK adds nothing; each line of the message is one error.
   void Add(const absl::Status& status);
 
-  // The value, or an empty optional and the error added.
+  // Returns the value, or adds the error and returns an empty optional.
   template <typename T>
   std::optional<T> Take(absl::StatusOr<T> result) {
     Add(result.status());
@@ -29,8 +29,8 @@ class ErrorList {
 
   bool empty() const { return lines_.empty(); }
 
-  // OK, or InvalidArgument with each error on a line of its own, those of one file ("file:line: what") in the
-  // order of their lines.
+  // OK, or InvalidArgument with one error per line; errors of one file ("file:line: what") are sorted by
+  // line.
   absl::Status status() const;
 
  private:

@@ -40,7 +40,7 @@ absl::Status PendingFile::Error(int error) const {
 }
 
 absl::Status PendingFile::Write(std::string_view contents, const FileOptions& options) {
-  unlink(temporary_.c_str());  // a killed writer's
+  unlink(temporary_.c_str());  // left by a killed writer
   const int fd = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, options.mode);
   if (fd < 0) return Error(errno);
   pending_ = true;

@@ -1,6 +1,6 @@
-// Files that are replaced whole: a reader sees the old file or the new one, never half of it.
+// Replaces files atomically: a reader sees the old file or the new one, never a partial one.
 //
-// Errors name the path. Thread safety: free functions and values; one writer for each path at a time.
+// Errors name the path. Thread safety: free functions and values; one writer per path at a time.
 
 #ifndef AGENT_EXPORTER_BASE_FILES_H_
 #define AGENT_EXPORTER_BASE_FILES_H_
@@ -18,13 +18,13 @@
 namespace agent_exporter::base {
 
 struct FileOptions {
-  mode_t mode = 0600;                            // less the umask
+  mode_t mode = 0600;                            // minus the umask
   std::optional<std::pair<uid_t, gid_t>> owner;  // best effort
-  bool flush = true;                             // to the disk, so that it also survives a power cut
+  bool flush = true;                             // to disk, so that it survives a power cut
 };
 
-// A file that is written beside `path`, as PATH.new, and gets its name when it is whole. No link is followed.
-// The destructor removes what was not committed.
+// A file that is written as PATH.new and renamed to `path` when complete. It follows no symlink. The
+// destructor removes a file that was not committed.
 class PendingFile {
  public:
   PendingFile(System& system, std::string path)
@@ -34,7 +34,7 @@ class PendingFile {
   PendingFile& operator=(const PendingFile&) = delete;
 
   absl::Status Write(std::string_view contents, const FileOptions& options = {});
-  // Instead of Write: a second name for the file `existing`. False if the file system has no such thing.
+  // Instead of Write: makes a hard link to the file `existing`. False if the file system has no hard links.
   bool Link(const std::string& existing);
   absl::Status Commit();
 
@@ -46,7 +46,7 @@ class PendingFile {
   bool pending_ = false;
 };
 
-// Both in one: a failure leaves the old file and no other.
+// Write and Commit in one call. A failure leaves only the old file.
 absl::Status ReplaceFile(System& system, const std::string& path, std::string_view contents,
                          const FileOptions& options = {});
 

@@ -1,5 +1,5 @@
-// FNV-1a, 64 bits: a checksum and a fingerprint that stay the same from run to run, so that they can be kept
-// in files. Not for what somebody may forge.
+// FNV-1a, 64 bits: checksums and fingerprints that are the same in every run, so files can store them. Not
+// secure against forgery.
 //
 // Thread safety: a pure function.
 
@@ -11,7 +11,7 @@
 
 namespace agent_exporter::base {
 
-// `hash`: that of the bytes before, where text comes in parts.
+// `hash`: the hash of the preceding bytes, to hash a text in parts.
 constexpr uint64_t Fnv1a(std::string_view bytes, uint64_t hash = 14695981039346656037u) {
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
   return hash;

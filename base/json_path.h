@@ -11,10 +11,10 @@
 
 namespace agent_exporter::base {
 
-// Null where there is no such member. Belongs to `json`.
+// Null if there is no such member. The result belongs to `json`.
 const nlohmann::ordered_json* AtPath(const nlohmann::ordered_json& json, std::string_view path);
 
-// One flat object with the value at each of `paths`, in their order; null where `json` has none.
+// A flat object with the value at each of `paths`, in that order; null if `json` has none.
 nlohmann::ordered_json Terse(const nlohmann::ordered_json& json,
                              std::initializer_list<std::string_view> paths);
 

@@ -1,8 +1,8 @@
-// A thread that works on the newest of the values it is given: one that comes while it is busy replaces the
-// one that waits, so values never queue up.
+// A thread that works on the newest value submitted. A value that arrives while it is busy replaces the
+// waiting one, so values never queue up.
 //
-// The thread starts with the first value. If the system refuses it, that is told once, and each later value
-// tries again.
+// The thread starts with the first value. If the system refuses it, `refused` is called once, and each later
+// value tries again.
 //
 // Ownership: owns its thread; declare it after what the work uses. Thread safety: Submit and Stop from any
 // thread, but not at the same time.
@@ -26,7 +26,8 @@ namespace agent_exporter::base {
 template <typename T>
 class NewestWorker {
  public:
-  // `refused` may be called by Submit. With `poll`, `work` gets a T() whenever nothing came for that long.
+  // `refused` may be called by Submit. With `poll`, `work` also gets a T() whenever no value came for that
+  // long.
   NewestWorker(System& system, std::function<void(T)> work, std::function<void(const absl::Status&)> refused,
                std::chrono::milliseconds poll = {})
       : system_(system), work_(std::move(work)), refused_(std::move(refused)), poll_(poll) {}
@@ -47,7 +48,7 @@ class NewestWorker {
     refusing_ = !thread.ok();
   }
 
-  // Waits for the work at hand. Returns the value that still waits, if any. A later Submit starts the thread
+  // Waits for the current work to end. Returns the waiting value, if any. A later Submit starts the thread
   // again.
   std::optional<T> Stop() {
     {
@@ -82,7 +83,7 @@ class NewestWorker {
   const std::function<void(T)> work_;
   const std::function<void(const absl::Status&)> refused_;
   const std::chrono::milliseconds poll_;
-  bool refusing_ = false;  // so that a refusal is told once
+  bool refusing_ = false;  // `refused` was called for this series of failures
   std::mutex mutex_;
   std::condition_variable wake_;
   std::optional<T> next_;

@@ -81,7 +81,7 @@ bool EndsWithPath(std::string_view path, std::string_view tail) {
 std::string WithoutNixWrapping(std::string_view path) {
   const std::string_view name = Basename(path);
   if (!name.starts_with('.')) return "";
-  // One "_" for each further wrapping: makeWrapper's wrapProgram, nixpkgs.
+  // One "_" per further wrapping (wrapProgram of nixpkgs' makeWrapper).
   const std::string_view trimmed = name.substr(0, name.find_last_not_of('_') + 1);
   constexpr std::string_view kSuffix = "-wrapped";
   if (!trimmed.ends_with(kSuffix) || trimmed.size() < kSuffix.size() + 2) return "";

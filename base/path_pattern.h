@@ -1,5 +1,6 @@
-// A word of a rule that is compared with a path: its last part ("amp"), its last parts ("bin/amp") or, from
-// "/" on, all of it. "*" stands for any text within one part, "**" for any text.
+// A word of a rule that is compared with a path: with its last component ("amp"), its last components
+// ("bin/amp") or, if it begins with "/", the whole path. "*" matches any text within one component, "**" any
+// text.
 //
 //   claude/versions/*               the file of any version
 //   @google/gemini-cli/**           anything in that folder
@@ -24,28 +25,28 @@ class PathPattern {
   explicit PathPattern(std::string_view word);
 
   bool Matches(std::string_view path) const;
-  // The same, but the pattern must be all of `text`.
+  // The same, but the pattern must match all of `text`.
   bool MatchesAll(std::string_view text) const;
   const std::string& word() const { return word_; }
 
  private:
   std::string word_;
-  std::string literal_;  // the longest part of word_ without a star: must be in any text that matches
-  // Null where word_ has no star.
+  std::string literal_;  // the longest part of word_ without a star, which every match contains
+  // Null if word_ has no star.
   std::shared_ptr<const re2::RE2> tail_, all_;
 };
 
 std::vector<PathPattern> PathPatterns(const std::vector<std::string>& words);
 
-// What follows the last slash; all of `path` where there is none.
+// The part after the last slash, or all of `path` if there is none.
 std::string_view Basename(std::string_view path);
 
-// True when `tail` is the last part or parts of `path`: "b/c" of "/a/b/c", but not of "/a/xb/c". An absolute
-// `tail` must be the whole path.
+// True if `tail` is the last component or components of `path`: "b/c" of "/a/b/c", but not of "/a/xb/c". An
+// absolute `tail` must be the whole path.
 bool EndsWithPath(std::string_view path, std::string_view tail);
 
-// Nix renames a program that it wraps: "/nix/store/…/bin/.claude-wrapped" is "/nix/store/…/bin/claude". ""
-// where `path` has no such name.
+// Undoes Nix' renaming of wrapped programs: "/nix/store/…/bin/.claude-wrapped" gives
+// "/nix/store/…/bin/claude". "" if `path` has no such name.
 std::string WithoutNixWrapping(std::string_view path);
 
 }  // namespace agent_exporter::base

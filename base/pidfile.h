@@ -1,5 +1,4 @@
-// Reads pidfiles, whose paths somebody configured: a FIFO, a device or a mount that does not answer may be
-// there.
+// Reads pidfiles. Their paths are configured, so a FIFO, a device or a hanging mount may be there.
 //
 // Thread safety: a free function.
 
@@ -15,7 +14,7 @@
 
 namespace agent_exporter::base {
 
-// The number that the regular file `path` starts with. Some programs write more behind it. Empty: there is
+// The number at the start of the regular file `path`; some programs write more after it. Empty if there is
 // none, or the file cannot be read in time.
 std::optional<pid_t> ReadPidfile(const std::string& path, BoundedReads& reads = BoundedReads::Shared());
 

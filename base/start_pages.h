@@ -1,4 +1,4 @@
-// Returns memory to the kernel that only the start-up needed.
+// Returns memory to the kernel that was needed only at start-up.
 //
 // Half of the exporter's resident memory after start-up is code and tables that it used once: parsing of
 // arguments and YAML, compiling patterns, initialising libraries. The kernel keeps these pages mapped while

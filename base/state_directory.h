@@ -3,7 +3,7 @@
 //   STATE_DIRECTORY               set by systemd for StateDirectory= (systemd.exec(5)); the first of a list
 //   $XDG_STATE_HOME/agent_exporter
 //   /var/lib/agent_exporter       root
-//   ~/.local/state/agent_exporter everybody else
+//   ~/.local/state/agent_exporter other users
 //
 // Thread safety: free functions; only SystemStateEnvironment reads the environment.
 

@@ -25,7 +25,7 @@ namespace agent_exporter::collectors {
 using Families = std::vector<prometheus::MetricFamily>;
 using CollectFunction = Families (*)(const agents::Observation&);
 
-// Data that is read only for this collector, so that nobody pays for it while the collector is off.
+// Data that is read only for this collector, so that it costs nothing while the collector is off.
 enum class Needs { kNothing, kMemoryParts, kIo, kContextSwitches };
 
 struct CollectorRow {

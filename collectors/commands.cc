@@ -1,4 +1,4 @@
-// What the descendants of each agent cost, by command: git, rg, mcp-server.cjs, …
+// The cost of each agent's descendants by command: git, rg, mcp-server.cjs, …
 
 #include <cstdint>
 #include <map>
@@ -11,7 +11,7 @@
 namespace agent_exporter::collectors {
 namespace {
 
-// The living processes of one command.
+// The live processes of one command.
 struct Living {
   uint64_t processes = 0, orphans = 0;
   agents::CompleteSum resident;

@@ -1,4 +1,4 @@
-// The exporter's own judgement: which limit an agent is on its way to, how soon, and who holds it.
+// Leaks that the exporter detects: which limit an agent will reach, when, and which process uses most of it.
 
 #include <string>
 

@@ -1,5 +1,5 @@
-// The task slots of a worker (spec.md D): what each slot's own process uses, measured from outside it. The
-// series ends with the process; a slot that is used again begins at a CPU ratio of 0.
+// The task slots of a worker: what each slot's own process uses, measured from outside. The series ends with
+// the process; a reused slot begins with a CPU ratio of 0.
 
 #include "collectors/family.h"
 

@@ -113,7 +113,7 @@ absl::StatusOr<snapshot::StoredSnapshot> TakeSnapshot(const Options& asked, std:
            .session = agent.session,
            .probes = probes,
            .names = snapshot.names,
-           .sidecars = snapshot::LookAtSidecars(agent.sidecars, observation, merged.processes, proc),
+           .sidecars = snapshot::CheckSidecars(agent.sidecars, observation, merged.processes, proc),
            .meta = ReadMeta(observation, agent.name, meta),
            .daemon = FindDaemon(store, agent.name, (*watch)->source()),
            .host = base::HostName()}),

@@ -6,7 +6,7 @@
 namespace agent_exporter::leaks {
 namespace {
 
-// A process that falls below a tenth of its limit for a while is no new one.
+// A process that falls below a tenth of its limit for a while keeps its detector for this long.
 constexpr double kForgetSeconds = 900;
 
 std::string NameOf(const agents::AgentSample& agent) {
@@ -18,7 +18,7 @@ std::string NameOf(const agents::AgentSample& agent) {
   return key;
 }
 
-// A smaller rise is none, whatever the limit.
+// A smaller rise is ignored, whatever the limit.
 double LeastRise(agents::ResourceUse::Resource resource) {
   return resource == agents::ResourceUse::Resource::kMemory ? 8.0 * 1024 * 1024 : 8;
 }
@@ -50,7 +50,7 @@ LeakBook::Key LeakBook::Key::Of(const agents::ResourceUse& use) {
   return {.holder = use.holder, .scope = use.scope, .resource = use.resource, .series = use.series};
 }
 
-void LeakBook::Look(double now, bool tick, agents::Observation& observation) {
+void LeakBook::AddSample(double now, bool tick, agents::Observation& observation) {
   for (agents::AgentSample& agent : observation.agents) {
     if (tick) {
       Tick(now, &agent);
@@ -61,7 +61,7 @@ void LeakBook::Look(double now, bool tick, agents::Observation& observation) {
   if (tick) ForgetUnseen();
 }
 
-// Ends what belonged to roots that are gone.
+// Ends the detectors of roots that are gone.
 void LeakBook::EndLives(const agents::AgentSample& agent, Entry& entry) {
   std::vector<kernel::ProcessKey> roots;
   for (const agents::ProcessSample& process : agent.processes) {
@@ -83,7 +83,7 @@ void LeakBook::EndLives(const agents::AgentSample& agent, Entry& entry) {
         entry.inherited.emplace(next, figure.detector.NextLife());
       }
     }
-    // What was known of the lives before stays known until the next one begins.
+    // Knowledge of earlier lives is kept until the next one begins.
     entry.roots.clear();
   }
   std::erase_if(entry.figures, [&](const auto& known) {
@@ -98,7 +98,7 @@ void LeakBook::Tick(double now, agents::AgentSample* agent) {
   entry.seen = true;
   EndLives(*agent, entry);
   agent->leaks.clear();
-  if (entry.roots.empty()) return;  // none lives
+  if (entry.roots.empty()) return;  // no root is alive
   for (const agents::ResourceUse& use : agent->holdings) {
     const Key key = Key::Of(use);
     auto found = entry.figures.find(key);

@@ -1,11 +1,10 @@
-// The leak detectors of all agents, kept from look to look and, saved and loaded again, over the exporter's
-// own restart.
+// The leak detectors of all agents. They can be saved and loaded over a restart of the exporter.
 //
-// Each figure that can hit a limit has a detector of its own (AgentSample::holdings): each root, each process
-// above a tenth of its limit, each control group, and the tree. So a leak in one of ten sessions is seen
-// while others come and go, and the end of one ends only what it held. What the agent as a whole holds starts
-// anew, but for what LeakDetector::NextLife knows, when no root is left of those that ran before; so does
-// everything after a reboot. What was not seen while the exporter was away is a gap, not a zero.
+// Each figure that has a limit has its own detector (AgentSample::holdings): each root, each process above a
+// tenth of its limit, each control group, and the tree. So a leak in one of ten sessions is found while
+// others come and go, and when one session ends only its own detectors end. When all former roots are gone,
+// the detectors of the whole agent start again, except for what LeakDetector::NextLife keeps. After a reboot
+// everything starts again. Time while the exporter was down is a gap, not a zero.
 //
 // Thread safety: none; the sampler's thread owns it.
 
@@ -26,26 +25,26 @@ namespace agent_exporter::leaks {
 
 class LeakBook {
  public:
-  // Takes in a look at all agents and fills in their leaks; between two ticks it only fills in what the last
-  // tick found. Agents that are gone are forgotten. `now`: seconds of CLOCK_BOOTTIME.
-  void Look(double now, bool tick, agents::Observation& observation);
+  // Adds a sample of all agents and fills in their leaks. Between two ticks it only fills in the results of
+  // the last tick. Forgets agents that are gone. `now`: seconds of CLOCK_BOOTTIME.
+  void AddSample(double now, bool tick, agents::Observation& observation);
 
-  // The parts of Look: takes in one agent (roots first) and fills in its leaks,
+  // The parts of AddSample. Adds one agent (roots first) and fills in its leaks.
   void Tick(double now, agents::AgentSample* agent);
-  // fills in the leaks as of the last tick,
+  // Fills in the leaks as of the last tick.
   void Show(agents::AgentSample* agent) const;
-  // and forgets agents that no tick named since the last call.
+  // Forgets agents that no tick had since the last call.
   void ForgetUnseen();
 
-  // The whole book in a format of its own, with its version (leaks/leak_book_state.cc).
+  // Serializes everything in a versioned format (leaks/leak_book_state.cc).
   std::string Save(double boot_time) const;
-  // Takes the place of what is in the book. `boot_time`: seconds since the epoch; state of another boot is
-  // dropped, which is no error. FailedPrecondition for another version's, InvalidArgument for what is not the
-  // bytes of a Save; nothing changes then.
+  // Replaces everything. `boot_time`: seconds since the epoch; state of another boot is dropped without an
+  // error. FailedPrecondition for another version, InvalidArgument for bytes that are not from Save; then
+  // nothing changes.
   absl::Status Load(std::string_view saved, double boot_time);
 
  private:
-  // Which figure of an agent: AgentSample::holdings has one of each.
+  // Identifies a figure of an agent; AgentSample::holdings has at most one per key.
   struct Key {
     kernel::ProcessKey holder;
     agents::ResourceUse::Scope scope{};
@@ -61,10 +60,10 @@ class LeakBook {
     double seen = 0;  // CLOCK_BOOTTIME
   };
   struct Entry {
-    std::vector<kernel::ProcessKey> roots;  // that lived at the last tick at which any did
+    std::vector<kernel::ProcessKey> roots;  // roots of the last tick that had any
     bool seen = true;
     std::map<Key, Figure> figures;
-    // What the next root knows of those before, where they follow one another one at a time.
+    // What the next root inherits from earlier ones, if only one runs at a time.
     std::map<Key, LeakDetector> inherited;
   };
 

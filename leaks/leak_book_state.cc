@@ -1,4 +1,4 @@
-// LeakBook as bytes and back.
+// Saves and loads a LeakBook.
 
 #include <cmath>
 #include <utility>
@@ -12,16 +12,16 @@
 namespace agent_exporter::leaks {
 namespace {
 
-// The first line of a saved book, and its version. Another version is not read: bump it with any change of
-// what Save writes or of what that means.
+// The first line of a saved book, with its version. Load rejects other versions, so increment it with any
+// change to the format or its meaning.
 constexpr std::string_view kMagic = "agent_exporter leak state ";
 constexpr std::string_view kVersion = "4\n";
-// The kernel's idea of when it booted moves as the wall clock is set.
+// The kernel's boot time changes when the wall clock is set.
 constexpr double kSameBootSeconds = 600;
 
 absl::string_view Word(std::string_view line) { return {line.data(), line.size() - 1}; }
 
-absl::Status Alien() { return absl::InvalidArgumentError("no leak state, or a damaged one"); }
+absl::Status Alien() { return absl::InvalidArgumentError("not a leak state, or a damaged one"); }
 
 void SaveProcess(const kernel::ProcessKey& process, base::ByteWriter& out) {
   out.I64(process.pid);
@@ -72,7 +72,7 @@ absl::Status LeakBook::Load(std::string_view saved, double boot_time) {
   const std::string_view version = saved.substr(kMagic.size(), line_end - kMagic.size() + 1);
   if (version != kVersion && version.size() <= 10) {
     return absl::FailedPreconditionError(
-        absl::StrCat("it is of version ", Word(version), "; this program reads version ", Word(kVersion)));
+        absl::StrCat("it has version ", Word(version), "; this program reads version ", Word(kVersion)));
   }
   constexpr size_t kSumBytes = 8;
   if (version != kVersion || saved.size() < kSumBytes) return Alien();

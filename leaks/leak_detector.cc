@@ -7,28 +7,28 @@
 namespace agent_exporter::leaks {
 namespace {
 
-// Found on the training seeds of bench/detection; docs/detection.md says what they give on others.
+// Tuned on the training seeds of bench/detection; docs/detection.md has the results on other seeds.
 constexpr std::array<int, 6> kWindows = {6, 8, 10, 12, 14, 16};
 constexpr std::array<int, 2> kBucketsPerFloor = {2, 3};
 constexpr double kMinRiseOfLimit = 0.02;
 constexpr double kNormalCeiling = 0.85;  // of the limit
-constexpr double kRuined = 0.8;          // of the limit: an end above it was no planned one
-constexpr double kAboveEarlier = 1.05;   // of the peak of earlier lives
+constexpr double kNearLimit = 0.8;       // of the limit: an end above it was not planned
+constexpr double kAboveEarlier = 1.05;   // times the peak of earlier lives
 
-// What lasts from two hours to most of a day may be a morning, as long as the day before is unknown.
+// A rise of two hours to most of a day may be a normal morning if the day before is unknown.
 constexpr double kDaySeconds = 86400;
 constexpr double kLongestMorningSeconds = 90000;
 
-// In spans: how far away the limit may be.
+// How far away the limit may be, as a multiple of the span.
 constexpr double kHorizonQuick = 0.56;
 constexpr double kHorizonShort = 1.5, kHorizonShortYoung = 0.9;
 constexpr double kHorizonLong = 1.8;
 constexpr double kHorizonYoung = 1.1;
 constexpr double kHorizonMorning = 0.8;
 constexpr double kHorizonRelapse = 2.2;
-constexpr double kFurthestHorizon = 4;  // more than any of them, because slopes and ends differ a little
+constexpr double kFurthestHorizon = 4;  // more than each of them, because slopes and ends differ a little
 constexpr double kClimbShort = 1.2, kClimbLong = 1.8, kClimbUnknown = 0.6;
-// The shorter a rise, the more of them are builds and bursts: a page wants less to be left.
+// Short rises are mostly builds and bursts, so the shorter the rise, the less may be left for a page.
 struct QuickPage {
   double span, reach;
 };
@@ -51,7 +51,7 @@ double LeakDetector::LeastRise() const {
   return std::max(static_cast<double>(least_rise_), kMinRiseOfLimit * limit_);
 }
 
-void LeakDetector::TakeLimit(double limit) {
+void LeakDetector::SetLimit(double limit) {
   if (limit == limit_) return;
   const bool like = limit > limit_ / 2 && limit < limit_ * 2;
   const auto move = [&](Finding& finding) {
@@ -66,17 +66,18 @@ void LeakDetector::TakeLimit(double limit) {
 }
 
 void LeakDetector::Add(double now, uint64_t used, uint64_t limit) {
-  TakeLimit(static_cast<double>(limit));
+  SetLimit(static_cast<double>(limit));
   const auto figure = static_cast<double>(used);
   last_used_ = static_cast<float>(used);
   const int completed = ladder_.Add(now, figure);
-  for (int level = 0; level < completed; ++level) findings_[static_cast<size_t>(level)] = Judge(level, now);
-  if (any_finding_ || severity_ != Severity::kNone) GiveBack(figure);
+  for (int level = 0; level < completed; ++level)
+    findings_[static_cast<size_t>(level)] = FindEvidence(level, now);
+  if (any_finding_ || severity_ != Severity::kNone) EndIfFallen(figure);
   if (completed > 0) Decide(now);
 }
 
-// What was held back is given back: the floor was none.
-void LeakDetector::GiveBack(double used) {
+// The figure fell back, so the rise of the floor was not a leak.
+void LeakDetector::EndIfFallen(double used) {
   for (Finding& finding : findings_) {
     if (finding.slope > 0 && used < finding.floor - finding.rise / 2) finding = Finding();
   }
@@ -135,10 +136,10 @@ double LeakDetector::Horizon(const Rise& rise) const {
   return life >= rise.span ? kHorizonLong : kHorizonYoung;
 }
 
-// The longest window with evidence wins: its slope is the surest.
-LeakDetector::Finding LeakDetector::Judge(int level, double now) const {
+// The longest window with evidence decides, because its slope is the most reliable.
+LeakDetector::Finding LeakDetector::FindEvidence(int level, double now) const {
   Finding finding;
-  // Most figures have not risen by nearly enough for their limit to be within any horizon: look no closer.
+  // Most figures have risen far too little for their limit to be within any horizon, so skip the tests.
   const double newest = ladder_.At(level, 0).min;
   const auto may_be_near = [&](int buckets) {
     const double oldest = ladder_.At(level, buckets - 1).min;
@@ -184,8 +185,9 @@ LeakDetector LeakDetector::NextLife() const {
     next.earlier_peak_ = earlier_peak_;
     return next;
   }
-  // Ended with evidence, and near the limit: a leak. Further away somebody else ended it, as each night.
-  next.leaked_before_ = severity_ != Severity::kNone && last_used_ > kRuined * limit_;
+  // An end with evidence near the limit was a leak. Further away it was ended for another reason, such as a
+  // nightly restart.
+  next.leaked_before_ = severity_ != Severity::kNone && last_used_ > kNearLimit * limit_;
   if (!next.leaked_before_) {
     float peak = earlier_peak_;
     for (int level = 0; level < MinimaLadder::kLevels; ++level) {

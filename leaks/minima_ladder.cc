@@ -5,11 +5,11 @@
 namespace agent_exporter::leaks {
 namespace {
 
-// How many levels below its own a bucket's `high` takes its minima from.
+// A bucket's `high` is computed from the minima this many levels below.
 constexpr int kHighBelow = 3;
 constexpr float kStepsPerOctave = 1024;
 
-// fmin and fmax pass over NaN.
+// fmin and fmax ignore NaN.
 void Merge(const MinimaLadder::Bucket& part, MinimaLadder::Bucket* whole) {
   whole->min = std::fmin(whole->min, part.min);
   whole->max = std::fmax(whole->max, part.max);
@@ -64,11 +64,11 @@ bool MinimaLadder::Load(base::ByteReader& in) {
   return in.ok();
 }
 
-// Puts the bucket that was being filled, `from`, among the complete ones and goes on to `to`.
+// Moves the current bucket, `from`, to the complete ones and starts bucket `to`.
 void MinimaLadder::Roll(Level& level, int64_t from, int64_t to) {
   level.complete[static_cast<size_t>(from % kBuckets)] = {
       .min = Pack(level.filling.min), .max = Pack(level.filling.max), .high = Pack(level.filling.high)};
-  // Nobody looked in between.
+  // The buckets in between have no values.
   for (int64_t i = std::max(from + 1, to - kBuckets); i < to; ++i) {
     level.complete[static_cast<size_t>(i % kBuckets)] = Packed();
   }
@@ -80,8 +80,8 @@ int MinimaLadder::Add(double now, double value) {
   last_ = now = std::max(now, last_);
   const auto figure = static_cast<float>(value);
   const auto finest = static_cast<int64_t>(now / kFinestSeconds);
-  // Narrow to wide: a bucket that is complete goes to the level above, and its floor to the `high` of the
-  // bucket that is kHighBelow levels wider, before those are completed themselves.
+  // From narrow to wide: merge a complete bucket into the next level, and its floor into the `high` of the
+  // bucket kHighBelow levels up, before these buckets complete.
   int completed = 0;
   for (int number = 0; finest_ >= 0 && number < kLevels; ++number) {
     const int64_t from = finest_ >> number, to = finest >> number;

@@ -1,12 +1,12 @@
-// What a figure did over the last minutes to days, in constant memory: a ladder of buckets 10, 20, 40, …
+// The history of a figure over the last minutes to days in constant memory: buckets that are 10, 20, 40, …
 // seconds up to 23 hours wide, the newest 16 of each width.
 //
-// A leak raises the floor: what garbage collections, pools and finished jobs give back hides in the maxima
-// and not in the minima, as soon as a bucket is wider than one tooth. So the minima are the evidence.
+// A leak raises the floor. Garbage collections, pools and finished jobs make a sawtooth, which affects only
+// the maxima once a bucket is wider than one tooth. So the minima are the evidence.
 //
 // Time is CLOCK_BOOTTIME in seconds, so that a ladder can be saved and loaded within one boot. Buckets begin
-// at multiples of their width; one in which nothing was added is NaN. Complete buckets are kept to 0.04 %, in
-// two bytes a figure.
+// at multiples of their width; an empty bucket is NaN. Complete buckets are stored in two bytes per figure,
+// with a precision of 0.04 %.
 //
 // Thread safety: none. About 1.5 KB.
 
@@ -31,21 +31,21 @@ class MinimaLadder {
   struct Bucket {
     float min = std::numeric_limits<float>::quiet_NaN();
     float max = std::numeric_limits<float>::quiet_NaN();
-    // The highest floor: maximum of the minima of buckets an eighth as wide (of the finest ones where there
-    // are none). Says how high the floor has been before, without short bursts.
+    // The highest floor: maximum of the minima of buckets an eighth as wide (or of the finest ones). It shows
+    // how high the floor was, ignoring short bursts.
     float high = std::numeric_limits<float>::quiet_NaN();
     bool empty() const { return std::isnan(min); }
   };
 
-  // `now` never falls; an older one than before is taken as the newest seen. Returns how many levels, from
-  // the finest, have completed a bucket by it.
+  // `now` must not fall; an older time counts as the newest so far. Returns how many levels, from the finest,
+  // completed a bucket.
   int Add(double now, double value);
 
   static double WidthSeconds(int level) { return kFinestSeconds * static_cast<double>(1 << level); }
-  // The complete bucket `age` (0: the newest) of a level; empty when there is none. Age counts from the
-  // bucket that is being filled now.
+  // The complete bucket of a level with this age (0: the newest); NaN if there is none.
   Bucket At(int level, int age) const;
-  // All of it, and back. Load is false for what is no such ladder; do not use the ladder then.
+  // Save writes the whole state and Load reads it. If Load returns false the data is invalid; do not use the
+  // ladder then.
   void Save(base::ByteWriter& out) const;
   bool Load(base::ByteReader& in);
 
@@ -53,7 +53,7 @@ class MinimaLadder {
   double last_seconds() const { return last_; }
 
  private:
-  struct Packed {  // of a Bucket
+  struct Packed {  // a stored Bucket
     uint16_t min = kNone, max = kNone, high = kNone;
   };
   static constexpr uint16_t kNone = 0xffff;

@@ -12,26 +12,26 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// Found on the training seeds of bench/detection; docs/detection.md says what they give on others.
+// Tuned on the training seeds of bench/detection; docs/detection.md has the results on other seeds.
 struct Strictness {
   double kendall;     // at least: (rising - falling pairs) / pairs
   double drawdown;    // at most, of the rise
   double step;        // at most, of the rise
   double late_slope;  // at least, of the slope
-  double unrest;      // at most, of the rise: what the figure moves within a bucket
+  double unrest;      // at most, of the rise: how much the figure changes within a bucket
 };
 constexpr Strictness kLong = {
     .kendall = 0.85, .drawdown = 0.15, .step = 0.35, .late_slope = 0.6, .unrest = 2};
-// Builds and jobs, too, take what they need within minutes: there the test is harder.
+// Builds and jobs also grow within minutes, so the test of short rises is stricter.
 constexpr Strictness kShort = {
     .kendall = 0.9, .drawdown = 0.1, .step = 0.4, .late_slope = 0.75, .unrest = 0.4};
-constexpr double kSmooth = 0.12;         // of the rise: unrest beyond what the slope itself brings
-constexpr double kAccelerating = 1.2;    // late slope by slope
-constexpr double kMinNews = 0.5;         // of the rise, above the highest floor before
-constexpr double kMinNewsOfRange = 0.8;  // of what the floor moved before
+constexpr double kSmooth = 0.12;         // of the rise: unrest beyond the slope itself
+constexpr double kAccelerating = 1.2;    // late slope divided by slope
+constexpr double kMinNews = 0.5;         // of the rise, above the highest earlier floor
+constexpr double kMinNewsOfRange = 0.8;  // of the earlier range of the floor
 
 constexpr int kFloors = 5;
-constexpr double kMinShare = 0.08, kMaxShare = 0.42;  // of the climb, that one of the four steps may bring
+constexpr double kMinShare = 0.08, kMaxShare = 0.42;  // of the climb, in each of the four steps
 constexpr double kMinNewerHalf = 0.41;                // of the climb
 
 struct Shape {
@@ -42,7 +42,7 @@ struct Shape {
 
 using Minima = absl::InlinedVector<Point, MinimaLadder::kBuckets>;
 
-// Of minima in order of time.
+// `minima` are in order of time.
 Shape ShapeOf(const Minima& minima) {
   Shape shape;
   int rising = 0, pairs = 0;
@@ -59,11 +59,11 @@ Shape ShapeOf(const Minima& minima) {
 }
 
 struct Before {
-  double low = kNone, high = kNone, max = kNone;  // NaN when there was no time before
+  double low = kNone, high = kNone, max = kNone;  // NaN if there was no earlier time
 };
 
-// What the floor was before the last `buckets` of a level, and the highest value. Floors from `ceiling` up
-// do not count.
+// The range of the floor before the last `buckets` of a level, and the highest value then. Floors at or above
+// `ceiling` do not count.
 Before RangeBefore(const MinimaLadder& ladder, int level, int buckets, double ceiling) {
   Before before;
   const auto add = [&](const MinimaLadder::Bucket& bucket, double high) {
@@ -79,7 +79,7 @@ Before RangeBefore(const MinimaLadder& ladder, int level, int buckets, double ce
   for (int wide = level + 1; wide < MinimaLadder::kLevels; ++wide) {
     const double width = MinimaLadder::WidthSeconds(wide);
     const int first = static_cast<int>(std::ceil(window / width));
-    // Twice as wide buckets see the same time again, but for the older half.
+    // Buckets of twice the width cover the same time again, except for the older half.
     for (int age = wide == level + 1 ? first : std::max(first, MinimaLadder::kBuckets / 2 - 1);
          age < MinimaLadder::kBuckets; ++age) {
       const MinimaLadder::Bucket bucket = ladder.At(wide, age);
@@ -146,7 +146,7 @@ std::optional<Rise> FindRise(const MinimaLadder& ladder, int level, int buckets,
   found.slope = found.span >= kQuickSeconds && late > kAccelerating * slope ? late : std::min(slope, late);
 
   const Before before = RangeBefore(ladder, level, buckets, std::numeric_limits<double>::infinity());
-  // Short rises are news only above the highest value before: bursts leave no floor in wide buckets.
+  // A short rise counts only above the highest earlier value, because bursts leave no floor in wide buckets.
   const double news = found.floor - (found.span < kShortSeconds ? before.max : before.high);
   if (news < kMinNews * found.rise || news < kMinNewsOfRange * (before.high - before.low)) {
     return std::nullopt;
@@ -161,7 +161,7 @@ std::optional<Rise> FindClimb(const MinimaLadder& ladder, int level, int buckets
   const int buckets = kFloors * buckets_per_floor;
   // A young figure may still be warming up.
   if (end - buckets * width * 1.25 < ladder.first_seconds()) return std::nullopt;
-  std::array<double, kFloors> floors;  // the oldest first
+  std::array<double, kFloors> floors;  // oldest first
   floors.fill(kNone);
   Rise found;
   for (int age = 0; age < buckets; ++age) {

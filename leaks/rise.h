@@ -1,19 +1,19 @@
-// Whether the floor of a figure rises as a leak does, as seen through one window of the ladder: the newest
-// buckets of one width. Two judges with different tests look at the same minima.
+// Tests whether the floor of a figure rises like a leak in one window of the ladder, the newest buckets of
+// one width. There are two tests of the same minima.
 //
-// FindRise fits a line. All must hold for the minima of the window:
+// FindRise fits a line. The minima of the window must meet all of these:
 //
 //   monotony   nearly every later minimum is above every earlier one (Kendall), and none falls far below:
-//              a sawtooth, a daily cycle or a walk goes down again
-//   no step    no single bucket brings half of the rise: a cache that was loaded, a job that began
-//   no fading  the newest half rises at least about as fast as the whole: a warm-up slows down
-//   no unrest  within a bucket it moves little against the rise: builds and batch jobs come and go
-//   news       the floor is above what it was before the rise: what was there before was given back
+//              a sawtooth, a daily cycle or a random walk falls again
+//   no step    no single bucket has half of the rise, as when a cache is loaded or a job starts
+//   no fading  the newest half rises about as fast as the whole or faster; a warm-up slows down
+//   no unrest  it changes little within a bucket compared with the rise, unlike builds and batch jobs
+//   news       the floor is above its earlier values; lower values were freed again before
 //
-// FindClimb cuts the window into five floors: every one brings its share of the climb and none brings it
-// all, the newer half is not slower, and the middle floor already stands above every floor before.
+// FindClimb divides the window into five floors. Each step must have its share of the climb and none too
+// much, the newer half must not be slower, and the middle floor must be above every earlier floor.
 //
-// Whether the limit is near enough is for the caller to judge.
+// The caller decides whether the limit is near enough.
 //
 // Thread safety: pure functions.
 
@@ -26,28 +26,28 @@
 
 namespace agent_exporter::leaks {
 
-// Spans, in seconds: what builds and bursts do, and what jobs do.
+// Spans, in seconds: typical of builds and bursts, and of jobs.
 inline constexpr double kQuickSeconds = 1740;
 inline constexpr double kShortSeconds = 7000;
 
 struct Rise {
-  double slope = 0;  // units a second: of the whole window, for an accelerating figure of its newest half
+  double slope = 0;  // units per second over the window, or over its newest half for an accelerating figure
   double rise = 0;   // units over the window
   double since = 0;  // seconds of CLOCK_BOOTTIME at which the window begins
   double span = 0;   // seconds
   double floor = 0;  // the newest minimum
-  double peak = 0;   // the highest value of the newest buckets, which hits the limit first
+  double peak = 0;   // the highest value of the newest buckets, which reaches the limit first
   double start = 0;  // the oldest minimum
   bool smooth = false;
   // Seconds until `limit`.
   double left(double limit) const { return limit > peak ? (limit - peak) / slope : 0; }
-  // How far away `limit` is: by time as a multiple of the span, or, where a part of a short span may be
-  // level, by height as a multiple of the rise.
+  // How far away `limit` is: in time as a multiple of the span, or for a short span, of which a part may be
+  // level, in height as a multiple of the rise.
   double reach(double limit) const;
 };
 
-// Rises below `least` units are none, whatever their shape. `normal_ceiling`: what the figure was before does
-// not count from here up, because that was no normal state.
+// Rises below `least` units are ignored, whatever their shape. `normal_ceiling`: earlier values from here up
+// do not count, because that was not a normal state.
 std::optional<Rise> FindRise(const MinimaLadder& ladder, int level, int buckets, double least);
 std::optional<Rise> FindClimb(const MinimaLadder& ladder, int level, int buckets_per_floor, double least,
                               double normal_ceiling);

@@ -1,5 +1,5 @@
-// The Theil–Sen estimator: the median of the slopes between all pairs of points. Up to 29 % of the points may
-// be anything and it still tells the trend of the rest (https://en.wikipedia.org/wiki/Theil–Sen_estimator).
+// The Theil–Sen estimator: the median of the slopes between all pairs of points. It shows the trend even if
+// up to 29 % of the points are outliers (https://en.wikipedia.org/wiki/Theil–Sen_estimator).
 //
 // Thread safety: a free function.
 
@@ -17,7 +17,7 @@ struct Point {
   double y = 0;
 };
 
-// Units of y for one of x. Points with the same x make no pair; empty when no two differ in x.
+// Units of y per unit of x. Points with the same x are not paired; empty if all points have the same x.
 std::optional<double> TheilSenSlope(absl::Span<const Point> points);
 
 }  // namespace agent_exporter::leaks

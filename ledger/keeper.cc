@@ -14,7 +14,7 @@
 namespace agent_exporter::ledger {
 namespace {
 
-// How often we look for sessions between ticks: whether any run decides when the next tick is due.
+// How often we look for sessions between ticks; whether one runs decides when the next tick is due.
 constexpr double kMeasureSeconds = 5;
 constexpr double kPanesSeconds = 5;
 constexpr double kClockSlackSeconds = 60;
@@ -73,7 +73,7 @@ void LedgerKeeper::Log(bool is_error, const std::string& line) const {
 
 void LedgerKeeper::Observe(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
-  NoteClock(observation.wall_seconds, now);
+  CheckClock(observation.wall_seconds, now);
   // The sampler's ticks are not quite even, so a tick may come a little early.
   const auto interval_of = [&](bool sessions) {
     const double seconds =
@@ -118,7 +118,7 @@ void LedgerKeeper::UpdatePanes(const agents::Observation& observation, bool tick
   pane_candidates_ = std::move(candidates);
   auto panes = options_.list_panes();
   if (!panes.ok()) {
-    Log(true, absl::StrCat("the panes of tmux cannot be listed, sessions go by their leaders: ",
+    Log(true, absl::StrCat("cannot list the panes of tmux, so sessions are named after their leaders: ",
                            panes.status().message()));
     panes_.clear();
     return;
@@ -127,7 +127,7 @@ void LedgerKeeper::UpdatePanes(const agents::Observation& observation, bool tick
   for (auto& [pid, session] : panes_) session = base::LabelValue(session);
 }
 
-void LedgerKeeper::NoteClock(double wall, double monotonic) {
+void LedgerKeeper::CheckClock(double wall, double monotonic) {
   const double offset = wall - monotonic;
   if (clock_offset_ && std::abs(offset - *clock_offset_) > kClockSlackSeconds) {
     prune_after_ = monotonic + kSteadySeconds;
@@ -183,7 +183,7 @@ void LedgerKeeper::Prune(double wall, double monotonic) {
 absl::Status LedgerKeeper::EnsureOpen(double wall) {
   if (writer_ != nullptr && !writer_->Moved()) return absl::OkStatus();
   if (writer_ != nullptr) {
-    Log(true, absl::StrCat(options_.path, " is gone; a new ledger is begun"));
+    Log(true, absl::StrCat(options_.path, " is gone; starting a new ledger"));
     counted_before_ = stats_.events.value_or(RateLimitTotals());
   }
   writer_.reset();  // closed before the same file may be opened again
@@ -207,10 +207,10 @@ absl::Status LedgerKeeper::Write(double wall, const std::function<absl::Status(L
     status = EnsureOpen(wall);
     if (status.ok()) status = write(*writer_);
     if (status.ok()) {
-      NoteSuccess();
+      RecordSuccess();
       return status;
     }
-    NoteFailure(status);
+    RecordFailure(status);
     // A busy file and a full disk are temporary. For anything else, reopen the file.
     if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) writer_.reset();
     if (!absl::IsDataLoss(status)) return status;
@@ -222,12 +222,12 @@ absl::Status LedgerKeeper::Write(double wall, const std::function<absl::Status(L
     ++stats_.set_aside;
     counted_before_ = stats_.events.value_or(RateLimitTotals());
     Log(true, absl::StrCat("the ledger ", options_.path, " is damaged (", status.message(),
-                           "); it was set aside as ", *aside, " and a new one is begun"));
+                           "); it was set aside as ", *aside, " and a new one was started"));
   }
   return status;
 }
 
-void LedgerKeeper::NoteFailure(const absl::Status& status) {
+void LedgerKeeper::RecordFailure(const absl::Status& status) {
   const std::string reason = Reason(status);
   ++stats_.errors[reason];
   stats_.open = false;
@@ -235,35 +235,35 @@ void LedgerKeeper::NoteFailure(const absl::Status& status) {
   failing_ = reason;
   if (absl::IsDataLoss(status)) return;  // logged where it is renamed
   Log(true, absl::StrCat("the ledger ", options_.path,
-                         " cannot be written, metrics go on without it: ", status.message()));
+                         " cannot be written; metrics continue without it: ", status.message()));
 }
 
-void LedgerKeeper::NoteSuccess() {
+void LedgerKeeper::RecordSuccess() {
   stats_.open = true;
   if (failing_.empty()) return;
   failing_.clear();
-  Log(false, absl::StrCat("the ledger ", options_.path, " is written again"));
+  Log(false, absl::StrCat("the ledger ", options_.path, " can be written again"));
 }
 
 // The event's id contains its own time, so that an event seen again after a restart is not counted twice.
-void LedgerKeeper::TakeAgentErrors(int64_t now) {
+void LedgerKeeper::AddAgentErrors(int64_t now) {
   if (!options_.agent_errors) return;
   const int64_t oldest =
       now - std::chrono::duration_cast<std::chrono::milliseconds>(options_.rate_limit_retention).count();
-  std::set<std::pair<std::string, int64_t>> told;
+  std::set<std::pair<std::string, int64_t>> current;
   for (const AgentError& error : options_.agent_errors()) {
-    const auto [at, is_new] = told.emplace(error.agent, error.ts);
-    if (!is_new || told_.contains(*at) || error.ts < oldest) continue;
+    const auto [at, is_new] = current.emplace(error.agent, error.ts);
+    if (!is_new || known_errors_.contains(*at) || error.ts < oldest) continue;
     const std::string_view kind = session_patterns_.KindOf(error.text);
     if (kind.empty()) continue;
     if (unwritten_.size() >= kMaxUnwritten) {
-      told.erase(at);  // next time
+      current.erase(at);  // written next time
       continue;
     }
     unwritten_.push_back(
         {.agent = error.agent, .source = "session", .kind = std::string(kind), .ts = error.ts, .seq = 0});
   }
-  told_ = std::move(told);
+  known_errors_ = std::move(current);
 }
 
 void LedgerKeeper::Attend(double wall) {
@@ -276,14 +276,14 @@ void LedgerKeeper::Attend(double wall) {
           return absl::StatusOr<bool>(true);
         },
         base::kFilePatience);
-    if (!read.ok()) continue;  // the file's next answer has these lines, too
+    if (!read.ok()) continue;  // the next read of the file returns these lines, too
     for (const std::string& line : std::exchange(log.tail->lines, {})) {
       const std::string_view kind = log.patterns.KindOf(line);
       if (kind.empty() || unwritten_.size() >= kMaxUnwritten) continue;
       unwritten_.push_back({.agent = log.agent, .source = "log", .kind = std::string(kind), .ts = now});
     }
   }
-  TakeAgentErrors(now);
+  AddAgentErrors(now);
   if (!unwritten_.empty()) {
     const absl::Status status =
         Write(wall, [this](LedgerWriter& writer) { return writer.AddEvents(unwritten_).status(); });
@@ -300,7 +300,7 @@ void LedgerKeeper::Attend(double wall) {
   }
   if (!totals_stale_) return;
   auto totals = writer_->Totals();
-  if (!totals.ok()) return NoteFailure(totals.status());
+  if (!totals.ok()) return RecordFailure(totals.status());
   totals_stale_ = false;
   for (const auto& [key, total] : counted_before_) (*totals)[key] += total;
   stats_.events = *std::move(totals);

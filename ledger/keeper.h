@@ -80,10 +80,10 @@ class LedgerKeeper {
   const LedgerStats& stats() const { return stats_; }
 
  private:
-  // Of one log. Shared with a read that hangs, which nobody repeats before it has ended.
+  // One log. Shared with a read that hangs; that read is not repeated before it has ended.
   struct LogTail {
     LogFollower follower;
-    std::vector<std::string> lines;  // not looked at yet
+    std::vector<std::string> lines;  // not processed yet
   };
   struct FollowedLog {
     std::string agent;
@@ -96,14 +96,14 @@ class LedgerKeeper {
 
   void UpdatePanes(const agents::Observation& observation, bool tick);
   void Tick(const agents::Observation& observation);
-  void NoteClock(double wall, double monotonic);
+  void CheckClock(double wall, double monotonic);
   void Prune(double wall, double monotonic);
-  // Runs `write` on the open file, and again on a new one if the file is damaged.
+  // Runs `write` on the open file. If the file is damaged, runs it again on a new one.
   absl::Status Write(double wall, const std::function<absl::Status(LedgerWriter&)>& write);
   absl::Status EnsureOpen(double wall);
-  void TakeAgentErrors(int64_t now);
-  void NoteFailure(const absl::Status& status);
-  void NoteSuccess();
+  void AddAgentErrors(int64_t now);
+  void RecordFailure(const absl::Status& status);
+  void RecordSuccess();
   void Log(bool is_error, const std::string& line) const;
 
   LedgerOptions options_;
@@ -111,10 +111,10 @@ class LedgerKeeper {
   SourceMeter meter_;
   std::unique_ptr<LedgerWriter> writer_;
   std::vector<FollowedLog> logs_;
-  RateLimitPatterns session_patterns_;              // for agent_errors
-  std::set<std::pair<std::string, int64_t>> told_;  // of agent_errors, by agent and time
-  std::vector<RateLimitEvent> unwritten_;           // of the logs
-  std::optional<double> measured_, ticked_;         // monotonic
+  RateLimitPatterns session_patterns_;                      // for agent_errors
+  std::set<std::pair<std::string, int64_t>> known_errors_;  // of agent_errors, by agent and time
+  std::vector<RateLimitEvent> unwritten_;                   // of the logs
+  std::optional<double> measured_, ticked_;                 // monotonic
   Panes panes_;
   std::vector<pid_t> pane_candidates_;
   double panes_listed_ = 0;

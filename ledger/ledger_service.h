@@ -28,7 +28,7 @@ absl::StatusOr<std::string> LedgerPath(const std::string& flag, const LedgerConf
 
 class LedgerService {
  public:
-  // What an agent tells of its runtime's heap, by its name; called once the sampler runs.
+  // Returns the heap use that an agent reports, by its name; called once the sampler runs.
   using HeapOf = std::function<std::optional<int64_t>(const std::string& agent)>;
   // The last errors of the agents' services; called once the sampler runs.
   using AgentErrors = std::function<std::vector<AgentError>()>;

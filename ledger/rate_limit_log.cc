@@ -38,7 +38,7 @@ absl::StatusOr<RateLimitPatterns> RateLimitPatterns::Make(const std::map<std::st
     if (!known) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", kind,
-          "\" is no kind that a log tells of; there are 529, throttle, quota, 429 and overloaded"));
+          "\" is not a kind of rate limit in logs; known are 529, throttle, quota, 429 and overloaded"));
     }
   }
   for (const auto& [kind, text] : kDefaults) {

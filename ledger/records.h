@@ -55,7 +55,7 @@ struct RateLimitEvent {
   std::optional<int64_t> seq;
 };
 
-// What an agent's service told it instead of an answer, as the agent wrote it down.
+// An error that an agent got from its service, as the agent's session file has it.
 struct AgentError {
   std::string agent;
   int64_t ts = 0;

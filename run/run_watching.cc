@@ -87,9 +87,9 @@ class Own final : public RunWatching {
   }
 
   SlotReport End(const Attended& attended) override {
-    const agents::NotedExit exit{task_.key, attended.status, attended.self_killed,
-                                 attended.max_resident_bytes};
-    sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
+    const agents::ReportedExit exit{task_.key, attended.status, attended.self_killed,
+                                    attended.max_resident_bytes};
+    sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.RecordExit(exit); });
     const auto observation = sampler_.Fresh(milliseconds(0), kPatience);
     SlotReport report;
     if (observation == nullptr) return report;

@@ -124,8 +124,8 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
 }
 
 SlotReport SlotService::End(const SlotRequest& request, const SlotEnd& end) {
-  const agents::NotedExit exit{request.key, end.status, end.self_killed, end.max_resident_bytes};
-  sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.NoteExit(exit); });
+  const agents::ReportedExit exit{request.key, end.status, end.self_killed, end.max_resident_bytes};
+  sampler_.BeforeNextLook([exit](agents::Observer& observer) { observer.RecordExit(exit); });
   const auto observation = sampler_.Fresh(milliseconds(0), kRunPatience);
   SlotReport report;
   if (observation == nullptr) return report;

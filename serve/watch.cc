@@ -114,7 +114,7 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
       .cross_check_seconds = options.cross_check_seconds,
       .clock = options.clock,
       .conclude = [&watch = *watch](double boottime, bool tick, agents::Observation& observation) {
-        watch.leaks_.Look(boottime, tick, observation);
+        watch.leaks_.AddSample(boottime, tick, observation);
         agents::LookAtDescriptors(watch.files_, observation);
       }};
   watch->observer_ = std::make_unique<agents::Observer>(std::move(observer), std::move(rules),

@@ -1,4 +1,4 @@
-// What hooks are told of a diff.
+// The hook event for a diff.
 //
 // Thread safety: a pure function.
 
@@ -15,7 +15,7 @@ namespace agent_exporter::snapshot {
 inline constexpr const char* kOnDiff = "on_diff";
 
 // `diff` is {"agent", "timestamp", "diff_fields"}. The event adds diff_fields (dotted keys) and snapshot; in
-// the environment AGENT_EXPORTER_DIFF_FIELDS, commas between.
+// the environment AGENT_EXPORTER_DIFF_FIELDS, separated by commas.
 hooks::HookEvent DiffEvent(const std::string& agent, const nlohmann::json& diff,
                            const nlohmann::json& snapshot);
 

@@ -42,7 +42,7 @@ std::string ExpandHome(const std::string& path) {
 }
 
 std::string DefaultSnapshotDir() {
-  // systemd separates several by colons; the first is the one of the unit's name.
+  // systemd separates several directories by colons; the first is used.
   const std::string_view cache = Environment("CACHE_DIRECTORY");
   if (!cache.empty()) return std::string(cache.substr(0, cache.find(':')));
   const std::string_view xdg = Environment("XDG_CACHE_HOME");

@@ -1,4 +1,4 @@
-// What snapshots are made of and where they go: the `snapshot:` part of a configuration, parsed.
+// The contents and the place of snapshots: the parsed `snapshot:` part of a configuration.
 //
 // Thread safety: values.
 
@@ -15,8 +15,8 @@
 
 namespace agent_exporter::snapshot {
 
-// A helper that an agent needs. Exactly one of pid, pidfile, agent and comm says which process;
-// a `thread` narrows that to one of its threads, and alone means a thread of the agent's own root.
+// A helper that an agent needs. Exactly one of pid, pidfile, agent and comm selects the process; `thread`
+// selects one of its threads, and alone means a thread of the agent's own root.
 struct SidecarOptions {
   std::string name;
   std::optional<pid_t> pid;
@@ -28,19 +28,19 @@ struct SidecarOptions {
 
 struct SnapshotAgent {
   std::string name;
-  std::string session;  // the tmux session it runs in; empty: found by its processes
+  std::string session;  // its tmux session; empty: found by its processes
   std::vector<SidecarOptions> sidecars;
 };
 
 // How much a number must differ to count.
 struct MinimumChange {
   double amount = 0;
-  bool percent = false;  // of the value before
+  bool percent = false;  // of the previous value
 };
 
 struct DiffOptions {
-  std::vector<std::string> ignore;               // dotted keys; each with everything below it
-  std::map<std::string, MinimumChange> minimum;  // by dotted key, each for everything below it
+  std::vector<std::string> ignore;               // dotted keys; each includes everything below it
+  std::map<std::string, MinimumChange> minimum;  // by dotted key; each includes everything below it
 };
 
 // The fields that change all the time, even on an idle host.
@@ -54,7 +54,7 @@ struct SnapshotOptions {
   DiffOptions diff = DefaultDiffOptions();
 };
 
-// `path` with a leading "~" as the user's home: $HOME, or what the user database says.
+// `path` with a leading "~" replaced by the user's home: $HOME, or the one in the user database.
 std::string ExpandHome(const std::string& path);
 
 // $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/agent_exporter or ~/.cache/agent_exporter.

@@ -13,8 +13,8 @@ namespace agent_exporter::snapshot {
 namespace {
 
 absl::StatusOr<uint64_t> CountScreenSessions(const ProbeOptions& options) {
-  // Its messages are translated. Its exit status says nothing: it is 1 with no session, and in some versions
-  // with some.
+  // Its messages are translated. Its exit status means nothing: it is 1 without sessions, and in some
+  // versions also with sessions.
   const auto result = base::RunBounded({.argv = {options.screen, "-ls"},
                                         .environment = {{"LC_ALL", "C"}},
                                         .time_limit = options.time_limit,
@@ -25,8 +25,8 @@ absl::StatusOr<uint64_t> CountScreenSessions(const ProbeOptions& options) {
 
 }  // namespace
 
-// "\t1234.name\t(date)\t(Detached)" for each session, below a header that some versions leave out. A dead one
-// is only a socket that was left behind.
+// Each session has a line "\t1234.name\t(date)\t(Detached)"; some versions print a header first. A dead
+// session is only a leftover socket.
 absl::StatusOr<uint64_t> ParseScreenList(std::string_view text) {
   uint64_t sessions = 0;
   bool known = false;

@@ -1,5 +1,5 @@
-// Asks tmux and screen for their sessions. Each runs at most once a snapshot, on the snapshots' thread, never
-// on a scrape.
+// Lists the sessions of tmux and screen. Each program runs at most once per snapshot, on the snapshot thread,
+// never during a scrape.
 //
 // Thread safety: free functions; safe from any thread.
 

@@ -47,10 +47,10 @@ std::optional<pid_t> FindProcess(const SidecarOptions& options, const agents::Ob
 
 bool IsAlive(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
 
-std::vector<Sidecar> LookAtSidecars(const std::vector<SidecarOptions>& options,
-                                    const agents::Observation& observation,
-                                    const std::vector<agents::ProcessSample>& processes,
-                                    const kernel::RootedReader& proc) {
+std::vector<Sidecar> CheckSidecars(const std::vector<SidecarOptions>& options,
+                                   const agents::Observation& observation,
+                                   const std::vector<agents::ProcessSample>& processes,
+                                   const kernel::RootedReader& proc) {
   std::vector<Sidecar> sidecars;
   for (const SidecarOptions& option : options) {
     Sidecar& sidecar = sidecars.emplace_back();

@@ -30,10 +30,10 @@ struct Sidecar {
 bool IsAlive(pid_t pid);
 
 // `processes` are the agent's own, from the same observation.
-std::vector<Sidecar> LookAtSidecars(const std::vector<SidecarOptions>& options,
-                                    const agents::Observation& observation,
-                                    const std::vector<agents::ProcessSample>& processes,
-                                    const kernel::RootedReader& proc);
+std::vector<Sidecar> CheckSidecars(const std::vector<SidecarOptions>& options,
+                                   const agents::Observation& observation,
+                                   const std::vector<agents::ProcessSample>& processes,
+                                   const kernel::RootedReader& proc);
 
 }  // namespace agent_exporter::snapshot
 

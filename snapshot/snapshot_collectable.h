@@ -1,4 +1,4 @@
-// The snapshots' metrics, from the ticker's last round: a scrape runs no program and reads no file.
+// The metrics of snapshots, from the ticker's last round, so that a scrape runs no program and reads no file.
 //
 // Ownership: shares the ticker. Thread safety: Collect may be called from any number of threads.
 

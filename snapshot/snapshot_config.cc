@@ -20,7 +20,7 @@
 namespace agent_exporter::snapshot {
 namespace {
 
-// As base::ReadYamlTexts, but the list may be empty: none instead of the default.
+// As base::ReadYamlTexts, but the list may be empty, which means none instead of the default.
 absl::Status ReadNames(const YAML::Node& node, std::string_view file, std::string_view key,
                        std::vector<std::string>* names) {
   if (node.IsDefined() && node.IsSequence() && node.size() == 0) {

@@ -34,7 +34,7 @@ class Node;
 namespace agent_exporter::snapshot {
 
 struct SnapshotConfig {
-  SnapshotOptions options;  // dir is empty where the file names none
+  SnapshotOptions options;  // dir is empty if the file sets none
   std::vector<hooks::HookOptions> hooks;
 };
 

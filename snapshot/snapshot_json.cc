@@ -25,8 +25,8 @@ Json ForkPressure(const kernel::HostSample& host) {
   return std::round(percent * 100) / 100;
 }
 
-// The pane that the agent runs in: the configured session's; otherwise one whose program is a process of the
-// agent or the parent of a root; otherwise that of a session with the agent's name.
+// The agent's pane: that of the configured session; otherwise one whose program is a process of the agent or
+// the parent of a root; otherwise that of a session with the agent's name.
 const base::TmuxPane* FindPane(const SnapshotInput& input) {
   if (!input.probes.tmux) return nullptr;
   std::set<pid_t> own;
@@ -140,7 +140,7 @@ Json TerseSnapshot(const Json& snapshot) {
                                       "has_diff",
                                       "diff_fields"});
   for (const auto& [key, value] : snapshot.items()) {
-    if (key.ends_with("_procs")) terse[key] = value;  // of the names that the configuration counts
+    if (key.ends_with("_procs")) terse[key] = value;  // counts of the configured names
   }
   return terse;
 }

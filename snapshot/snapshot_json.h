@@ -1,5 +1,5 @@
-// A snapshot: one JSON object of what the host looked like for one agent at one instant. docs/snapshot.md
-// lists its fields.
+// A snapshot: one JSON object with the state of the host for one agent at one instant. docs/snapshot.md lists
+// its fields.
 //
 // Thread safety: pure functions.
 
@@ -26,26 +26,26 @@ struct SnapshotInput {
   const agents::AgentSample& agent;  // of all kinds and slots, see MergedAgent
   std::string session;               // the tmux session it runs in; empty: found by its processes
   const ProbeResults& probes;
-  const std::vector<std::string>& names;  // whose processes in the agent's tree to count
+  const std::vector<std::string>& names;  // names whose processes in the agent's tree are counted
   std::vector<Sidecar> sidecars;
   std::optional<sessions::AgentMeta> meta;
-  std::optional<pid_t> daemon;  // the exporter that watches
+  std::optional<pid_t> daemon;  // the running exporter
   std::string host;
 };
 
 // Without has_diff and diff_fields, which the store adds. Unknown values are null.
 nlohmann::ordered_json MakeSnapshot(const SnapshotInput& input);
 
-// The main keys of a snapshot as one flat object; all of them, null if unknown.
+// The main keys of a snapshot as one flat object. Unknown values are null.
 nlohmann::ordered_json TerseSnapshot(const nlohmann::ordered_json& snapshot);
 
-// The live processes of all agents with this name, whatever their kind and slot, as one agent; without
-// processes if there is none.
+// The live processes of all agents with this name, of any kind and slot, as one agent. It has no processes if
+// there is no such agent.
 agents::AgentSample MergedAgent(const agents::Observation& observation, const std::string& name);
 
-// Live processes of `agent` that are called `name`, by comm or by their program file: a wrapper that mentions
-// it in its command line does not count. If there is none and the agent itself has that name, its roots,
-// which a match rule may know under another comm (a script, a versioned binary).
+// Live processes of `agent` whose comm or program file is `name`; a wrapper with the name in its command line
+// does not count. If there is none and the agent itself has that name, returns its roots, whose comm may
+// differ (a script, a versioned binary).
 std::vector<const agents::ProcessSample*> ProcessesCalled(const agents::AgentSample& agent,
                                                           std::string_view name);
 

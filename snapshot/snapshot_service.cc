@@ -33,7 +33,7 @@ SnapshotService::SnapshotService(const std::optional<SnapshotConfig>& config, co
 
 void SnapshotService::Follow(serve::Sampler& sampler) {
   if (ticker_ == nullptr) return;
-  sampler.AddListener([ticker = ticker_](const auto& observation) { ticker->Offer(observation); });
+  sampler.AddListener([ticker = ticker_](const auto& observation) { ticker->Submit(observation); });
 }
 
 void SnapshotService::AddMetrics(serve::Registry& registry) {

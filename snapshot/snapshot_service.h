@@ -1,7 +1,7 @@
-// The daemon's snapshots put together: ticker, metrics and the route.
+// Snapshots in `serve`: ticker, metrics and the route.
 //
-// Ownership: owns its ticker, shared with the metrics' collectables; shares the hooks; borrows the token.
-// Thread safety: one thread sets it up and stops it.
+// Ownership: shares its ticker with the metrics' collectables; shares the hooks; borrows the token. Thread
+// safety: one thread sets it up and stops it.
 
 #ifndef AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_
 #define AGENT_EXPORTER_SNAPSHOT_SNAPSHOT_SERVICE_H_
@@ -22,12 +22,12 @@ namespace agent_exporter::snapshot {
 
 class SnapshotService {
  public:
-  // Without a `config` it takes no snapshots, but still shows those of the command. `dir` is the flag's
-  // value, `hooks` are told of each difference.
+  // Without a `config` it takes no snapshots, but still serves those of the command. `dir` is the flag's
+  // value; `hooks` get an event for each difference.
   SnapshotService(const std::optional<SnapshotConfig>& config, const std::string& dir, std::string procfs,
                   sessions::MetaSource meta, std::shared_ptr<hooks::HookPool> hooks);
 
-  // Takes snapshots of what `sampler` sees. Call it before the sampler starts.
+  // Takes snapshots of `sampler`'s observations. Call it before the sampler starts.
   void Follow(serve::Sampler& sampler);
   void AddMetrics(serve::Registry& registry);
   // GET /snapshot?agent=NAME: latest.json, or 404 if there is none.

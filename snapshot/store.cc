@@ -60,7 +60,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   const base::Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info{};
   if (!fd.ok() || ::fstat(fd.get(), &info) != 0) return FileError(errno, "read", path);
-  if (!S_ISREG(info.st_mode)) return absl::InternalError(absl::StrCat(path, " is no regular file"));
+  if (!S_ISREG(info.st_mode)) return absl::InternalError(absl::StrCat(path, " is not a regular file"));
   std::string text;
   char buffer[16384];
   while (text.size() <= kMaxBytes) {
@@ -73,7 +73,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return absl::InternalError(absl::StrCat(path, " is longer than ", kMaxBytes, " bytes"));
 }
 
-// Empty if this is no snapshot of ours: no object, incomplete, or nested too deep.
+// Empty if this is not one of our snapshots: not an object, incomplete, or nested too deep.
 std::optional<Json> ParseSnapshot(const std::string& text) {
   bool deep = false;
   const auto watch_depth = [&deep](int depth, Json::parse_event_t, Json&) {
@@ -103,7 +103,7 @@ absl::StatusOr<base::Descriptor> Lock(const SnapshotStore::Options& options, con
   return fd;
 }
 
-// Makes prev a second name of latest.
+// Makes prev a hard link to latest.
 absl::Status Roll(const base::FileOptions& options, const std::string& stem, const std::string& text) {
   base::PendingFile prev(base::System::Real(), stem + ".prev.json");
   if (!prev.Link(stem + ".latest.json")) {
@@ -144,7 +144,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
   const auto lock = Lock(options_, stem + ".lock");
   if (!lock.ok()) return lock.status();
 
-  // As the next run will read it: with bad UTF-8 replaced and numbers as JSON writes them.
+  // The snapshot as the next run will read it: bad UTF-8 replaced, numbers as JSON writes them.
   std::optional<Json> clean = ParseSnapshot(SnapshotText(snapshot));
   if (!clean) return absl::InvalidArgumentError("a snapshot must be an object of moderate depth");
   snapshot = *std::move(clean);
@@ -156,7 +156,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
   StoredSnapshot stored{.path = stem + ".latest.json"};
   snapshot["has_diff"] = !fields.empty();
   snapshot["diff_fields"] = fields;
-  // No flush: after a power cut an old snapshot is worth nothing.
+  // No flush, because an old snapshot is worth nothing after a power cut.
   const base::FileOptions file_options{.owner = OwnerFor(options_.dir), .flush = false};
   base::PendingFile latest(base::System::Real(), stored.path);
   base::PendingFile diff_file(base::System::Real(), stem + ".diff.json");
@@ -167,7 +167,7 @@ absl::StatusOr<StoredSnapshot> SnapshotStore::Write(const std::string& agent, Js
     absl::Status status = diff_file.Write(SnapshotText(*stored.diff), file_options);
     if (!status.ok()) return status;
   }
-  // Everything that needs space is written; from here on only names change.
+  // Everything that needs space is written; the remaining steps only rename.
   if (before) {
     if (absl::Status status = Roll(file_options, stem, *text_before); !status.ok()) return status;
   }

@@ -1,12 +1,12 @@
 // The files of one agent's snapshots:
 //
-//   <agent>.latest.json   the newest; never missing from the first snapshot on, never half
-//   <agent>.prev.json     the one before
-//   <agent>.diff.json     what changed when something last did: agent, timestamp, diff_fields
-//   <agent>.lock          held (flock(2)) while one is written
+//   <agent>.latest.json   the newest; from the first snapshot on it always exists and is complete
+//   <agent>.prev.json     the previous one
+//   <agent>.diff.json     the last change: agent, timestamp, diff_fields
+//   <agent>.lock          locked (flock(2)) while one is written
 //
-// Any number of writers, in this process or others, take turns with the lock. Readers need none: files are
-// renamed into place, and latest becomes prev by a hard link, so that both names always exist.
+// Any number of writers, in this process or others, take turns with the lock. Readers need no lock: files are
+// renamed into place, and prev is a hard link to the former latest, so both names always exist.
 //
 // Thread safety: safe to call from any thread; writers wait for each other.
 
@@ -26,13 +26,14 @@
 
 namespace agent_exporter::snapshot {
 
-// An agent's name as a file name: letters, digits and ".-_" as they are, any other byte as %XX, so that two
-// agents never share one. A leading dot is escaped; a long name is cut and ends in a hash of the whole.
+// An agent's name as a file name: letters, digits and ".-_" are kept and any other byte becomes %XX, so that
+// two agents never share a file. A leading dot is escaped; a long name is truncated and ends in a hash of the
+// whole.
 std::string SafeFileName(std::string_view agent);
 
 struct StoredSnapshot {
   nlohmann::ordered_json snapshot;             // as written: with has_diff and diff_fields
-  std::optional<nlohmann::ordered_json> diff;  // the content of diff.json where something changed
+  std::optional<nlohmann::ordered_json> diff;  // the content of diff.json if something changed
   std::string path;                            // of latest
 };
 
@@ -46,9 +47,10 @@ class SnapshotStore {
   };
   explicit SnapshotStore(Options options) : options_(std::move(options)) {}
 
-  // Compares `snapshot` with the one before, adds has_diff and diff_fields, rolls and writes. Without
-  // `diff` it compares nothing and has_diff is false. A latest.json that is not valid counts as none and is
+  // Compares `snapshot` with the previous one, adds has_diff and diff_fields, moves latest to prev, and
+  // writes. Without `diff` it does not compare, and has_diff is false. An invalid latest.json is ignored and
   // overwritten.
+  //
   // Errors name the file: PermissionDenied, ResourceExhausted (disk full), DeadlineExceeded (another writer
   // holds the lock), Cancelled, Internal. An error leaves the files as they were.
   absl::StatusOr<StoredSnapshot> Write(const std::string& agent, nlohmann::ordered_json snapshot,
@@ -61,7 +63,7 @@ class SnapshotStore {
   Options options_;
 };
 
-// One line of JSON text, ending in a newline; bytes that are no UTF-8 become U+FFFD.
+// One line of JSON text with a newline; invalid UTF-8 becomes U+FFFD.
 std::string SnapshotText(const nlohmann::ordered_json& json);
 
 }  // namespace agent_exporter::snapshot

@@ -67,8 +67,8 @@ void SnapshotTicker::WaitForRound(uint64_t after) const {
 void SnapshotTicker::Work(const agents::Observation& observation) {
   try {
     Look(observation);
-  } catch (const std::exception& error) {  // no memory, say: the next tick may have some
-    Note("snapshots", absl::InternalError(error.what()));
+  } catch (const std::exception& error) {  // for instance no memory; the next tick may have enough
+    LogFailure("snapshots", absl::InternalError(error.what()));
   }
 }
 
@@ -76,7 +76,7 @@ void SnapshotTicker::Look(const agents::Observation& observation) {
   const double now = observation.monotonic_seconds;
   if (IsDue(last_sidecars_, now, kSidecarSeconds)) {
     last_sidecars_ = now;
-    LookAtAllSidecars(observation);
+    CheckAllSidecars(observation);
   }
   if (options_.meta && !std::exchange(may_start_, true)) return;
   const double interval = std::chrono::duration<double>(options_.snapshot.interval).count();
@@ -86,11 +86,11 @@ void SnapshotTicker::Look(const agents::Observation& observation) {
   }
 }
 
-void SnapshotTicker::LookAtAllSidecars(const agents::Observation& observation) {
+void SnapshotTicker::CheckAllSidecars(const agents::Observation& observation) {
   for (const SnapshotAgent& agent : options_.snapshot.agents) {
     if (agent.sidecars.empty()) continue;
     std::vector<Sidecar> sidecars =
-        LookAtSidecars(agent.sidecars, observation, MergedAgent(observation, agent.name).processes, proc_);
+        CheckSidecars(agent.sidecars, observation, MergedAgent(observation, agent.name).processes, proc_);
     const std::lock_guard lock(mutex_);
     figures_.agents[agent.name].sidecars = std::move(sidecars);
   }
@@ -106,7 +106,8 @@ void SnapshotTicker::Round(const agents::Observation& observation) {
     figures_.screen_sessions = probes.screen_sessions;
     figures_.probe_failures += probes.failures.size();
   }
-  Note("probes", probes.failures.empty() ? absl::OkStatus() : absl::UnavailableError(probes.failures[0]));
+  LogFailure("probes",
+             probes.failures.empty() ? absl::OkStatus() : absl::UnavailableError(probes.failures[0]));
   for (const SnapshotAgent& agent : Agents(observation)) Snapshot(agent, observation, probes);
   {
     const std::lock_guard lock(mutex_);
@@ -125,13 +126,13 @@ void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const agents::Observat
                     .session = agent.session,
                     .probes = probes,
                     .names = options_.snapshot.names,
-                    .sidecars = LookAtSidecars(agent.sidecars, observation, merged.processes, proc_),
+                    .sidecars = CheckSidecars(agent.sidecars, observation, merged.processes, proc_),
                     .meta = Meta(observation, agent.name),
                     .daemon = observation.self_pid > 0 ? std::optional(observation.self_pid) : std::nullopt,
                     .host = base::HostName()}),
       options_.snapshot.diff);
   if (absl::IsCancelled(stored.status())) return;
-  Note(absl::StrCat("the snapshot of ", agent.name), stored.status());
+  LogFailure(absl::StrCat("the snapshot of ", agent.name), stored.status());
   {
     const std::lock_guard lock(mutex_);
     SnapshotFigures::Agent& figures = figures_.agents[agent.name];
@@ -148,7 +149,7 @@ void SnapshotTicker::Snapshot(const SnapshotAgent& agent, const agents::Observat
 }
 
 // Logs once when something starts to fail, and once when it works again.
-void SnapshotTicker::Note(const std::string& what, const absl::Status& status) {
+void SnapshotTicker::LogFailure(const std::string& what, const absl::Status& status) {
   if (status.ok() ? failing_.erase(what) == 0 : !failing_.insert(what).second) return;
   if (!options_.log) return;
   options_.log(status.ok() ? absl::StrCat(what, ": works again")

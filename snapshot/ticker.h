@@ -1,8 +1,8 @@
-// Takes the daemon's snapshots: one of every agent each interval, on its own thread, so that the sampler
+// Takes the snapshots of `serve`: one of every agent per interval, on its own thread, so that the sampler
 // never waits for a program or a disk.
 //
-// Observations come from the sampler (Offer), so nothing is read twice. A failure is counted and logged once;
-// the next round tries again.
+// Observations come from the sampler (Submit), so nothing is read twice. A failure is counted, and logged
+// once; the next round tries again.
 //
 // Ownership: owns its thread; the listeners are called on it and must not block for long.
 // Thread safety: all public methods may be called from any thread.
@@ -37,20 +37,21 @@
 
 namespace agent_exporter::snapshot {
 
-// Called for each snapshot that differs from the one before. `diff` is {"agent", "timestamp", "diff_fields"}.
+// Called for each snapshot that differs from the previous one. `diff` is {"agent", "timestamp",
+// "diff_fields"}.
 using DiffListener =
     std::function<void(const std::string& agent, const nlohmann::json& diff, const nlohmann::json& snapshot)>;
 
-// What the metrics show.
+// The figures behind the metrics.
 struct SnapshotFigures {
   struct Agent {
     std::optional<uint64_t> diff_fields;  // of its last snapshot
-    std::optional<double> timestamp;      // of that, seconds since the epoch
+    std::optional<double> timestamp;      // of the last snapshot, seconds since the epoch
     uint64_t failures = 0;                // snapshots that could not be written
     std::vector<Sidecar> sidecars;        // at most kSidecarSeconds old
   };
   std::map<std::string, Agent> agents;
-  // At the last snapshot; empty: not installed, or it failed.
+  // As of the last snapshot; empty: not installed, or it failed.
   std::optional<uint64_t> tmux_sessions, screen_sessions;
   uint64_t probe_failures = 0;
 };
@@ -63,8 +64,8 @@ class SnapshotTicker {
     SnapshotOptions snapshot;
     ProbeOptions probes;  // cancel_fd is set here
     std::string procfs;
-    // May be empty. With it the first round waits for the second observation: agent_meta is read after the
-    // first, and would otherwise show as a change.
+    // May be empty. If set, the first round waits for the second observation, because agent_meta is read
+    // after the first and would otherwise show as a change.
     sessions::MetaSource meta;
     std::vector<DiffListener> on_diff;
     // Called on the ticker's thread with one line when something starts to fail or works again.
@@ -80,8 +81,9 @@ class SnapshotTicker {
   // Ends a running probe and waits for the thread.
   void Stop();
 
-  // For Sampler::AddListener: returns at once. While the thread is busy only the newest observation waits.
-  void Offer(std::shared_ptr<const agents::Observation> observation) {
+  // Call it from Sampler::AddListener; it returns at once. While the thread is busy, only the newest
+  // observation waits.
+  void Submit(std::shared_ptr<const agents::Observation> observation) {
     worker_.Submit(std::move(observation));
   }
 
@@ -90,7 +92,7 @@ class SnapshotTicker {
   // The text of latest.json. NotFound: this agent has none.
   absl::StatusOr<std::string> Latest(const std::string& agent) const;
 
-  // Snapshot rounds that have ended, good or bad.
+  // Snapshot rounds that have ended, successful or not.
   uint64_t rounds() const;
   // Waits until there are more rounds than `after` or the ticker stops.
   void WaitForRound(uint64_t after) const;
@@ -100,11 +102,11 @@ class SnapshotTicker {
 
   void Work(const agents::Observation& observation);
   void Look(const agents::Observation& observation);
-  void LookAtAllSidecars(const agents::Observation& observation);
+  void CheckAllSidecars(const agents::Observation& observation);
   void Round(const agents::Observation& observation);
   void Snapshot(const SnapshotAgent& agent, const agents::Observation& observation,
                 const ProbeResults& probes);
-  void Note(const std::string& what, const absl::Status& status);
+  void LogFailure(const std::string& what, const absl::Status& status);
   std::vector<SnapshotAgent> Agents(const agents::Observation& observation) const;
   std::optional<sessions::AgentMeta> Meta(const agents::Observation& observation,
                                           const std::string& agent) const;

@@ -246,7 +246,7 @@ TEST_F(RegisteredInstanceTest, ItsSlotEndsBySignalOfTheProgram) {
   const kernel::ProcessKey wrapper = t_.host.at(10).key;
   t_.tracker().ApplyEvents({{.kind = Kind::kExit, .key = t_.host.at(11).key, .status = SIGABRT}});
   t_.host.ExitAndReap(11);
-  t_.tracker().NoteExit({wrapper, 1 << 8});
+  t_.tracker().RecordExit({wrapper, 1 << 8});
   t_.host.ExitAndReap(10);
   t_.Look();
   ASSERT_EQ(Ended().size(), 1u);
@@ -257,7 +257,7 @@ TEST_F(RegisteredInstanceTest, ItsSlotEndsBySignalOfTheProgram) {
 TEST_F(RegisteredInstanceTest, WhatItsParentKnowsWaitsForTheEventsBefore) {
   t_.tracker().ApplyEvents({{.kind = Kind::kExit, .key = t_.host.at(11).key, .status = SIGABRT},
                             {.kind = Kind::kExit, .key = t_.host.at(10).key, .status = 1 << 8}},
-                           {{NotedExit{t_.host.at(10).key, 1 << 8, false, 4096}}});
+                           {{ReportedExit{t_.host.at(10).key, 1 << 8, false, 4096}}});
   ASSERT_EQ(Ended().size(), 1u);
   EXPECT_EQ(Ended()[0].category, ExitCategory::kOomHeap);
   EXPECT_EQ(Ended()[0].max_resident_bytes, 4096u);
@@ -265,14 +265,14 @@ TEST_F(RegisteredInstanceTest, WhatItsParentKnowsWaitsForTheEventsBefore) {
 
 TEST_F(RegisteredInstanceTest, WeKilledItOurselves) {
   t_.tracker().ApplyEvents({{.kind = Kind::kExit, .key = t_.host.at(10).key, .status = SIGKILL}},
-                           {{NotedExit{t_.host.at(10).key, SIGKILL, true}}});
+                           {{ReportedExit{t_.host.at(10).key, SIGKILL, true}}});
   ASSERT_EQ(Ended().size(), 1u);
   EXPECT_TRUE(Ended()[0].self_killed);
 }
 
 TEST_F(RegisteredInstanceTest, ItsSlotEndsWithItWhateverItsProgramDoes) {
   t_.tracker().ApplyEvents({});
-  t_.tracker().NoteExit({t_.host.at(10).key, 0});
+  t_.tracker().RecordExit({t_.host.at(10).key, 0});
   t_.host.ExitAndReap(10, 5);
   t_.Look();
   ASSERT_EQ(Ended().size(), 1u);

@@ -25,7 +25,7 @@ class OomEvidenceTest : public testing::Test {
   // A look that sees the root alive. The first one stands for two: only then can anything be denied.
   void Look(const std::string& group, std::optional<uint64_t> host_kills, double now = 1) {
     if (std::exchange(first_, false)) evidence_.EndLook(host_kills, now);
-    evidence_.NoteAlive(key_, std::make_shared<const std::string>("0::" + group + "\n"), now);
+    evidence_.RecordAlive(key_, std::make_shared<const std::string>("0::" + group + "\n"), now);
     evidence_.EndLook(host_kills, now);
   }
 
@@ -40,31 +40,31 @@ class OomEvidenceTest : public testing::Test {
 TEST_F(OomEvidenceTest, TheCounterOfItsCgroupConfirms) {
   Look("/a", 7);
   SetKills("/a", 5);
-  const OomFinding finding = evidence_.Judge(key_, 0.5, 8);
+  const OomFinding finding = evidence_.Classify(key_, 0.5, 8);
   EXPECT_EQ(finding.verdict, OomVerdict::kConfirmed);
   EXPECT_THAT(finding.evidence, HasSubstr("cgroup /a rose from 4 to 5"));
 }
 
 TEST_F(OomEvidenceTest, AHostWithoutOomKillsDenies) {
   Look("/a", 7);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 7).verdict, OomVerdict::kDenied);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 7).verdict, OomVerdict::kDenied);
 }
 
 TEST_F(OomEvidenceTest, AnOomKillElsewhereLeavesItOpen) {
   Look("/a", 7);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 8).verdict, OomVerdict::kUnclear);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 8).verdict, OomVerdict::kUnclear);
 }
 
 TEST_F(OomEvidenceTest, AHostThatDoesNotCountLeavesItOpen) {
   Look("/a", std::nullopt);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, std::nullopt).verdict, OomVerdict::kUnclear);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, std::nullopt).verdict, OomVerdict::kUnclear);
 }
 
 TEST_F(OomEvidenceTest, KillsBeforeItMovedIntoTheGroupAreNotItsOwn) {
   SetKills("/b", 1);
   Look("/b", 7);
   Look("/a", 7);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 7).verdict, OomVerdict::kDenied);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 7).verdict, OomVerdict::kDenied);
 }
 
 TEST_F(OomEvidenceTest, AnEarlierKillInTheGroupIsForgottenAfterAMinute) {
@@ -72,32 +72,32 @@ TEST_F(OomEvidenceTest, AnEarlierKillInTheGroupIsForgottenAfterAMinute) {
   SetKills("/a", 5);  // a child of it
   Look("/a", 8, 62);
   Look("/a", 8, 63);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 8).verdict, OomVerdict::kDenied);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 8).verdict, OomVerdict::kDenied);
 }
 
 TEST_F(OomEvidenceTest, OfARootThatNoLookSawTheCountBeforeItsStartDecides) {
-  EXPECT_EQ(evidence_.Judge(key_, 1.5, 7).verdict, OomVerdict::kUnclear);
+  EXPECT_EQ(evidence_.Classify(key_, 1.5, 7).verdict, OomVerdict::kUnclear);
   evidence_.EndLook(7, 1);
   evidence_.EndLook(8, 2);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 8).verdict, OomVerdict::kUnclear) << "no look was before it";
-  EXPECT_EQ(evidence_.Judge(key_, 1.5, 8).verdict, OomVerdict::kUnclear) << "it may be the one";
-  EXPECT_EQ(evidence_.Judge(key_, 2.5, 8).verdict, OomVerdict::kDenied);
-  EXPECT_EQ(evidence_.Judge(key_, 2.5, 9).verdict, OomVerdict::kUnclear);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 8).verdict, OomVerdict::kUnclear) << "no look was before it";
+  EXPECT_EQ(evidence_.Classify(key_, 1.5, 8).verdict, OomVerdict::kUnclear) << "it may be the one";
+  EXPECT_EQ(evidence_.Classify(key_, 2.5, 8).verdict, OomVerdict::kDenied);
+  EXPECT_EQ(evidence_.Classify(key_, 2.5, 9).verdict, OomVerdict::kUnclear);
 }
 
 // It was alive when the look came by and dead when the look read the host's counter.
 TEST_F(OomEvidenceTest, AKillWithinTheLookThatSawItAliveIsNotDenied) {
   evidence_.EndLook(7, 1);
-  evidence_.NoteAlive(key_, nullptr, 2);
+  evidence_.RecordAlive(key_, nullptr, 2);
   evidence_.EndLook(8, 2);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 8).verdict, OomVerdict::kUnclear);
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 8).verdict, OomVerdict::kUnclear);
 }
 
 TEST_F(OomEvidenceTest, ForgetsRootsThatNobodyNotes) {
   Look("/a", 7, 1);
   evidence_.EndLook(7, 400);
   SetKills("/a", 5);
-  EXPECT_EQ(evidence_.Judge(key_, 0.5, 7).verdict, OomVerdict::kUnclear);  // /a is forgotten
+  EXPECT_EQ(evidence_.Classify(key_, 0.5, 7).verdict, OomVerdict::kUnclear);  // /a is forgotten
 }
 
 }  // namespace

@@ -90,8 +90,8 @@ TEST(ArgsConditionTest, AnUnreadableRemainderIsTold) {
   FakeFacts facts = Process("x", {"prog", "run"});
   facts.cut = true;
   EXPECT_THAT(Reason([](Rule& r) { r.args = "^x$"; }, facts),
-              HasSubstr("(the command line goes on after 9 bytes, which could not be read)"));
-  EXPECT_THAT(Reason([](Rule& r) { r.cmdline = "^x$"; }, facts), HasSubstr("goes on after 9 bytes"));
+              HasSubstr("(the command line continues after 9 bytes, which could not be read)"));
+  EXPECT_THAT(Reason([](Rule& r) { r.cmdline = "^x$"; }, facts), HasSubstr("continues after 9 bytes"));
 }
 
 TEST(EnvironConditionTest, IsANameOrANameAndItsValue) {

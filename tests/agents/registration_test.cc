@@ -102,15 +102,15 @@ TEST_F(RegistrationTest, ATaskThatEndedBeforeTheFirstLookIsSeenAsAZombie) {
   Register(11, "worker");
   t_.host.Exit(11);
   t_.Look();
-  ASSERT_TRUE(t_.tracker().NoteExit({t_.host.at(11).key, 1 << 8}));
+  ASSERT_TRUE(t_.tracker().RecordExit({t_.host.at(11).key, 1 << 8}));
   EXPECT_THAT(t_.Counters("worker").exits, ElementsAre(Pair(ExitCategory::kPluginError, 1u)));
 }
 
 TEST_F(RegistrationTest, AnEndToldByItsParentIsCountedOnce) {
   Register(11, "worker");
   t_.Look();
-  EXPECT_TRUE(t_.tracker().NoteExit({t_.host.at(11).key, SIGKILL, false, 4096}));
-  EXPECT_TRUE(t_.tracker().NoteExit({t_.host.at(11).key, SIGKILL}));
+  EXPECT_TRUE(t_.tracker().RecordExit({t_.host.at(11).key, SIGKILL, false, 4096}));
+  EXPECT_TRUE(t_.tracker().RecordExit({t_.host.at(11).key, SIGKILL}));
   t_.host.ExitAndReap(11);
   t_.Look();
   EXPECT_EQ(t_.Counters("worker").exits, (Exits{{ExitCategory::kOomHost, 1}}));
@@ -143,7 +143,7 @@ TEST_F(RegistrationTest, EventsTellHowARootEnded) {
 TEST_F(RegistrationTest, AnOomEventConfirmsAnEndThatItsParentToldFirst) {
   Register(11, "worker");
   t_.Look();
-  t_.tracker().NoteExit({t_.host.at(11).key, SIGKILL});
+  t_.tracker().RecordExit({t_.host.at(11).key, SIGKILL});
   t_.tracker().ApplyEvents({{.kind = kernel::ProcessEvent::Kind::kOom, .key = t_.host.at(11).key}});
   ASSERT_EQ(Ended("worker").size(), 1u);
   EXPECT_EQ(Ended("worker")[0].oom.verdict, OomVerdict::kConfirmed);

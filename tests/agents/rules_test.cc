@@ -194,7 +194,7 @@ TEST(RuleSetTest, ErrorsNameTheOriginAndSayWhatToDo) {
               HasSubstr("write \"woodpecker-agen\""));
   EXPECT_THAT(MakeError([](Rule& r) { r.user = {"no such user"}; }), HasSubstr("no user \"no such user\""));
   EXPECT_THAT(MakeError([](Rule& r) { r.cgroup = {"/"}; }), HasSubstr("every process"));
-  EXPECT_THAT(MakeError([](Rule& r) { r.pidfile = {"run/x.pid"}; }), HasSubstr("no absolute path"));
+  EXPECT_THAT(MakeError([](Rule& r) { r.pidfile = {"run/x.pid"}; }), HasSubstr("not an absolute path"));
   EXPECT_THAT(MakeError([](Rule& r) { r.exe = {""}; }), HasSubstr("exe has an empty word"));
 }
 

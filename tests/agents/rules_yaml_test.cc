@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "agents.yaml:4: duplicate key \"comm\", first at agents.yaml:3; remove one"},
         ErrorCase{"agents:\n- [a, b]: c", "agents.yaml:2: a key is a list; use a plain word"},
         ErrorCase{"agents:\n- name: a",
-                  "agents.yaml:2: an agent has no match; say which processes it is, for instance match: "
+                  "agents.yaml:2: an agent has no match; add one, for instance match: "
                   "{comm: codex}"},
         ErrorCase{"agents:\n- name: a\n  match: {}",
                   "agents.yaml:3: match is empty; write conditions into it, for instance {comm: codex}"},
@@ -145,23 +145,22 @@ INSTANTIATE_TEST_SUITE_P(
                   "agents.yaml:4: cmdline is a list; give it one word or a quoted text"},
         ErrorCase{"agents:\n- name: ''\n  match: {comm: a}",
                   "agents.yaml:2: name is an empty word; fill it in or remove it"},
-        ErrorCase{
-            "agents:\n- match: {comm: [a, b]}",
-            "agents.yaml:2: an agent has no name; add name: (only a match with exactly one comm or script "
-            "names itself)"},
+        ErrorCase{"agents:\n- match: {comm: [a, b]}",
+                  "agents.yaml:2: an agent has no name; add name: (it may be left out only if match has "
+                  "exactly one comm or script)"},
         ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_log: a.log",
                   "agents.yaml:3: rate_limit_log must be an absolute path"},
         ErrorCase{"agents:\n- name: '{comm}'\n  match: {comm: a}\n  rate_limit_log: /a.log",
                   "agents.yaml:4: rate_limit_log belongs to one agent; give this rule a name without {}"},
         ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_patterns: {quota: x}",
-                  "agents.yaml:3: rate_limit_patterns needs rate_limit_log beside it"},
+                  "agents.yaml:3: rate_limit_patterns needs rate_limit_log"},
         ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_log: /a\n  rate_limit_patterns: [x]",
                   "agents.yaml:4: rate_limit_patterns must be a map such as {throttle: 'slow down'}"},
-        ErrorCase{
-            "agents:\n- match: {comm: a}\n  rate_limit_log: /a\n  rate_limit_patterns:\n    quota: '('",
-            "agents.yaml:5: the expression for quota is not valid: missing ): (; write it as RE2 knows it"},
+        ErrorCase{"agents:\n- match: {comm: a}\n  rate_limit_log: /a\n  rate_limit_patterns:\n    quota: '('",
+                  "agents.yaml:5: the expression for quota is not valid: missing ): (; use RE2's syntax"},
         ErrorCase{"agents:\n- name: a\n  scope: self\n  match: {comm: a}",
-                  "agents.yaml:3: scope is \"self\"; write tree (the process and all below it) or process"}));
+                  "agents.yaml:3: scope is \"self\"; write tree (the process and all its descendants) or "
+                  "process"}));
 
 TEST(RulesFromYamlTest, AnEmptyValueIsAnErrorWithItsFile) {
   const absl::StatusOr<std::vector<Rule>> rules = Load("agents:\n- name: a\n  match:\n    comm:\n");

@@ -23,7 +23,7 @@ class TrackerEventsTest : public testing::Test {
   TrackerEventsTest() {
     t_.host.Add(10, 1, "codex");
     t_.Look();
-    EXPECT_EQ(t_.tracker().TakeUntold(&disagreements_).size(), 1u);
+    EXPECT_EQ(t_.tracker().TakeUntracked(&disagreements_).size(), 1u);
     t_.tracker().ApplyEvents({});
   }
 

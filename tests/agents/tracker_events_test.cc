@@ -121,7 +121,7 @@ TEST_F(TrackerEventsTest, ADescendantThatEventsMissedIsADisagreement) {
   t_.host.Fork(11, 10);  // not told
   t_.Look();
   EXPECT_EQ(disagreements_, 0u);
-  EXPECT_EQ(t_.tracker().TakeUntold(&disagreements_).size(), 1u);
+  EXPECT_EQ(t_.tracker().TakeUntracked(&disagreements_).size(), 1u);
   EXPECT_EQ(disagreements_, 1u);
 }
 

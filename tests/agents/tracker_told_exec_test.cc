@@ -32,7 +32,7 @@ class ToldExecTest : public TrackerEventsTest {
     t_.host.ExitAndReap(pid);
   }
   // As the observer does it: asks for their events.
-  std::vector<kernel::ProcessKey> TakeUntold() { return t_.tracker().TakeUntold(&disagreements_); }
+  std::vector<kernel::ProcessKey> TakeUntracked() { return t_.tracker().TakeUntracked(&disagreements_); }
   const AgentCounters& Claude() const { return t_.Counters("claude"); }
 };
 
@@ -84,7 +84,7 @@ TEST_F(ToldExecTest, WhatItOrphanedInItsFirstSecondIsItsOrphan) {
   ASSERT_TRUE(t_.IsRoot(20));
   ASSERT_EQ(t_.AgentOf(22), "claude");
   EXPECT_TRUE(t_.Member(22)->orphan);
-  EXPECT_EQ(TakeUntold().size(), 2u) << "the maker would soon forget them";
+  EXPECT_EQ(TakeUntracked().size(), 2u) << "the maker would soon forget them";
   EXPECT_EQ(disagreements_, 0u);
 }
 
@@ -99,14 +99,14 @@ TEST_F(ToldExecTest, OneThatOnlyALookRecognisesHasWhatItDidBefore) {
   t_.host.at(20).comm = "claude";  // by prctl
   Look();
   ASSERT_TRUE(t_.IsRoot(20));
-  ASSERT_FALSE(TakeUntold().empty());
+  ASSERT_FALSE(TakeUntracked().empty());
   t_.tracker().ApplyEvents({});
   t_.Look();
   ASSERT_EQ(t_.AgentOf(22), "claude");
   EXPECT_TRUE(t_.Member(22)->orphan);
   EXPECT_EQ(Claude().descendants_started, 3u);
   EXPECT_EQ(Claude().descendants_exited, (std::map<std::string, uint64_t>{{"ok", 1}, {"error", 1}}));
-  EXPECT_EQ(TakeUntold(), (std::vector<kernel::ProcessKey>{t_.host.at(22).key}));
+  EXPECT_EQ(TakeUntracked(), (std::vector<kernel::ProcessKey>{t_.host.at(22).key}));
 }
 
 TEST_F(ToldExecTest, ANestedAgentThatNoLookSawIsCountedAsItself) {

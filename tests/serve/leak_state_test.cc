@@ -108,7 +108,7 @@ TEST_F(LeakStateTest, AnotherVersionsStateIsPassedOverWithOneLine) {
   EXPECT_EQ(Contents(File()), old);
   EXPECT_FALSE(fs::exists(File() + ".bad"));
   EXPECT_EQ(log.count(), 1u) << log.text();
-  EXPECT_NE(log.text().find("of version 2; this program reads version 4"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("version 2; this program reads version 4"), std::string::npos) << log.text();
   state.Finish();
   EXPECT_EQ(Contents(File()), book.Save(kBoot));
 }

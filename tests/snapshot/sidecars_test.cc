@@ -26,7 +26,7 @@ class SidecarsTest : public ::testing::Test {
  protected:
   Seen Look(SidecarOptions options) {
     options.name = "helper";
-    const std::vector<Sidecar> sidecars = LookAtSidecars({options}, observation_, processes_, proc_);
+    const std::vector<Sidecar> sidecars = CheckSidecars({options}, observation_, processes_, proc_);
     EXPECT_EQ(sidecars.size(), 1u);
     EXPECT_EQ(sidecars[0].name, "helper");
     EXPECT_EQ(sidecars[0].is_thread, !options.thread.empty());

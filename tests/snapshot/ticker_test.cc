@@ -48,7 +48,7 @@ class TickerTest : public ::testing::Test {
   }
   static void Round(SnapshotTicker& ticker, std::shared_ptr<const agents::Observation> observation) {
     const uint64_t before = ticker.rounds();
-    ticker.Offer(std::move(observation));
+    ticker.Submit(std::move(observation));
     ticker.WaitForRound(before);
   }
   std::vector<std::string> Log() {
@@ -85,7 +85,7 @@ TEST_F(TickerTest, RefusedAThreadItSaysSoAndSnapshotsOnceItHasOne) {
   SnapshotTicker::Options options = Options();
   options.system = &system;
   SnapshotTicker ticker(options);
-  for (int i = 0; i < 3; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex")}));
+  for (int i = 0; i < 3; ++i) ticker.Submit(At(i, {collectors::MakeAgent("codex")}));
   EXPECT_THAT(Log(), ElementsAre("no snapshots for now: no more threads"));
   system.threads = -1;
   Round(ticker, At(3, {collectors::MakeAgent("codex")}));
@@ -97,7 +97,7 @@ TEST_F(TickerTest, OnceAnInterval) {
   options.snapshot.interval = std::chrono::seconds(10);
   SnapshotTicker ticker(options);
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
-  ticker.Offer(At(9, {collectors::MakeAgent("codex")}));
+  ticker.Submit(At(9, {collectors::MakeAgent("codex")}));
   Round(ticker, At(10, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.rounds(), 2u);
   EXPECT_EQ(ticker.figures().agents.at("codex").timestamp, 1'700'000'110);
@@ -140,7 +140,7 @@ TEST_F(TickerTest, MetaGoesIntoTheSnapshot) {
   SnapshotTicker ticker(options);
   agents::AgentSample second = collectors::MakeAgent("codex");
   second.slot = "2";
-  for (int i = 0; ticker.rounds() == 0; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex"), second}));
+  for (int i = 0; ticker.rounds() == 0; ++i) ticker.Submit(At(i, {collectors::MakeAgent("codex"), second}));
   EXPECT_EQ(nlohmann::json::parse(ticker.Latest("codex").value_or("{}"))["context_percent"], 12.5);
 }
 
@@ -168,9 +168,9 @@ TEST_F(TickerTest, OffersGoOnWhileAProbeHangs) {
                                                 "; do sleep 0.01; done; echo No Sockets found");
   options.probes.time_limit = std::chrono::minutes(5);
   SnapshotTicker ticker(options);
-  ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
+  ticker.Submit(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
-  for (int i = 1; i <= 100; ++i) ticker.Offer(At(i, {collectors::MakeAgent("codex")}));
+  for (int i = 1; i <= 100; ++i) ticker.Submit(At(i, {collectors::MakeAgent("codex")}));
   EXPECT_EQ(ticker.rounds(), 0u);
   // Ends this probe and, once it started, the next.
   std::filesystem::remove(started);
@@ -188,7 +188,7 @@ TEST_F(TickerTest, StopEndsAProbeThatHangs) {
   options.probes.screen = Program("screen", "touch " + started + "; sleep 1000");
   options.probes.time_limit = std::chrono::hours(1);
   SnapshotTicker ticker(options);
-  ticker.Offer(At(0, {collectors::MakeAgent("codex")}));
+  ticker.Submit(At(0, {collectors::MakeAgent("codex")}));
   while (!std::filesystem::exists(started)) std::this_thread::yield();
   ticker.Stop();
   EXPECT_FALSE(ticker.Latest("codex").ok());
@@ -216,7 +216,7 @@ TEST_F(TickerTest, SidecarsAreLookedAtBetweenSnapshots) {
   Round(ticker, At(0, {collectors::MakeAgent("codex")}));
   ASSERT_EQ(ticker.figures().agents.at("codex").sidecars.size(), 1u);
   EXPECT_FALSE(ticker.figures().agents.at("codex").sidecars[0].alive);
-  ticker.Offer(
+  ticker.Submit(
       At(6, {collectors::MakeAgent("codex"),
              collectors::MakeAgent("proxy", {collectors::MakeProcess(::getpid(), agents::Role::kRoot)})}));
   while (!ticker.figures().agents.at("codex").sidecars[0].alive) std::this_thread::yield();

@@ -297,7 +297,8 @@ SessionsView SessionBook::Look(const agents::Observation& observation) {
     by_agent[root.agent].push_back(&known);
     const std::string* name = names_.Find(root.outer->key);
     if (name == nullptr) {
-      const std::string place = known.process ? known.process->cwd : "";
+      // Where the wrapper was started: some programs change to their own folder.
+      const std::string place = processes_.files().Cwd(root.outer->key.pid).value_or("");
       name = &names_.Give(root.outer->key, root.agent->name, known.session.state.name.value_or(place));
     }
     known.session.name = *name;

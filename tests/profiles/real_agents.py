@@ -167,9 +167,10 @@ def verdict(name, session, pane, agents):
         return False, f"found as {agent}", root, len(tree)
     if process["role"] != "root":
         return False, f"it is a {process['role']}", root, len(tree)
-    if process.get("session_name") != session:
-        return False, f"its session is {process.get('session_name')}", root, len(tree)
     programs = children_of(root)  # of a wrapper: one of them is a root too, and one instance with it
+    names = {members[pid][1].get("session_name") for pid in tree if pid in members} - {None}  # of the innermost program
+    if names != {session}:
+        return False, f"its session is {', '.join(sorted(names)) or 'not there'}", root, len(tree)
     for pid in tree[1:]:
         if pid in members and members[pid][0] != name:
             return False, f"{pid} below it is {members[pid][0]}'s", root, len(tree)

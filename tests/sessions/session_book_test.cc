@@ -232,6 +232,22 @@ TEST_F(SessionBookTest, ACoderWithoutAReaderHasWhatItsProcessesTell) {
   EXPECT_EQ(view.sessions[0].state.model, std::nullopt);
 }
 
+TEST_F(SessionBookTest, TheWrappersFolderNamesTheSession) {
+  const FakeClaude wrapper(tree_, "someone");
+  agents::AgentSample agent = wrapper.Agent("someone");
+  agent.kind = "coder";
+  agents::ProcessSample program = agent.processes[0];  // this process, which runs elsewhere
+  program.key = {::getpid(), 0};
+  program.ppid = agent.processes[0].key.pid;
+  program.inner = true;
+  agent.processes.push_back(program);
+  SessionBook book(Options());
+  const SessionsView view = book.Look(Observed({agent}));
+  ASSERT_THAT(view.sessions, SizeIs(1));
+  EXPECT_EQ(view.sessions[0].key.pid, ::getpid());
+  EXPECT_EQ(view.sessions[0].name, "work");
+}
+
 TEST(MetaOfTest, TheNewestSessionSpeaksForItsAgent) {
   EXPECT_FALSE(MetaOf({}));
   Session old, fresh, ended;

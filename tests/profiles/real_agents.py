@@ -167,7 +167,9 @@ def verdict(name, session, pane, agents):
         return False, f"found as {agent}", root, len(tree)
     if process["role"] != "root":
         return False, f"it is a {process['role']}", root, len(tree)
-    programs = children_of(root)  # of a wrapper: one of them is a root too, and one instance with it
+    # A program that a wrapper starts is a root too, and one instance with it.
+    roots = [pid for pid in tree if pid in members and members[pid][1]["role"] == "root"]
+    programs = {child for pid in roots for child in children_of(pid)}
     names = {members[pid][1].get("session_name") for pid in tree if pid in members} - {None}  # of the innermost program
     if names != {session}:
         return False, f"its session is {', '.join(sorted(names)) or 'not there'}", root, len(tree)

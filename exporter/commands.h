@@ -28,6 +28,7 @@ int RunServe(const Options& options, const base::Clock& clock);
 int RunStatus(const Options& options, std::ostream& out, std::ostream& err);
 int RunTraits(const Options& options, std::ostream& out, std::ostream& err);
 int RunExplain(const Options& options, std::ostream& out, std::ostream& err);
+int RunFds(const Options& options, std::ostream& out, std::ostream& err);
 int RunCheckConfig(const Options& options, std::ostream& out, std::ostream& err);
 int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err);
 int RunDoctor(const Options& options, std::ostream& out, std::ostream& err);

@@ -28,6 +28,8 @@ int Run(int argc, char** argv) {
       return RunTraits(options, std::cout, std::cerr);
     case Command::kExplain:
       return RunExplain(options, std::cout, std::cerr);
+    case Command::kFds:
+      return RunFds(options, std::cout, std::cerr);
     case Command::kCheckConfig:
       return RunCheckConfig(options, std::cout, std::cerr);
     case Command::kDoctor:

@@ -147,6 +147,12 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   CLI::App* explain =
       app.add_subcommand("explain", "Say which rule matches a process and why the others do not");
   explain->add_option("PID-OR-NAME", options.target, "A process, or all of an agent or program")->required();
+  CLI::App* fds = app.add_subcommand(
+      "fds", "Show what the descriptors of a process or an agent are, and where they lead");
+  fds->add_option("PID-OR-AGENT", options.target, "A process, or all of an agent")->required();
+  fds->add_flag("--json", options.json, "Print JSON instead");
+  fds->add_flag("--watch", options.live,
+                "Print it anew every two seconds, with what has grown since the first time");
   CLI::App* check = app.add_subcommand("check-config", "Check a configuration file and exit");
   check->add_option("FILE", options.check_file, "The file")->required();
   CLI::App* doctor =
@@ -208,6 +214,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (status->parsed()) options.command = Command::kStatus;
   if (traits->parsed()) options.command = Command::kTraits;
   if (explain->parsed()) options.command = Command::kExplain;
+  if (fds->parsed()) options.command = Command::kFds;
   if (check->parsed()) options.command = Command::kCheckConfig;
   if (doctor->parsed()) options.command = Command::kDoctor;
   if (open->parsed()) options.command = Command::kOpen;

@@ -24,6 +24,7 @@ enum class Command {
   kStatus,
   kTraits,
   kExplain,
+  kFds,
   kCheckConfig,
   kDoctor,
   kOpen,
@@ -56,15 +57,15 @@ struct Options {
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
-  bool json = false;   // status, doctor
+  bool json = false;   // status, fds, doctor
   bool wide = false;   // status
-  bool live = false;   // status
+  bool live = false;   // status; fds: --watch
   bool terse = false;  // status
   // traits
   std::string agent;
   std::optional<std::string> kind, slot;  // empty: any
   std::string template_file;
-  std::string target;      // explain: a pid or a name
+  std::string target;      // explain, fds: a pid or a name
   std::string check_file;  // check-config
   EventOptions event;
   SnapshotCommandOptions snapshot;

@@ -305,8 +305,9 @@ class Help : public testing::TestWithParam<std::vector<const char*>> {
 INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values(std::vector<const char*>{}, std::vector{"serve"},
                                          std::vector{"status"}, std::vector{"traits"}, std::vector{"explain"},
-                                         std::vector{"check-config"}, std::vector{"doctor"},
-                                         std::vector{"run"}, std::vector{"diagnose-exit"}));
+                                         std::vector{"fds"}, std::vector{"check-config"},
+                                         std::vector{"doctor"}, std::vector{"run"},
+                                         std::vector{"diagnose-exit"}));
 
 TEST_P(Help, FitsATerminalWithoutNoise) {
   const std::string text = Text();
@@ -324,6 +325,7 @@ TEST(HelpText, TheProgramsNamesAllThereIs) {
                            "status",
                            "traits",
                            "explain PID-OR-NAME",
+                           "fds PID-OR-AGENT",
                            "check-config FILE",
                            "diagnose-exit",
                            "run ",

@@ -37,7 +37,7 @@ def holder():
     of = ", ".join(f"{label}=%q" for label in RESOURCE)
     values = " ".join(f"$labels.{label}" for label in RESOURCE)
     return (f"{{{{ with printf `agent_limit_holder_info{{{of}}}` {values} | query }}}}Held by {{{{ . | first | label `command` }}}},"
-            " pid {{ . | first | label `pid` }}.{{ end }}")
+            " pid {{ . | first | label `pid` }}{{ with . | first | label `fd_kind` }}; its most frequent kind is {{ . }}{{ end }}.{{ end }}")
 
 
 def last_exit(within):

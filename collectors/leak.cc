@@ -1,12 +1,24 @@
 // Leaks that the exporter detects: which limit an agent will reach, when, and which process uses most of it.
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "agents/sample_lookup.h"
 #include "base/label_value.h"
 #include "collectors/family.h"
 
 namespace agent_exporter::collectors {
+namespace {
+
+std::optional<kernel::DescriptorKind> MainKind(const agents::ProcessSample& holder,
+                                               const agents::ResourceUse& use) {
+  if (use.resource != agents::ResourceUse::Resource::kFds || holder.descriptors == nullptr)
+    return std::nullopt;
+  return holder.descriptors->main();
+}
+
+}  // namespace
 
 Families leak(const agents::Observation& observation) {
   Family active = Family::Gauge("agent_leak_active",
@@ -34,12 +46,13 @@ Families leak(const agents::Observation& observation) {
         if (leak.use.holder.pid != 0) who = leak.use.holder;
       }
       if (const agents::ProcessSample* const process = agents::FindProcess(agent, who)) {
-        holder.Add(AgentLabels(agent, {{"scope", Name(use.scope)},
-                                       {"resource", Name(use.resource)},
-                                       {"pid", std::to_string(who.pid)},
-                                       {"comm", base::LabelValue(process->comm)},
-                                       {"command", process->command}}),
-                   1.0);
+        Labels labels = AgentLabels(agent, {{"scope", Name(use.scope)},
+                                            {"resource", Name(use.resource)},
+                                            {"pid", std::to_string(who.pid)},
+                                            {"comm", base::LabelValue(process->comm)},
+                                            {"command", process->command}});
+        if (const auto kind = MainKind(*process, use)) labels.push_back({"fd_kind", Name(*kind)});
+        holder.Add(std::move(labels), 1.0);
       }
       active.Add(AgentLabels(agent, {{"scope", Name(use.scope)}, {"resource", Name(use.resource)}}),
                  leaks ? 1.0 : 0.0);

@@ -41,6 +41,10 @@ void AddUse(const agents::ResourceUse& use, const agents::AgentSample& agent, Ho
   if (holder == nullptr) return;
   event->details["holder"] = {
       {"pid", holder->key.pid}, {"comm", base::LabelValue(holder->comm)}, {"command", holder->command}};
+  const bool kinds_matter = use.resource == agents::ResourceUse::Resource::kFds;
+  if (kinds_matter && holder->descriptors != nullptr && holder->descriptors->whole) {
+    event->details["holder"]["open_fds_by_kind"] = holder->descriptors->ByName();
+  }
 }
 
 std::string Named(const agents::AgentSample& agent, const std::string& sentence) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace agent_exporter::kernel {
@@ -103,8 +104,19 @@ DescriptorKinds::DescriptorKinds(const OpenDescriptors& open) : whole(open.whole
   for (const OpenDescriptor& one : open.list) ++counts[static_cast<size_t>(one.kind)];
 }
 
-DescriptorKind DescriptorKinds::main() const {
-  return static_cast<DescriptorKind>(std::max_element(counts.begin(), counts.end()) - counts.begin());
+std::optional<DescriptorKind> DescriptorKinds::main() const {
+  const auto most = std::max_element(counts.begin(), counts.end());
+  const uint32_t seen = std::accumulate(counts.begin(), counts.end(), 0u);
+  if (*most == 0 || (!whole && *most * 2 <= seen)) return std::nullopt;
+  return static_cast<DescriptorKind>(most - counts.begin());
+}
+
+std::map<std::string, uint32_t> DescriptorKinds::ByName() const {
+  std::map<std::string, uint32_t> named;
+  for (size_t kind = 0; kind < counts.size(); ++kind) {
+    if (counts[kind] > 0) named[Name(static_cast<DescriptorKind>(kind))] = counts[kind];
+  }
+  return named;
 }
 
 }  // namespace agent_exporter::kernel

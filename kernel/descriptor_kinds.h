@@ -8,6 +8,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,8 +62,10 @@ struct DescriptorKinds {
 
   explicit DescriptorKinds(const OpenDescriptors& open);
   uint32_t of(DescriptorKind kind) const { return counts[static_cast<size_t>(kind)]; }
-  // The most frequent.
-  DescriptorKind main() const;
+  // The most frequent; empty if there are none, or if not all were looked at and it is not most of those.
+  std::optional<DescriptorKind> main() const;
+  // Those that there are.
+  std::map<std::string, uint32_t> ByName() const;
 };
 
 }  // namespace agent_exporter::kernel

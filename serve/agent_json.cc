@@ -61,6 +61,9 @@ Json Process(const agents::ProcessSample& process, const agents::Observation& ob
   Put(row, "resident_memory_bytes", process.usage.resident_bytes);
   Put(row, "open_fds", process.usage.open_fds);
   Put(row, "max_fds", process.limits.open_files);
+  if (process.descriptors != nullptr && process.descriptors->whole) {
+    row["open_fds_by_kind"] = process.descriptors->ByName();
+  }
   if (process.reason != nullptr) {
     row["matched"] = {{"origin", base::LabelValue(process.reason->origin)},
                       {"rule", base::LabelValue(process.reason->rule)},

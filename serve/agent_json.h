@@ -16,7 +16,8 @@
 //   dead; of
 //                                the living processes, resident_memory_bytes, orphans, oldest_start_seconds;
 //                                of those that ended max_resident_memory_bytes
-//   processes                    roots first; with the reason why a root is watched
+//   processes                    roots first; with the reason why a root is watched, and
+//                                open_fds_by_kind while its agent is short of descriptors
 //
 // Units are part of the names: bytes, seconds (since the epoch or a duration), ratios (CPU: 1 is one full
 // core). A value that could not be read has no key, and neither has a sum of which a part could not be read.

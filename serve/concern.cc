@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "agents/sample_lookup.h"
@@ -45,6 +46,15 @@ std::string Who(const agents::ProcessSample& process) {
   return fmt::format("{} (pid {})", process.command, process.key.pid);
 }
 
+// ", 940 of them pipes"; "" where nobody looked at what they are.
+std::string MainKind(const agents::ProcessSample* holder, Resource resource) {
+  if (resource != Resource::kFds || holder == nullptr || holder->descriptors == nullptr) return "";
+  const kernel::DescriptorKinds& kinds = *holder->descriptors;
+  const std::optional<kernel::DescriptorKind> main = kinds.main();
+  if (!main) return "";
+  return fmt::format(", {} of them {}", kinds.whole ? base::Count(kinds.of(*main)) : "most", InWords(*main));
+}
+
 // A growth that is easy to imagine: a minute, an hour or a day.
 std::string Growth(Resource resource, double per_second) {
   for (const auto& [seconds, unit] : {std::pair(60.0, "a minute"), std::pair(3600.0, "an hour")}) {
@@ -53,12 +63,22 @@ std::string Growth(Resource resource, double per_second) {
   return fmt::format("+{} a day", Amount(resource, std::ceil(per_second * 86400)));
 }
 
+// What was probably the reason that it ended.
+std::string AtTheEnd(Resource resource, double ratio) {
+  if (resource != Resource::kFds) {
+    return fmt::format("of its limit of {} {:.0f} % were used", Words(resource), ratio * 100);
+  }
+  return ratio > 0.995 ? "its descriptor table was full"
+                       : fmt::format("its descriptor table was {:.0f} % full", ratio * 100);
+}
+
 std::string Advice(const agents::AgentSample& agent, const ResourceUse& use) {
   const agents::ProcessSample* holder = agents::FindProcess(agent, use.holder);
   const std::string snapshot = fmt::format("agent_exporter snapshot --agent {} --print", agent.name);
   if (use.resource == Resource::kFds && holder != nullptr) {
-    return fmt::format("ls -l /proc/{}/fd shows which; prlimit --pid {} --nofile shows if its limit can rise",
-                       holder->key.pid, holder->key.pid);
+    return fmt::format(
+        "agent_exporter fds {} shows which; prlimit --pid {} --nofile shows if its limit can rise",
+        holder->key.pid, holder->key.pid);
   }
   if (use.resource == Resource::kMemory) return snapshot + ", then restart it before it is killed";
   if (use.resource == Resource::kPids && !agent.processes.empty()) {
@@ -90,19 +110,20 @@ const char* Name(Concern::Severity severity) {
 std::string LeakSentence(const agents::AgentSample& agent, const agents::LeakEvidence& leak) {
   const Resource resource = leak.resource;
   const agents::ProcessSample* holder = agents::FindProcess(agent, leak.use.holder);
-  return fmt::format(
-      "out of {} in {}: {} {} of {}, {}", Words(resource), base::Duration(leak.seconds_to_limit),
-      holder == nullptr ? "it uses" : Who(*holder) + " holds",
-      Amount(resource, static_cast<double>(leak.use.used)),
-      Amount(resource, static_cast<double>(leak.use.limit)), Growth(resource, leak.growth_per_second));
+  return fmt::format("out of {} in {}: {} {} of {}{}, {}", Words(resource),
+                     base::Duration(leak.seconds_to_limit),
+                     holder == nullptr ? "it uses" : Who(*holder) + " holds",
+                     Amount(resource, static_cast<double>(leak.use.used)),
+                     Amount(resource, static_cast<double>(leak.use.limit)), MainKind(holder, resource),
+                     Growth(resource, leak.growth_per_second));
 }
 
 std::string NearLimitSentence(const agents::AgentSample& agent, const ResourceUse& use) {
   const agents::ProcessSample* holder = agents::FindProcess(agent, use.holder);
-  return fmt::format("{} of {} {} {} used{}", Amount(use.resource, static_cast<double>(use.used)),
+  return fmt::format("{} of {} {} {} used{}{}", Amount(use.resource, static_cast<double>(use.used)),
                      Amount(use.resource, static_cast<double>(use.limit)), Words(use.resource),
                      use.resource == Resource::kMemory ? "is" : "are",
-                     holder == nullptr ? "" : ", by " + Who(*holder));
+                     holder == nullptr ? "" : ", by " + Who(*holder), MainKind(holder, use.resource));
 }
 
 Concern ConcernOf(const agents::AgentSample& agent, double wall_seconds) {
@@ -129,9 +150,8 @@ Concern ConcernOf(const agents::AgentSample& agent, double wall_seconds) {
     for (const auto& [resource, ratio] : agent.last_exit->used_ratio) {
       if (ratio < kFullAtTheEnd) continue;
       raise(Concern::Severity::kDied,
-            fmt::format("ended {} ago: of its limit of {} {:.0f} % were used",
-                        base::Duration(wall_seconds - agent.last_exit->wall_seconds), Words(resource),
-                        ratio * 100),
+            fmt::format("ended {} ago: {}", base::Duration(wall_seconds - agent.last_exit->wall_seconds),
+                        AtTheEnd(resource, ratio)),
             "");
     }
   }

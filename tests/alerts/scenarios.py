@@ -65,7 +65,8 @@ def verdict(scenario, scope, of, start, end, hit, severity="page", hole=None):
     for one in ("page", "ticket"):
         add("agent_leak_verdict", between(start, end, lambda _, one=one: int(one == severity)), severity=one)
     add("agent_leak_seconds_to_limit", between(start, end, lambda minute: 60 * max(0, hit - minute)))
-    add("agent_limit_holder_info", between(start, end, lambda _: 1), pid="4711", comm="node", command="server.js")
+    add("agent_limit_holder_info", between(start, end, lambda _: 1), pid="4711", comm="node", command="server.js",
+        **({"fd_kind": "pipe"} if of == "fds" else {}))
     return scenario
 
 

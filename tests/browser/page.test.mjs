@@ -243,7 +243,7 @@ test("opens on every agent, the one in most trouble first", async () => {
         like("asks", {}, "waiting"), like("gone", {severity: "down", sentence: "does not run"}),
         like("grows", {severity: "ticket", sentence: "out of memory in 2d 0h: it uses 1 GiB of 2 GiB"}),
         like("full", {severity: "near", sentence: "1.9 GiB of 2.0 GiB memory is used"}),
-        like("leaks", {severity: "page", advice: "ls -l /proc/450/fd shows which",
+        like("leaks", {severity: "page", advice: "agent_exporter fds 450 shows which",
           sentence: "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of 1,024, +12 a minute"})];
       await route.fulfill({json: answer});
     });

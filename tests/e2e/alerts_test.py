@@ -150,7 +150,7 @@ agents:
             when, alert = told[name, "critical"]
             # Of the child, not of the agent itself, and it says who.
             self.assertEqual((alert["labels"]["scope"], alert["labels"]["resource"]), ("tree", "fds"))
-            self.assertRegex(alert["annotations"]["description"], r"Held by .*, pid \d+\.")
+            self.assertRegex(alert["annotations"]["description"], r"Held by .*, pid \d+; its most frequent kind is device\.")
         self.assertLess(self.full_at(told["AgentDescendantFdLeak", "critical"][0]), 0.85)
         # Nothing was said that is not so.
         self.assertEqual({name for name, _ in told} - {"AgentDescendantFdLeak", "AgentNearLimit"}, set())

@@ -124,8 +124,8 @@ TEST(StatusTable, TheWorstStandsFirstWithWhatIsWrongAndWhatToDo) {
           "  AGENT     STATE    PID  PROCS   CPU   MEMORY      FDS       LIMIT",
           "!!claude    leaking   50      3  110%  107 KiB  50/1024  memory 75%",
           "     out of file descriptors in 9m 0s: claude (pid 50) holds 952 of 1,024, +12 a", "     minute",
-          "     -> ls -l /proc/50/fd shows which; prlimit --pid 50 --nofile shows if its",
-          "     limit can rise", "x reviewer  down       -      0    0%        -        -           -",
+          "     -> agent_exporter fds 50 shows which; prlimit --pid 50 --nofile shows if",
+          "     its limit can rise", "x reviewer  down       -      0    0%        -        -           -",
           "     does not run", "  codex     up        50      3  110%  107 KiB  50/1024  memory 75%"));
 }
 

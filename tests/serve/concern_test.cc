@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "tests/collectors/observation_builder.h"
 
 namespace agent_exporter::serve {
@@ -42,7 +44,7 @@ TEST(Concern, ALeakSaysWhoHowMuchHowFastAndHowLong) {
   EXPECT_EQ(concern.severity, Severity::kPage);
   EXPECT_EQ(concern.sentence,
             "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of 1,024, +12 a minute");
-  EXPECT_THAT(concern.advice, testing::HasSubstr("/proc/450/fd"));
+  EXPECT_THAT(concern.advice, testing::HasSubstr("agent_exporter fds 450"));
   EXPECT_EQ(LeakSentence(agent, Leak(Use(ResourceUse::Resource::kMemory, 3ull << 30, 4ull << 30, 0), false,
                                      350'000, 86400)),
             "out of memory in 1d 0h: it uses 3.0 GiB of 4.0 GiB, +20 MiB a minute");
@@ -50,6 +52,38 @@ TEST(Concern, ALeakSaysWhoHowMuchHowFastAndHowLong) {
               testing::HasSubstr("+3 an hour"));
   EXPECT_THAT(LeakSentence(agent, Leak(Use(ResourceUse::Resource::kFds, 1, 9, 0), false, 0.00001, 1)),
               testing::HasSubstr("+1 a day"));
+}
+
+std::shared_ptr<const kernel::DescriptorKinds> Pipes(int pipes, int files, bool whole) {
+  kernel::OpenDescriptors open{.list = {}, .whole = whole};
+  for (int i = 0; i < pipes; ++i) open.list.push_back({.kind = kernel::DescriptorKind::kPipe});
+  for (int i = 0; i < files; ++i) open.list.push_back({.kind = kernel::DescriptorKind::kFile});
+  return std::make_shared<const kernel::DescriptorKinds>(open);
+}
+
+TEST(Concern, AShortageOfDescriptorsSaysWhatMostAre) {
+  agents::AgentSample agent = Codex();
+  const ResourceUse use = Use(ResourceUse::Resource::kFds, 952, 1024, 450);
+  agent.processes[1].descriptors = Pipes(940, 12, true);
+  EXPECT_EQ(LeakSentence(agent, Leak(use, true, 0.2, 540)),
+            "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of 1,024, 940 of them pipes, "
+            "+12 a minute");
+  EXPECT_EQ(NearLimitSentence(agent, use),
+            "952 of 1,024 file descriptors are used, by mcp-server (pid 450), 940 of them pipes");
+  EXPECT_EQ(NearLimitSentence(agent, Use(ResourceUse::Resource::kPids, 952, 1024, 450)),
+            "952 of 1,024 processes and threads are used, by mcp-server (pid 450)");
+  agent.processes[1].descriptors = Pipes(40, 12, false);
+  EXPECT_THAT(NearLimitSentence(agent, use), testing::EndsWith(", most of them pipes"));
+  agent.processes[1].descriptors = Pipes(40, 40, false);
+  EXPECT_THAT(NearLimitSentence(agent, use), testing::EndsWith("mcp-server (pid 450)"));
+}
+
+TEST(Concern, AfterADeathItSaysThatTheDescriptorTableWasFull) {
+  agents::AgentSample agent = Codex();
+  agent.last_exit = agents::LastExit{.wall_seconds = 100, .used_ratio = {{ResourceUse::Resource::kFds, 1}}};
+  EXPECT_EQ(ConcernOf(agent, 225).sentence, "ended 2m 5s ago: its descriptor table was full");
+  agent.last_exit->used_ratio[ResourceUse::Resource::kFds] = 0.97;
+  EXPECT_EQ(ConcernOf(agent, 225).sentence, "ended 2m 5s ago: its descriptor table was 97 % full");
 }
 
 TEST(Concern, TheMostUrgentIsSaid) {

@@ -117,7 +117,12 @@ absl::Status FrontDoor::Start(std::vector<base::Descriptor>& listeners, const st
   epoll_event event = {.events = EPOLLIN, .data = {.u64 = kWake}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   auto thread = system_.StartThread([this] { Loop(); });
-  if (!thread.ok()) return thread.status();
+  if (!thread.ok()) {
+    const std::lock_guard<std::mutex> lock(doors_mutex);
+    for (std::size_t i = 0; i < std::min(civetweb.size(), listeners.size()); ++i)
+      dup3(listeners[i].get(), civetweb[i], O_CLOEXEC);
+    return thread.status();
+  }
   thread_ = *std::move(thread);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -183,6 +188,8 @@ int FrontDoor::TakeReady(sockaddr* address, socklen_t* length) {
       Drop(found);
       continue;
     }
+    // The same again, because ThreadSanitizer knows this call, and so which sockets are civetweb's.
+    dup3(connection.socket.get(), fd, O_CLOEXEC);
     CountWaiting(connection.address, -1);
     ++with_civetweb_;
     connection.stage = Stage::kWithCivetweb;

@@ -62,7 +62,7 @@ class FrontDoor {
   FrontDoor& operator=(const FrontDoor&) = delete;
 
   // Accepts from `listeners`, which it takes, and replaces `civetweb`, the descriptors that civetweb polls
-  // and accepts from. Without a thread or a descriptor for it, ResourceExhausted, and nothing has changed.
+  // and accepts from. ResourceExhausted without a thread: civetweb then accepts from `listeners` itself.
   absl::Status Start(std::vector<base::Descriptor>& listeners, const std::vector<int>& civetweb,
                      FrontDoorLimits limits);
   // Closes all connections that civetweb does not have, and the listeners. civetweb's waits end.

@@ -343,11 +343,7 @@ void HttpServer::Impl::OpenFrontDoor(std::vector<base::Descriptor> listeners) {
                                            .waiting = connections.waiting,
                                            .max_header_bytes = options.max_header_bytes,
                                            .tls = options.tls != nullptr});
-  if (!opened.ok()) {
-    Log(absl::StrCat("slow HTTP clients may hold up others: ", opened.message()));
-    for (std::size_t i = 0; i < std::min(civetweb.size(), listeners.size()); ++i)
-      dup3(listeners[i].get(), civetweb[i], O_CLOEXEC);
-  }
+  if (!opened.ok()) Log(absl::StrCat("slow HTTP clients may hold up others: ", opened.message()));
   // civetweb is waiting for a connection to these.
   for (const base::Descriptor& socket : replaced) shutdown(socket.get(), SHUT_RDWR);
 }

@@ -1,6 +1,5 @@
 // Tracker's registered roots: processes that `run` registered as agents.
 
-#include <algorithm>
 #include <utility>
 
 #include "agents/tracker.h"
@@ -22,17 +21,15 @@ void Tracker::Register(Registration registration) {
     known->since = generation_;
     return;
   }
-  registered_.push_back({.registration = std::move(registration), .group = nullptr, .since = generation_});
+  const pid_t pid = registration.key.pid;
+  registered_[pid] = {.registration = std::move(registration), .group = nullptr, .since = generation_};
 }
 
 Tracker::Registered* Tracker::FindRegistered(const kernel::ProcessKey& key) {
-  const auto found =
-      std::find_if(registered_.begin(), registered_.end(), [&key](const Registered& registered) {
-        const kernel::ProcessKey& known = registered.registration.key;
-        return !registered.gone && known.pid == key.pid &&
-               (known.start_ticks == key.start_ticks || key.start_ticks == 0);
-      });
-  return found == registered_.end() ? nullptr : &*found;
+  const auto found = registered_.find(key.pid);
+  if (found == registered_.end() || found->second.gone) return nullptr;
+  const uint64_t known = found->second.registration.key.start_ticks;
+  return known == key.start_ticks || key.start_ticks == 0 ? &found->second : nullptr;
 }
 
 // For a process whose parent died before a sample saw both, so that the agent's reaper is its parent now.
@@ -40,7 +37,7 @@ void Tracker::AdoptBelowReaper(TrackedProcess& process) {
   if (registered_.empty() || process.lineage != nullptr || process.registered) return;
   const TrackedProcess* parent = ParentOf(process);
   if (parent == nullptr) return;
-  for (const Registered& registered : registered_) {
+  for (const auto& [pid, registered] : registered_) {
     const Registration& registration = registered.registration;
     if (registered.group == nullptr || registration.reaper != parent->stat.key) continue;
     if (registration.helper == process.stat.key.pid) continue;
@@ -51,7 +48,8 @@ void Tracker::AdoptBelowReaper(TrackedProcess& process) {
 }
 
 void Tracker::ForgetRegistered() {
-  std::erase_if(registered_, [this](const Registered& registered) {
+  absl::erase_if(registered_, [this](const auto& entry) {
+    const Registered& registered = entry.second;
     return registered.gone ||
            (registered.group == nullptr && generation_ - registered.since > kRegisteredLooks);
   });

@@ -313,7 +313,7 @@ class Tracker {
   std::vector<TrackedProcess*> current_;   // the processes of this update
   std::vector<kernel::ProcessKey> execs_;  // non-members to read in the next snapshot
   absl::flat_hash_map<kernel::ProcessKey, Departed> departed_;
-  std::vector<Registered> registered_;  // only a few
+  absl::node_hash_map<pid_t, Registered> registered_;
   std::vector<SessionPane> panes_;
   bool events_ = false;   // events were applied, so exits are reported
   bool leaving_ = false;  // processes that this update did not see are gone

@@ -262,7 +262,7 @@ std::vector<kernel::ProcessKey> Tracker::KeysToRead() const {
     const auto known = processes_.find(pane.pid);
     if (known == processes_.end() || known->second.group == nullptr) keys.push_back({pane.pid, 0});
   }
-  for (const Registered& registered : registered_) {
+  for (const auto& [pid, registered] : registered_) {
     if (registered.group == nullptr) keys.push_back(registered.registration.key);
   }
   return keys;

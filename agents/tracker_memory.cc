@@ -33,11 +33,10 @@ std::vector<Remembered> Tracker::Memory() const {
     if (process.match->rule < rules_.rules().size()) {
       kept.rule = RuleFingerprint(rules_.rules()[process.match->rule]);
     }
-    for (const Registered& registered : registered_) {
-      if (registered.registration.key != process.stat.key) continue;
-      kept.reaper = registered.registration.reaper;
-      kept.helper = registered.registration.helper;
-    }
+    const auto registered = registered_.find(process.stat.key.pid);
+    if (registered == registered_.end() || registered->second.registration.key != process.stat.key) continue;
+    kept.reaper = registered->second.registration.reaper;
+    kept.helper = registered->second.registration.helper;
   }
   std::sort(memory.begin(), memory.end(),
             [](const Remembered& a, const Remembered& b) { return a.key < b.key; });

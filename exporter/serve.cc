@@ -102,7 +102,8 @@ std::vector<std::string> Urls(const Options& options, const http::HttpServer& se
 
 // Logs one line for each error of a bad file and keeps the old configuration.
 absl::Status Reload(const Options& options, bool events, serve::Sampler& sampler,
-                    serve::MetricsHandler& metrics, http::WebAccess& access, Services& services) {
+                    serve::MetricsHandler& metrics, http::WebAccess& access, Services& services,
+                    run::NameClaims& names) {
   auto config = LoadConfig(options.config_file);
   auto web_config = LoadWebConfig(options.web_config_file);
   const absl::Status status = config.ok() ? web_config.status() : config.status();
@@ -116,6 +117,7 @@ absl::Status Reload(const Options& options, bool events, serve::Sampler& sampler
   access.SetUsers(std::move(web_config->users));
   sampler.SetInterval(SampleInterval(config->sample_interval, events));
   services.SetRules(config->rules);
+  names.SetRules(config->rules.rules());
   sampler.SetRules(std::move(config->rules));
   spdlog::info(
       "configuration reloaded (rules, sample_interval and passwords; other settings need a restart)");
@@ -208,6 +210,8 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Refused(tls.status());
 
+  run::NameClaims names;
+  names.SetRules(config->rules.rules());
   Services services(options, *config);  // outlives the sampler
   const sigset_t signals = BlockSignals();
   auto watch = MakeWatch({.procfs = options.procfs,
@@ -248,7 +252,7 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   if (absl::Status status = server.Start(); !status.ok()) return Refused(status);
   const std::vector<std::string> urls = Urls(options, server, *tls != nullptr, !sockets.empty());
   auto slots = run::SlotService::Start(
-      {options.procfs, options.socket}, sampler, services.recorder(), services.latest_sessions(),
+      {options.procfs, options.socket, &names}, sampler, services.recorder(), services.latest_sessions(),
       ServiceAnswers(options, urls, sampler, services.meta_source(), services.session_source()));
   if (!slots.ok()) return Refused(slots.status());
 
@@ -263,7 +267,7 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   systemd.Ready(absl::StrCat("listening on port ", absl::StrJoin(server.ports(), ", ")));
   WaitForEnd(signals, [&] {
     systemd.Reloading();
-    const absl::Status status = Reload(options, events, sampler, metrics, access, services);
+    const absl::Status status = Reload(options, events, sampler, metrics, access, services, names);
     systemd.Ready(status.ok() ? "configuration reloaded"
                               : absl::StrCat("configuration not reloaded: ", std::string(status.message())));
   });

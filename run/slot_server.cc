@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "run/name_claims.h"
 #include "run/session_client.h"
 
 namespace agent_exporter::run {
@@ -21,6 +22,10 @@ namespace {
 
 constexpr size_t kMaxConnections = 256;
 constexpr size_t kMaxOfOneUser = 64;
+constexpr double kRateOfOneUser = 20, kRateOfAll = 100;
+constexpr int kTurnedAwayAtOnce = 64;
+constexpr std::chrono::milliseconds kTurnedAwayPause{50};
+constexpr size_t kMaxRates = 1024;  // users whose rate is kept
 
 }  // namespace
 
@@ -34,7 +39,11 @@ struct SlotServer::Connection {
 };
 
 SlotServer::SlotServer(std::string path, Callbacks callbacks, base::System& system, Times times)
-    : path_(std::move(path)), callbacks_(std::move(callbacks)), system_(system), times_(times) {}
+    : path_(std::move(path)),
+      callbacks_(std::move(callbacks)),
+      system_(system),
+      times_(times),
+      rate_of_all_(kRateOfAll, kRateOfAll) {}
 
 SlotServer::~SlotServer() { Stop(); }
 
@@ -101,7 +110,7 @@ void SlotServer::Loop() {
     auto at = connections_.begin();
     for (size_t i = 2; i < fds.size(); ++i) {
       const bool goes_on = fds[i].revents == 0 || Serve(*at);
-      if (!goes_on && at->request && !at->ended) callbacks_.lost(*at->request);
+      if (!goes_on && at->request && !at->ended) callbacks_.lost(at->peer, *at->request);
       at = goes_on ? std::next(at) : connections_.erase(at);
     }
     CloseHalfOpen();
@@ -148,6 +157,10 @@ void SlotServer::Accept() {
   if (std::exchange(refusing_, false) && callbacks_.log) {
     callbacks_.log(absl::StrCat("runs are accepted again at ", path_));
   }
+  if (!MayAsk(peer.uid)) {
+    if (++turned_away_ % kTurnedAwayAtOnce == 0) accept_after_ = SteadyClock::now() + kTurnedAwayPause;
+    return;
+  }
   connection.peer = {peer.pid, peer.uid};
   const auto of_user = std::count_if(connections_.begin(), connections_.end(),
                                      [&](const Connection& other) { return other.peer.uid == peer.uid; });
@@ -159,6 +172,15 @@ void SlotServer::Accept() {
     return;
   }
   connections_.push_back(std::move(connection));
+}
+
+bool SlotServer::MayAsk(uid_t uid) {
+  if (IsTrustedUser(uid)) return true;
+  const auto now = SteadyClock::now();
+  if (rates_.size() >= kMaxRates)
+    std::erase_if(rates_, [now](const auto& rate) { return rate.second.Full(now); });
+  TokenBucket& rate = rates_.try_emplace(uid, kRateOfOneUser, kRateOfOneUser).first->second;
+  return rate.Take(now) && rate_of_all_.Take(now);
 }
 
 bool SlotServer::Serve(Connection& connection) {

@@ -1,9 +1,11 @@
 // serve's side of the slot socket (run/slot_messages.h). Any user may ask serve to watch their own child
 // processes; the kernel (SO_PEERCRED) and the given callback check that.
 //
-// At most 256 connections at once, 64 for each user but root. A malformed request gets an error and the
-// connection is closed, and so is one without a request within ten seconds. If accept fails (no descriptors
-// left), the server retries after a pause; clients wait in the socket's queue.
+// At most 256 connections at once, 64 for each user but root. Users other than root and serve's own may ask
+// 20 times a second each and 100 times in all; whoever asks more often gets no answer, and costs little: then
+// 64 connections at most are looked at every 50 ms. A malformed request gets an error and the connection is
+// closed, and so is one without a request within ten seconds. If accept fails (no descriptors left), the
+// server retries after a pause; clients wait in the socket's queue.
 //
 // Ownership: owns its thread, its socket and the socket's file, which it removes when it stops.
 // Thread safety: Start and Stop from one thread; callbacks come one at a time on the server's thread.
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +30,7 @@
 #include "base/system.h"
 #include "run/ask.h"
 #include "run/slot_messages.h"
+#include "run/token_bucket.h"
 
 namespace agent_exporter::run {
 
@@ -42,7 +46,7 @@ class SlotServer {
     std::function<absl::Status(const SlotPeer&, const SlotRequest&)> watch;
     std::function<SlotReport(const SlotRequest&, const SlotEnd&)> ended;
     // The peer hung up without reporting an end.
-    std::function<void(const SlotRequest&)> lost;
+    std::function<void(const SlotPeer&, const SlotRequest&)> lost;
     // The line that answers who asks for the sessions (run/session_client.h). May be empty.
     std::function<std::string(const SlotPeer&)> sessions;
     // Answers the program's other commands (run/ask.h). May be empty.
@@ -74,6 +78,7 @@ class SlotServer {
   int MillisToNextDeadline() const;  // as poll(2) takes it
   void CloseHalfOpen();
   void Accept();
+  bool MayAsk(uid_t uid);
   bool Serve(Connection& connection);  // false: hang up
   std::optional<std::string> Answer(Connection& connection, const std::string& line);
 
@@ -86,6 +91,9 @@ class SlotServer {
   std::list<Connection> connections_;
   SteadyClock::time_point accept_after_{};  // later than now: the last accept was refused
   bool refusing_ = false;                   // logged
+  std::map<uid_t, TokenBucket> rates_;
+  TokenBucket rate_of_all_;
+  int turned_away_ = 0;
   std::thread thread_;
 };
 

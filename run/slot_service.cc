@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <utility>
 
@@ -18,6 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRunPatience{3000};
+constexpr size_t kMaxWatchedOfOneUser = 64, kMaxWatched = 512;
+constexpr double kLogLinesASecond = 0.1, kLogLinesAtOnce = 20;
 constexpr char kSocketName[] = "/run.sock";
 constexpr char kSystemDirectory[] = "/run/agent_exporter";
 
@@ -53,12 +57,15 @@ SlotService::SlotService(const SlotServiceOptions& options, serve::Sampler& samp
     : procfs_(options.procfs),
       sampler_(sampler),
       recorder_(recorder),
+      names_(options.names),
+      log_lines_(kLogLinesASecond, kLogLinesAtOnce),
       server_(
           std::move(path),
           {.watch = [this](const SlotPeer& peer, const SlotRequest& request) { return Watch(peer, request); },
            .ended = [this](const SlotRequest& request, const SlotEnd& end) { return End(request, end); },
            .lost =
-               [](const SlotRequest& request) {
+               [this](const SlotPeer& peer, const SlotRequest& request) {
+                 if (!MayLog(peer)) return;
                  spdlog::warn("the run of agent {} (pid {}) was killed; still watching the agent",
                               request.name, request.key.pid);
                },
@@ -105,6 +112,11 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
   const auto uid = files.Uid(request.key.pid);
   if (peer.uid != 0 && (!uid.ok() || *uid != peer.uid)) return refuse("it belongs to another user");
 
+  if (names_ != nullptr) {
+    if (absl::Status status = names_->Check(request.name, peer.uid); !status.ok()) return status;
+  }
+  if (absl::Status status = CountWatched(peer, request.key); !status.ok()) return status;
+
   agents::Registration registration{
       .key = request.key,
       .match = {.agent = request.name,
@@ -118,9 +130,39 @@ absl::Status SlotService::Watch(const SlotPeer& peer, const SlotRequest& request
       .reaper = rows[1].key,
       .helper = request.helper};
   sampler_.BeforeNextLook([registration](agents::Observer& observer) { observer.Register(registration); });
+  if (!MayLog(peer)) return absl::OkStatus();
   spdlog::info("watching agent {} (pid {}) for its run (pid {}, uid {})", request.name, request.key.pid,
                peer.pid, peer.uid);
   return absl::OkStatus();
+}
+
+absl::Status SlotService::CountWatched(const SlotPeer& peer, const kernel::ProcessKey& key) {
+  if (IsTrustedUser(peer.uid) ||
+      std::find(watched_.begin(), watched_.end(), std::pair(peer.uid, key)) != watched_.end())
+    return absl::OkStatus();
+  const auto full = [&] {
+    return watched_.size() >= kMaxWatched ||
+           std::count_if(watched_.begin(), watched_.end(), [&](const auto& one) {
+             return one.first == peer.uid;
+           }) >= static_cast<std::ptrdiff_t>(kMaxWatchedOfOneUser);
+  };
+  if (full()) {
+    const kernel::RootedReader proc(procfs_);
+    kernel::Unreadable unreadable;
+    kernel::ProcfsSource source(proc, unreadable, sysconf(_SC_CLK_TCK), 0);
+    std::erase_if(watched_, [&](const auto& one) {
+      std::vector<kernel::ProcessStat> rows;
+      return source.ReadSome({one.second}, &rows).ok() && (rows.empty() || rows[0].key != one.second);
+    });
+  }
+  if (full()) return absl::ResourceExhaustedError("too many processes of this user are watched already");
+  watched_.emplace_back(peer.uid, key);
+  return absl::OkStatus();
+}
+
+// What others do must not fill the log.
+bool SlotService::MayLog(const SlotPeer& peer) {
+  return IsTrustedUser(peer.uid) || log_lines_.Take(std::chrono::steady_clock::now());
 }
 
 SlotReport SlotService::End(const SlotRequest& request, const SlotEnd& end) {

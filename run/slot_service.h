@@ -10,11 +10,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "run/flight_recorder.h"
+#include "run/name_claims.h"
 #include "run/slot_server.h"
+#include "run/token_bucket.h"
 #include "serve/sampler.h"
 #include "sessions/session.h"
 
@@ -22,7 +25,8 @@ namespace agent_exporter::run {
 
 struct SlotServiceOptions {
   std::string procfs;
-  std::string socket;  // a path, "auto" or "none"
+  std::string socket;                 // a path, "auto" or "none"
+  const NameClaims* names = nullptr;  // outlives the service; null: nobody's
 };
 
 class SlotService {
@@ -42,12 +46,19 @@ class SlotService {
               Sessions sessions, Answerer answerer, std::string path);
 
   absl::Status Watch(const SlotPeer& peer, const SlotRequest& request);
+  // ResourceExhausted if too many processes of this user, or of all, are watched already.
+  absl::Status CountWatched(const SlotPeer& peer, const kernel::ProcessKey& key);
+  bool MayLog(const SlotPeer& peer);
   SlotReport End(const SlotRequest& request, const SlotEnd& end);
 
   const std::string procfs_;
   serve::Sampler& sampler_;
   const FlightRecorder& recorder_;
-  SlotServer server_;  // last: its thread ends first
+  const NameClaims* const names_;
+  std::vector<std::pair<uid_t, kernel::ProcessKey>>
+      watched_;            // of users who are not trusted; some may have ended
+  TokenBucket log_lines_;  // about them
+  SlotServer server_;      // last: its thread ends first
 };
 
 // The paths where serve listens and run looks, best first: `socket`, or for "auto" systemd's runtime

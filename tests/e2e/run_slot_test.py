@@ -97,6 +97,56 @@ class SlotTest(RunTestCase):
         parent = int(pathlib.Path(f"/proc/{os.getppid()}/stat").read_text().rsplit(")", 1)[1].split()[19])
         self.assertIn("not a child", ask(os.getppid(), parent)["error"])
 
+    @unittest.skipUnless(os.geteuid() == 0, "a second user's requests need root")
+    def test_other_users_can_neither_claim_names_nor_flood(self):
+        rules = ("builtin_profiles: false\nsample_interval: 100ms\nagents:\n"
+                 "  - {name: mine, match: {comm: mine, user: root}}\n")
+        serve = self.exporter(f"--config.file={self.write('agents.yaml', rules)}", f"--socket={self.socket}")
+        os.chmod(self.directory, 0o755)
+        # As nobody: claims names for a child of its own, then hands over 70 children, then asks 5,000 times.
+        script = self.write("stranger.py", f'''
+import json, os, socket, subprocess, time
+def ask(name, pid, keep=[]):
+    start = int(open(f"/proc/{{pid}}/stat").read().rsplit(")", 1)[1].split()[19])
+    client = socket.socket(socket.AF_UNIX)
+    client.connect({self.socket!r})
+    client.sendall(json.dumps({{"watch": {{"pid": pid, "start_ticks": start, "name": name}}}}).encode() + b"\\n")
+    keep.append(client)
+    return client.makefile().readline().strip()
+children = [subprocess.Popen(["sleep", "1000"]) for _ in range(70)]
+answers = {{name: ask(name, children[0].pid) for name in ("mine", "other", "agent_exporter", "free")}}
+answers["another's"] = ask("free", os.getppid())
+answers["many"] = []
+for child in children:
+    time.sleep(0.06)  # below the cap of requests a second
+    answers["many"].append("ok" in ask("free", child.pid, []))
+refused = 0
+for _ in range(5000):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect({self.socket!r})
+        client.settimeout(10)
+        try:
+            client.sendall(b"nonsense\\n")
+            refused += client.recv(100) == b""
+        except OSError:
+            refused += 1
+answers["refused"] = refused
+print(json.dumps(answers))
+for child in children:
+    child.kill()
+''')
+        result = subprocess.run([*harness.NOBODY[:-1], "/usr/bin/python3", script], capture_output=True, text=True,
+                                timeout=harness.PATIENCE, check=True)
+        answers = json.loads(result.stdout)
+        self.assertIn("configured for other users", answers["mine"])
+        self.assertIn("the exporter's own", answers["other"])
+        self.assertIn("the exporter's own", answers["agent_exporter"])
+        self.assertIn("ok", answers["free"])
+        self.assertIn("not handed over", answers["another's"])
+        self.assertEqual(answers["many"].count(True), 64)
+        self.assertGreater(answers["refused"], 4500)
+        self.assertLess(sum(map(len, serve.log.all)), 10_000)
+
     def test_without_a_serve_it_watches_itself(self):
         run = self.slot(["/bin/sh", "-c", "exit 1"])
         run.finish()

@@ -44,7 +44,7 @@ class SlotServerTest : public testing::Test {
                       {agents::OomVerdict::kConfirmed, request.name + std::to_string(end.status)}, {}};
                 },
             .lost =
-                [this](const SlotRequest& request) {
+                [this](const SlotPeer&, const SlotRequest& request) {
                   const std::lock_guard lock(mutex_);
                   lost_ = request.name;
                   changed_.notify_all();

@@ -99,11 +99,19 @@ bool Understood(const taskstats& stats, pid_t pid) {
   return stats.version >= kFirstVersion && static_cast<pid_t>(stats.ac_pid) == pid;
 }
 
+// Longer than any process runs. With numbers up to this, sums and products below stay in range, whatever the
+// kernel (or a fuzzer) says.
+constexpr uint64_t kLongestNanoseconds = uint64_t{1} << 60;
+
+int64_t Nanoseconds(uint64_t count, uint64_t unit = 1) {
+  return static_cast<int64_t>(std::min(count, kLongestNanoseconds / unit) * unit);
+}
+
 CpuTimes Split(int64_t runtime, const taskstats& stats) {
-  const auto all = static_cast<double>(stats.ac_utime + stats.ac_stime);
+  const auto in_system = static_cast<double>(stats.ac_stime);
+  const double all = static_cast<double>(stats.ac_utime) + in_system;
   const auto system =
-      all > 0 ? static_cast<int64_t>(static_cast<double>(runtime) * static_cast<double>(stats.ac_stime) / all)
-              : int64_t{0};
+      all > 0 ? static_cast<int64_t>(static_cast<double>(runtime) * (in_system / all)) : int64_t{0};
   return {runtime - system, system};
 }
 
@@ -120,10 +128,10 @@ int64_t SchedulerTick() {
 // Runtimes are as of the last tick or context switch. For a thread that never slept, the time up to its end
 // follows from its lifetime and its time waiting for a CPU.
 void SetCpu(const taskstats& task, const std::optional<taskstats>& process, TaskEnd& end) {
-  const auto known = static_cast<int64_t>((process ? *process : task).cpu_run_virtual_total);
-  if (!process) end.lived_ns = static_cast<int64_t>(task.ac_etime) * 1000;
+  const int64_t known = Nanoseconds((process ? *process : task).cpu_run_virtual_total);
+  if (!process) end.lived_ns = Nanoseconds(task.ac_etime, 1000);
   const bool never_slept = !process && task.nvcsw == 0;
-  const int64_t ran = end.lived_ns - static_cast<int64_t>(task.cpu_delay_total);
+  const int64_t ran = end.lived_ns - Nanoseconds(task.cpu_delay_total);
   end.cpu = Split(never_slept ? std::clamp(ran, known, known + SchedulerTick()) : known, task);
 }
 

@@ -76,6 +76,20 @@ TEST(ParseTaskEnd, OneThatNeverSleptRanWheneverItDidNotWait) {
   EXPECT_EQ(ParseTaskEnd(Task(stats))->cpu.total_ns(), 30'000'000 + SchedulerTick());
 }
 
+TEST(ParseTaskEnd, NumbersOutOfRangeAreNoUndefinedBehaviour) {
+  taskstats stats = Stats();
+  stats.nvcsw = 0;
+  for (const uint64_t number : {UINT64_MAX, uint64_t{INT64_MAX}, uint64_t{1} << 63}) {
+    stats.cpu_run_virtual_total = stats.ac_utime = stats.ac_stime = stats.ac_etime = stats.cpu_delay_total =
+        number;
+    const auto end = ParseTaskEnd(Task(stats));
+    ASSERT_TRUE(end.has_value());
+    EXPECT_GE(end->lived_ns, 0);
+    EXPECT_GE(end->cpu.user_ns, 0);
+    EXPECT_GE(end->cpu.system_ns, 0);
+  }
+}
+
 TaskEnd Lived(int64_t nanoseconds, uint64_t memory = 0) {
   TaskEnd end;
   end.lived_ns = nanoseconds;

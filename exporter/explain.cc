@@ -11,6 +11,7 @@
 #include "base/label_value.h"
 #include "exporter/commands.h"
 #include "exporter/running_service.h"
+#include "exporter/text_table.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -86,25 +87,27 @@ class Explainer {
     agents::LazyProcessFacts facts = Facts(row);
     const agents::RuleSet& rules = watch_.observer().rules();
     const std::vector<agents::RuleVerdict> verdicts = rules.Explain(facts);
-    out << "pid " << row.key.pid << ", comm " << base::LabelValue(row.comm) << "\n" << Standing(row) << "\n";
+    out << "pid " << row.key.pid << ", comm " << Printable(row.comm) << "\n" << Standing(row) << "\n";
     if (const agents::RuleVerdict* nearest = agents::Nearest(verdicts)) out << NearestText(*nearest) << "\n";
     out << "\nRules, in order:\n";
     bool taken = false;
     for (const agents::RuleVerdict& verdict : verdicts) {
       const char* mark = !verdict.matched ? "  no   " : taken ? "  later" : "  TAKEN";
       taken |= verdict.matched;
-      out << mark << "  " << RuleName(rules.rules()[verdict.rule]) << ": " << verdict.reason << "\n";
+      out << mark << "  " << RuleName(rules.rules()[verdict.rule]) << ": " << Printable(verdict.reason)
+          << "\n";
     }
   }
 
   void Brief(const kernel::ProcessStat& row, std::ostream& out) {
     agents::LazyProcessFacts facts = Facts(row);
     const std::vector<agents::RuleVerdict> verdicts = watch_.observer().rules().Explain(facts);
-    out << "pid " << row.key.pid << ", comm " << base::LabelValue(row.comm) << ": " << Standing(row);
+    out << "pid " << row.key.pid << ", comm " << Printable(row.comm) << ": " << Standing(row);
     const auto taken =
         std::find_if(verdicts.begin(), verdicts.end(), [](const auto& v) { return v.matched; });
     if (taken != verdicts.end()) {
-      out << " " << RuleName(watch_.observer().rules().rules()[taken->rule]) << " " << taken->reason;
+      out << " " << RuleName(watch_.observer().rules().rules()[taken->rule]) << " "
+          << Printable(taken->reason);
     } else if (const agents::RuleVerdict* nearest = agents::Nearest(verdicts)) {
       out << " " << NearestText(*nearest);
     }
@@ -119,11 +122,11 @@ class Explainer {
     return FindMember(watch_.observer().tracker(), row.key.pid);
   }
   std::string Standing(const kernel::ProcessStat& row) const {
-    return Place(MemberOf(row), watch_.observer().tracker());
+    return Printable(Place(MemberOf(row), watch_.observer().tracker()));
   }
   std::string NearestText(const agents::RuleVerdict& nearest) const {
     return absl::StrCat("Nearest: ", RuleName(watch_.observer().rules().rules()[nearest.rule]), ", but ",
-                        nearest.reason, ".");
+                        Printable(nearest.reason), ".");
   }
   bool IsCalled(const kernel::ProcessStat& row, const std::string& name) {
     agents::LazyProcessFacts facts = Facts(row);
@@ -156,7 +159,7 @@ int RunExplain(const Options& asked, std::ostream& out, std::ostream& err) {
     rows = explainer.Named(options.target);
   }
   if (rows.empty()) {
-    return Fail(absl::NotFoundError(absl::StrCat("no process ", base::LabelValue(options.target),
+    return Fail(absl::NotFoundError(absl::StrCat("no process ", Printable(options.target),
                                                  " can be seen; ps -ef lists what runs here")),
                 err);
   }

@@ -9,21 +9,48 @@ namespace {
 
 bool StartsCharacter(char c) { return (c & 0xC0) != 0x80; }
 
+// The bytes of the first character of UTF-8. (A byte that begins none is one by itself.)
+size_t FirstCharacter(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t whole = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  size_t size = 1;
+  while (size < whole && size < text.size() && !StartsCharacter(text[size])) ++size;
+  return size;
+}
+
+// False for what a terminal obeys instead of showing it: C0, DEL, C1, and the marks, embeddings and isolates
+// that change the direction of text. False for a byte that is no character too: as Latin-1 it may be in C1.
+bool MayShow(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first >= 0x20 && first < 0x7f;
+  const auto second = static_cast<unsigned char>(character[1]);
+  if (first == 0xC2) return second >= 0xA0;
+  if (first == 0xD8) return second != 0x9C;
+  if (first != 0xE2 || character.size() != 3) return true;
+  const auto third = static_cast<unsigned char>(character[2]);
+  if (second == 0x80) return third != 0x8E && third != 0x8F && (third < 0xA8 || third > 0xAE);
+  return second != 0x81 || third < 0xA6 || third > 0xA9;
+}
+
 }  // namespace
 
 size_t TextWidth(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), StartsCharacter));
 }
 
-std::string Printable(std::string text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) text[i] = '?';
-    // U+0080 to U+009F in UTF-8: U+009B begins a control sequence as ESC [ does.
-    const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (c1) text.replace(i, 2, "?");
+std::string Printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const size_t size = FirstCharacter(text);
+    const std::string_view character = text.substr(0, size);
+    text.remove_prefix(size);
+    if (MayShow(character)) {
+      shown += character;
+    } else {
+      shown += '?';
+    }
   }
-  return text;
+  return shown;
 }
 
 std::string Shortened(std::string_view text, size_t width) {

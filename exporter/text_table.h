@@ -14,8 +14,10 @@ namespace agent_exporter::exporter {
 // In characters, not bytes.
 size_t TextWidth(std::string_view text);
 
-// Names may come from a process and must not control the terminal: control characters become "?".
-std::string Printable(std::string text);
+// Text that may come from a process, for a terminal: each character that a terminal would obey instead of
+// showing it (C0 with the newline, DEL, C1, marks that change the direction of text) becomes "?", and so does
+// each byte that is no UTF-8.
+std::string Printable(std::string_view text);
 
 // At most `width` characters; a longer text ends in "…".
 std::string Shortened(std::string_view text, size_t width);

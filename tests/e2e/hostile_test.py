@@ -58,6 +58,23 @@ class HostileNamesTest(harness.TestCase):
                 self.assertEqual(harness.run(*command, f"--config.file={config}").returncode, 0)
 
 
+class TerminalTest(harness.TestCase):
+    # What a terminal would obey: clear the screen (C0 and C1), write from right to left, forge a line.
+    OBEYED = ("\x1b", "\x07", "\x7f", "\x9b", "\x85", "\u202e", "\u2066", "\u200f", "\u061c")
+
+    def test_no_command_prints_what_a_terminal_obeys(self):
+        for text in self.OBEYED:
+            tree = self.tree("wait", name=f"x{text}[2Jy")
+            config = self.write("agents.yaml", "builtin_profiles: false\nagents:\n  - name: '{comm}'\n    match: "
+                                f"{{exe: tree_root, cmdline: '^{self.directory}/'}}\n")
+            for command in (["status"], ["status", "--wide"], ["explain", str(tree.pid)], ["explain", "tree_root"]):
+                with self.subTest(f"{text!r} {command}"):
+                    result = harness.run(*command, f"--config.file={config}")
+                    for obeyed in self.OBEYED:
+                        self.assertNotIn(obeyed, result.stdout + result.stderr)
+            tree.stop()
+
+
 @unittest.skipUnless(os.geteuid() == 0, "watching another user's processes from an unprivileged account needs root")
 class UnprivilegedTest(harness.TestCase):
     def setUp(self):

@@ -1,8 +1,8 @@
-// Finds in each observation what hooks wait for: on_leak, on_near_limit, on_exit, and conditions.
+// Finds the events for hooks in each observation: on_leak, on_near_limit, on_exit, and conditions.
 //
-// A leak or a near limit is told once, and again when a ticket becomes a page, or when it comes back after
-// ten minutes of absence. A condition is told when it has held for its time, and again when it has ceased in
-// between.
+// A leak or a near limit triggers its event once, and again when a ticket becomes a page or when it comes
+// back after ten minutes. A condition triggers its event when it has held for its time, and again only after
+// it has stopped holding.
 //
 // Ownership: owns the conditions. Thread safety: Take from one thread (a Sampler's listener); conditions()
 // from any.
@@ -42,11 +42,11 @@ class AgentEvents {
     collectors::Labels labels;  // the agent's and the condition's
     bool holds = false;
   };
-  // Of the last observation. A condition that asks for a figure nobody knows has no state.
+  // The conditions in the last observation. A condition has no state if one of its figures is unknown.
   std::vector<ConditionState> conditions() const;
 
  private:
-  // What is told about: event, agent, kind, slot and what else tells it apart.
+  // Identifies what an event is about: event, agent, kind, slot and more.
   using Key = std::tuple<std::string, std::string, std::string, std::string, std::string>;
   struct Told {
     int level = 0;

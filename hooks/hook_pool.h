@@ -1,12 +1,12 @@
-// Tells commands and URLs what happened to an agent, on a small pool of threads, so that no tick waits for
-// them.
+// Runs the hooks: passes an agent's events to commands and URLs, on a small pool of threads, so that no tick
+// waits for them.
 //
 // A command gets AGENT_EXPORTER_HOOK, _EVENT, _AGENT, _TIMESTAMP and what the event adds in its environment;
 // a URL gets a POST. Both get the same JSON, a command on its standard input: {"event", "agent", "timestamp"}
 // and what the event adds. For users: docs/hooks.md.
 //
-// A hook gets the events of one agent in order, one at a time. With several hooks none may take all threads,
-// so that one that hangs does not block the rest. If a hook's queue is full, events are dropped and counted.
+// A hook gets the events of one agent in order, one at a time. With several hooks, none may use all threads,
+// so a hook that hangs does not block the others. If a hook's queue is full, events are dropped and counted.
 //
 // Thread safety: all public methods may be called from any thread.
 

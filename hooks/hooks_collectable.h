@@ -1,4 +1,4 @@
-// What came of the hooks, and which conditions hold.
+// The metrics of hooks (runs by result) and of conditions (whether each holds).
 //
 // Ownership: shares the pool and the events. Thread safety: Collect may be called from any number of threads.
 

@@ -1,7 +1,8 @@
-// Finds what hooks wait for between two looks at sessions: on_waiting (a session needs its user) and
-// on_stuck.
+// Finds the sessions that have changed their state since the last look: on_waiting (a session needs its user)
+// and on_stuck.
 //
-// Told once each time a session gets into the state; not for those that are in it as the exporter starts.
+// Each time a session enters the state there is one event. Sessions that are in it when the exporter starts
+// cause none.
 //
 // Thread safety: a free function.
 

@@ -12,10 +12,9 @@
 //   concern                      {severity, sentence, advice}: what is wrong with it, serve/concern.h
 //   agent_meta                   null if nothing is known
 //   sessions                     the conversations, sessions/session_json.h
-//   commands                     [{command, cpu_seconds, started, failed}] of the descendants, living and
-//   dead; of
-//                                the living processes, resident_memory_bytes, orphans, oldest_start_seconds;
-//                                of those that ended max_resident_memory_bytes
+//   commands                     what descendants cost, living and dead: [{command, cpu_seconds, started,
+//                                failed, processes, max_resident_memory_bytes}]; for those that live also
+//                                resident_memory_bytes, orphans, oldest_start_seconds
 //   processes                    roots first; with the reason why a root is watched, and
 //                                open_fds_by_kind while its agent is short of descriptors
 //

@@ -4,8 +4,8 @@
 //   timestamp_seconds  when this was sampled, since the epoch
 //   exporter           {version, revision, process_source, process_events, events_lost, agents_folded,
 //                       unreadable: [{file, reason, count}]}
-//   host               {memory_total_bytes, memory_used_bytes, memory_available_bytes, load: [1, 5, 15 min],
-//                       processes, threads, pid_max, threads_max, open_fds, max_fds}
+//   host               {name, memory_total_bytes, memory_used_bytes, memory_available_bytes,
+//                       load: [1, 5, 15 min], processes, threads, pid_max, threads_max, open_fds, max_fds}
 //   agents             sorted by name, kind, slot: the object of serve/agent_json.h with what happened since
 //                      the exporter started: restarts, oom_kills, descendants_started, exits by reason,
 //                      self_cpu_seconds, descendants_cpu_seconds; and leaks: [{scope, resource,

@@ -3,9 +3,8 @@
 //
 //   page    a leak that ends soon     "out of file descriptors in 9m 0s: mcp-server (pid 450) holds 952 of
 //                                     1,024, 940 of them pipes, +12 a minute"
-//   near    90 % of a limit           "952 of 1,024 file descriptors are used, by mcp-server (pid 450), 940
-//   of
-//                                     them pipes"
+//   near    90 % of a limit           "952 of 1,024 file descriptors are used, by mcp-server (pid 450),
+//                                     940 of them pipes"
 //   ticket  a leak that ends late     as page
 //   died    it ended lately           "ended 2m 5s ago: its memory was 98 % full"
 //   down    it is configured and does not run

@@ -27,7 +27,7 @@ class PaneWatch {
   struct Options {
     // May take seconds. `sockets`: paths that the rules name.
     std::function<absl::StatusOr<Panes>(const std::vector<std::string>& sockets)> list;
-    std::function<void(Panes)> changed;  // told of each list that differs from the one before
+    std::function<void(Panes)> changed;  // called with each list that differs from the last one
     std::chrono::milliseconds interval{5000};
   };
   PaneWatch(Options options, base::System& system);

@@ -46,9 +46,9 @@ class Sampler {
   // Null where it is too old to be shown: older than three intervals, and than 10 s.
   std::shared_ptr<const agents::Observation> Latest();
 
-  // An observation at most `max_age` old, made now if need be. Callers that ask at once share it. When the
-  // kernel keeps the sampler longer than `patience` or cannot be read, Latest(); nobody waits for a look that
-  // has taken that long already.
+  // An observation at most `max_age` old, made now if need be. Callers that ask at the same time share it.
+  // When the kernel keeps the sampler longer than `patience` or cannot be read, Latest(); nobody waits for a
+  // look that has taken that long already.
   std::shared_ptr<const agents::Observation> Fresh(std::chrono::milliseconds max_age,
                                                    std::chrono::milliseconds patience);
 

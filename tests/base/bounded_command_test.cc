@@ -117,7 +117,7 @@ TEST(BoundedCommandTest, KillsAHangingProgramWithItsGroup) {
   char path[] = "/tmp/bounded_command_XXXXXX";
   const Descriptor file(::mkstemp(path));
   BoundedCommand command = Shell("sleep 1000 & sleep 1000 & echo $$ $! > " + std::string(path) + "; wait");
-  command.time_limit = milliseconds(300);
+  command.time_limit = milliseconds(2000);  // enough for a busy machine to start a shell
   const auto result = RunBounded(command);
   EXPECT_TRUE(absl::IsDeadlineExceeded(result.status())) << result.status();
   std::ifstream pids(path);
@@ -132,7 +132,7 @@ TEST(BoundedCommandTest, SigtermComesFirst) {
   const Descriptor file(::mkstemp(path));
   BoundedCommand command =
       Shell("trap 'echo asked > " + std::string(path) + "; exit' TERM; while :; do sleep 0.05; done");
-  command.time_limit = milliseconds(300);
+  command.time_limit = milliseconds(2000);  // as above
   command.grace = milliseconds(60000);
   EXPECT_TRUE(absl::IsDeadlineExceeded(RunBounded(command).status()));
   std::ifstream asked(path);

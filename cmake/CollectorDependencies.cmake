@@ -6,6 +6,7 @@ find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(SQLite3 REQUIRED)
 
 # These Debian packages have no CMake package on both releases. (pkg-config is no way out: on Debian 13 it takes half a
 # minute to expand re2's 150 Abseil requirements.)

@@ -3,7 +3,6 @@ include(Portable)
 include(CollectorDependencies)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
-find_package(SQLite3 REQUIRED)
 agent_exporter_plain_library(crypt_c crypt crypt.h)
 
 if(AGENT_EXPORTER_PORTABLE)

@@ -120,7 +120,8 @@ agents:
         hanging.stop_answering()
         os.kill(child, 9)
         harness.wait_for(lambda: "VmRSS" not in pathlib.Path(f"/proc/{child}/status").read_text(), "its memory's end")
-        self.assertEqual(pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0], "D")
+        harness.wait_for(lambda: pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "D",
+                         "its sleep in the flush")
         for exporter in exporters:
             for _ in range(3):
                 samples = exporter.fresh()

@@ -125,6 +125,7 @@ time.sleep(600)
         os.chmod(notify, 0o755)
         hook = f"[{{name: mine, command: [{notify}]}}]"
         config = self.write("config.yaml", f"""
+builtin_profiles: false  # other tests' agents come and go meanwhile
 sample_interval: 200ms
 agents: [{{name: leaker, match: {{cmdline: hooks_leaker}}}}]
 hooks: {{on_near_limit: {hook}, on_exit: {hook}}}

@@ -44,7 +44,8 @@ export class Scene {
     this.orphans = [];  // nobody else ends them
     writeFileSync(join(this.directory, "token"), `${this.token}\n`, {mode: 0o600});
     // tmux keeps its sockets there, and the exporter looks for them there: this host's own sessions stay out of it.
-    this.environment = {...clean(), TMUX_TMPDIR: this.directory, STATE_DIRECTORY: this.directory};
+    this.environment = {...clean(), TMUX_TMPDIR: this.directory, STATE_DIRECTORY: this.directory,
+                        AGENT_EXPORTER_SOCKET: "none"};
   }
 
   // rules: [{name, kind}], each the process that its pid file names; none: a host without agents.

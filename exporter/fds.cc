@@ -203,7 +203,7 @@ int RunFds(const Options& asked, std::ostream& out, std::ostream& err) {
   for (bool again = false;; again = true) {
     const auto holders = look.Look();
     if (!holders.ok()) return Fail(holders.status(), err);
-    if (options.live && !options.json) out << "\x1b[H\x1b[2J";  // home, clear
+    if (options.live && !options.json) out << kClearScreen;
     options.json ? PrintJson(*holders, again ? &first : nullptr, out)
                  : PrintTable(*holders, again ? &first : nullptr, out);
     out << std::flush;

@@ -27,7 +27,6 @@ namespace {
 constexpr std::chrono::milliseconds kRatioSpan{400};
 constexpr std::chrono::milliseconds kLiveSpan{2000};
 constexpr char kAbsent[] = "-";
-constexpr char kClearScreen[] = "\x1b[H\x1b[2J";  // home, clear
 
 using Json = nlohmann::ordered_json;
 // The flat keys of `status --json`, and where serve/agent_json.h has their values.

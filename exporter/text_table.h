@@ -11,6 +11,8 @@
 
 namespace agent_exporter::exporter {
 
+inline constexpr char kClearScreen[] = "\x1b[H\x1b[2J";  // home, clear
+
 // In characters, not bytes.
 size_t TextWidth(std::string_view text);
 

@@ -2,15 +2,16 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/str_cat.h"
 #include "base/descriptor.h"
+#include "run/name_claims.h"
+#include "run/serve_socket.h"
 #include "run/slot_messages.h"
 
 namespace agent_exporter::run {
@@ -18,11 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr timeval kServePatience{5, 0};
-
-std::string Line(const json& message) {
-  return message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
+constexpr std::chrono::seconds kServePatience{5};
 
 absl::StatusOr<base::Descriptor> MemoryFile(std::string_view text) {
   base::Descriptor file(::memfd_create("answer", MFD_CLOEXEC));
@@ -40,7 +37,7 @@ struct Control {
   alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int))] = {};
 };
 
-void SendLine(int socket, std::string line, const base::Descriptor* file) {
+void SendReply(int socket, std::string line, const base::Descriptor* file) {
   iovec data{line.data(), line.size()};
   Control control;
   msghdr message{};
@@ -60,7 +57,7 @@ void SendLine(int socket, std::string line, const base::Descriptor* file) {
 }
 
 // Reads up to the newline; the reply is short. *file gets the descriptor that came with it, if any.
-absl::StatusOr<std::string> ReceiveLine(int socket, base::Descriptor* file) {
+absl::StatusOr<std::string> ReceiveReply(int socket, base::Descriptor* file) {
   std::string line;
   while (line.size() < kLongestSlotRequest) {
     char buffer[4096];
@@ -110,34 +107,25 @@ std::optional<json> ParseQuestion(std::string_view line) {
 void AnswerQuestion(int socket, uid_t uid, const json& question, const Answerer& answerer) {
   absl::StatusOr<std::string> answer =
       absl::PermissionDeniedError("the service answers only its own user and root");
-  if (uid == 0 || uid == ::geteuid()) answer = answerer(question);
+  if (IsTrustedUser(uid)) answer = answerer(question);
   absl::Status status = answer.status();
   if (status.ok()) {
     const auto file = MemoryFile(*answer);
-    if (file.ok()) return SendLine(socket, Line({{"ok", true}}), &*file);
+    if (file.ok()) return SendReply(socket, MessageLine({{"ok", true}}), &*file);
     status = file.status();
   }
-  SendLine(socket,
-           Line({{"error", std::string(status.message())}, {"code", static_cast<int>(status.code())}}),
-           nullptr);
+  SendReply(
+      socket,
+      MessageLine({{"error", std::string(status.message())}, {"code", static_cast<int>(status.code())}}),
+      nullptr);
 }
 
 absl::StatusOr<std::string> AskServe(const std::string& socket_path, const json& question) {
-  const auto address = SlotAddress(socket_path);
-  if (!address.ok()) return address.status();
-  const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
-  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kServePatience, sizeof(kServePatience));
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kServePatience, sizeof(kServePatience));
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return absl::NotFoundError(absl::StrCat("no service listens at ", socket_path));
-  }
-  const std::string line = Line(question);
-  if (send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
-    return absl::UnavailableError("the service hung up");
-  }
+  const auto socket = ConnectToServe(socket_path, kServePatience);
+  if (!socket.ok()) return socket.status();
+  if (absl::Status status = SendLine(*socket, MessageLine(question)); !status.ok()) return status;
   base::Descriptor file;
-  const auto reply = ReceiveLine(socket.get(), &file);
+  const auto reply = ReceiveReply(socket->get(), &file);
   if (!reply.ok()) return reply.status();
   if (file.ok()) return ReadAll(file);
   const json message = json::parse(*reply, nullptr, /*allow_exceptions=*/false);

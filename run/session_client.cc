@@ -1,15 +1,14 @@
 #include "run/session_client.h"
 
-#include <sys/socket.h>
-#include <sys/time.h>
-
-#include <cerrno>
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/descriptor.h"
 #include "base/label_value.h"
+#include "run/serve_socket.h"
 #include "run/slot_messages.h"
 
 namespace agent_exporter::run {
@@ -17,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr timeval kStatusPatience{0, 500'000};
+constexpr std::chrono::milliseconds kStatusPatience{500};
 // A status bar is short: more names than these are only counted.
 constexpr size_t kMostNames = 3;
 
@@ -45,7 +44,7 @@ std::string SessionsReplyLine(const sessions::SessionsView& view, uid_t uid) {
                     {"session", session.name},
                     {"state", sessions::Name(*session.status)}});
   }
-  return json{{"sessions", std::move(list)}}.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return MessageLine({{"sessions", std::move(list)}});
 }
 
 absl::StatusOr<std::vector<SessionNote>> ParseSessionsReply(std::string_view line) {
@@ -69,30 +68,12 @@ absl::StatusOr<std::vector<SessionNote>> ParseSessionsReply(std::string_view lin
 }
 
 absl::StatusOr<std::vector<SessionNote>> AskForSessions(const std::string& socket_path) {
-  const auto address = SlotAddress(socket_path);
-  if (!address.ok()) return address.status();
-  const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.ok()) return absl::ErrnoToStatus(errno, "making a socket");
-  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kStatusPatience, sizeof(kStatusPatience));
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kStatusPatience, sizeof(kStatusPatience));
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return absl::NotFoundError(absl::StrCat("no serve listens at ", socket_path));
-  }
-  const std::string request = SessionsRequestLine();
-  if (send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size())) {
-    return absl::UnavailableError("serve has gone away");
-  }
-  std::string reply;
-  char buffer[16 << 10];
-  while (reply.size() < kLongestSlotReply) {
-    const ssize_t got = recv(socket.get(), buffer, sizeof(buffer), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return absl::UnavailableError("serve does not answer");
-    reply.append(buffer, static_cast<size_t>(got));
-    if (reply.back() == '\n') return ParseSessionsReply(reply);
-  }
-  return absl::InvalidArgumentError("serve's answer is too long");
+  const auto socket = ConnectToServe(socket_path, kStatusPatience);
+  if (!socket.ok()) return socket.status();
+  if (absl::Status status = SendLine(*socket, SessionsRequestLine()); !status.ok()) return status;
+  const auto reply = ReceiveLine(*socket);
+  if (!reply.ok()) return reply.status();
+  return ParseSessionsReply(*reply);
 }
 
 std::string SessionsLine(const std::vector<SessionNote>& sessions) {

@@ -15,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-// Texts of processes may hold any byte; what is no UTF-8 becomes U+FFFD.
-std::string Line(const json& message) {
-  return message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 template <typename Result, typename Read>
 absl::StatusOr<Result> Parse(std::string_view line, const char* key, Read read) {
   try {
@@ -49,6 +44,10 @@ agents::OomVerdict VerdictOf(const std::string& name) {
 
 }  // namespace
 
+std::string MessageLine(const json& message) {
+  return message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
 absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -61,31 +60,31 @@ absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path) {
 }
 
 std::string SlotRequestLine(const SlotRequest& request) {
-  return Line({{"watch",
-                {{"pid", request.key.pid},
-                 {"start_ticks", request.key.start_ticks},
-                 {"helper", request.helper},
-                 {"name", request.name},
-                 {"kind", request.kind},
-                 {"slot", request.slot}}}});
+  return MessageLine({{"watch",
+                       {{"pid", request.key.pid},
+                        {"start_ticks", request.key.start_ticks},
+                        {"helper", request.helper},
+                        {"name", request.name},
+                        {"kind", request.kind},
+                        {"slot", request.slot}}}});
 }
 
 std::string SlotEndLine(const SlotEnd& end) {
-  return Line({{"ended",
-                {{"status", end.status},
-                 {"self_killed", end.self_killed},
-                 {"max_resident_bytes", end.max_resident_bytes}}}});
+  return MessageLine({{"ended",
+                       {{"status", end.status},
+                        {"self_killed", end.self_killed},
+                        {"max_resident_bytes", end.max_resident_bytes}}}});
 }
 
 std::string SlotReplyLine(const absl::Status& status) {
-  return status.ok() ? Line({{"ok", true}}) : Line({{"error", std::string(status.message())}});
+  return status.ok() ? MessageLine({{"ok", true}}) : MessageLine({{"error", std::string(status.message())}});
 }
 
 std::string SlotReportLine(const SlotReport& report) {
   json message = {
       {"oom", {{"verdict", agents::OomVerdictName(report.oom.verdict)}, {"evidence", report.oom.evidence}}}};
   if (report.record) message["flight"] = FlightRecordToJson(*report.record);
-  return Line({{"report", std::move(message)}});
+  return MessageLine({{"report", std::move(message)}});
 }
 
 absl::StatusOr<SlotRequest> ParseSlotRequest(std::string_view line) {

@@ -16,6 +16,7 @@
 
 #include <sys/un.h>
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ namespace agent_exporter::run {
 
 inline constexpr size_t kLongestSlotRequest = 8 << 10;
 inline constexpr size_t kLongestSlotReply = 1 << 20;
+
+// Any message as its line. Texts of processes may hold any byte; what is no UTF-8 becomes U+FFFD.
+std::string MessageLine(const nlohmann::json& message);
 
 // The address of the socket at `path`; InvalidArgument if the path is too long.
 absl::StatusOr<sockaddr_un> SlotAddress(const std::string& path);

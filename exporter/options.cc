@@ -44,6 +44,10 @@ void AddFlags(CLI::App& app, Options& options) {
       ->default_str(options.listen.front());
   Flag(app, "web.telemetry-path", options.telemetry_path, "Path to serve the metrics at")
       ->capture_default_str();
+  Flag(app, "web.allowed-host", options.allowed_hosts,
+       "Name by which browsers may reach this host, besides its own and its addresses; repeatable")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   Flag(app, "web.max-requests", options.max_requests,
        "Most concurrent scrapes, further ones get 503; 0: no limit")
       ->capture_default_str()

@@ -41,7 +41,8 @@ struct Options {
 
   std::vector<std::string> listen = {":10058"};
   std::string telemetry_path = "/metrics";
-  int max_requests = 40;  // concurrent scrapes; 0: no limit
+  std::vector<std::string> allowed_hosts;  // names of this host besides those it knows
+  int max_requests = 40;                   // concurrent scrapes; 0: no limit
   bool disable_exporter_metrics = false;
   std::string token_file;  // empty: "token" in the state directory
   std::string config_file;

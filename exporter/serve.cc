@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "base/build_info.h"
 #include "base/descriptor.h"
+#include "base/host_name.h"
 #include "base/start_pages.h"
 #include "base/systemd.h"
 #include "exporter/commands.h"
@@ -32,6 +33,7 @@
 #include "exporter/token_file.h"
 #include "exporter/web_config.h"
 #include "http/bearer_token.h"
+#include "http/host_check.h"
 #include "http/http_server.h"
 #include "http/web_access.h"
 #include "run/slot_service.h"
@@ -98,6 +100,16 @@ std::vector<std::string> Urls(const Options& options, const http::HttpServer& se
     urls.push_back(fmt::format("{}://{}:{}", tls ? "https" : "http", host, server.ports()[i]));
   }
   return urls;
+}
+
+// Scrapes and health checks may come by any name.
+http::HostCheck MakeHostCheck(const Options& options) {
+  std::vector<std::string> names = options.allowed_hosts;
+  for (const std::string& address : options.listen) names.push_back(address.substr(0, address.rfind(':')));
+  const std::string host = base::HostName();
+  names.push_back(host);
+  names.push_back(host.substr(0, host.find('.')));
+  return http::HostCheck(names, {options.telemetry_path, "/-/healthy", "/-/ready"});
 }
 
 // Logs one line for each error of a bad file and keeps the old configuration.
@@ -207,6 +219,7 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   auto web_config = LoadWebConfig(options.web_config_file);
   if (!web_config.ok()) return Refused(web_config.status());
   http::WebAccess access(std::move(web_config->users), *token);
+  const http::HostCheck hosts = MakeHostCheck(options);
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Refused(tls.status());
 
@@ -240,12 +253,15 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
                                  .exporter_metrics = !options.disable_exporter_metrics,
                                  .look_age = [&sampler] { return sampler.AgeSeconds(); }},
                                 registry);
-  http::HttpServer server(
-      {.listen = options.listen,
-       .sockets = sockets,
-       .tls = *tls,
-       .guard = [&access](const http::HttpRequest& request) { return access.Refuse(request); },
-       .log = [](std::string_view line) { spdlog::warn("{}", line); }});
+  http::HttpServer server({.listen = options.listen,
+                           .sockets = sockets,
+                           .tls = *tls,
+                           .guard =
+                               [&access, &hosts](const http::HttpRequest& request) {
+                                 auto refused = hosts.Refuse(request);
+                                 return refused ? refused : access.Refuse(request);
+                               },
+                           .log = [](std::string_view line) { spdlog::warn("{}", line); }});
   AddRoutes(server, options, *token, metrics, sampler, services);
   services.AddRoutes(server, *token);
   if (absl::Status status = sampler.Start(); !status.ok()) return Refused(status);

@@ -56,7 +56,7 @@ bool HasLocalPort(int fd, const std::vector<int>& ports) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
-bool IsListening(int fd) {
+bool ListensNow(int fd) {
   int listening = 0;
   socklen_t length = sizeof(listening);
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
@@ -74,7 +74,7 @@ void ShutDownSockets(const std::vector<int>& ports, bool shared) {
     // Checks again on a duplicate, because fd may refer to another file by now.
     const int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (held < 0) continue;
-    if (HasLocalPort(held, ports) && !(shared && IsListening(held))) shutdown(held, SHUT_RDWR);
+    if (HasLocalPort(held, ports) && !(shared && ListensNow(held))) shutdown(held, SHUT_RDWR);
     close(held);
   }
 }

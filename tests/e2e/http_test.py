@@ -168,6 +168,17 @@ class HttpTest(harness.TestCase):
         self.assert_value(harness.parse(answers[2].text), 8192, "agent_host_memory_total_bytes")
         self.assertEqual(exporter.get().status, 200)
 
+    def test_only_scrapes_may_come_by_another_hosts_name(self):
+        exporter = self.start("--web.allowed-host=proxy.example", "--web.allowed-host=agents.example")
+        for host, status in (("evil.example", 421), (f"evil.example:{exporter.port}", 421), ("127.0.0.1.evil.example", 421),
+                             ("127.0.0.1", 200), ("localhost:1", 200), ("agents.example", 200), (os.uname().nodename, 200)):
+            with self.subTest(host):
+                self.assertEqual(exporter.request("GET", "/", {"Host": host}).status, status)
+                self.assertEqual(exporter.request("GET", "/agents", {"Host": host}).status, 401 if status == 200 else 421)
+                for path in ("/metrics", "/-/healthy"):
+                    self.assertEqual(exporter.request("GET", path, {"Host": host}).status, 200)
+        self.assertIn("--web.allowed-host", exporter.request("GET", "/agents", {"Host": "evil.example"}).text)
+
     def test_junk_on_the_wire_does_no_harm(self):
         exporter = self.start()
         for junk in (b"\x00\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"GET /metrics HTTP/9.9\r\n\r\n", b"A" * 20000,

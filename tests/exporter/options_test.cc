@@ -108,6 +108,13 @@ TEST(Options, AddressesRepeatAndTakeOneValueEach) {
   EXPECT_EQ(options.target, "42");
 }
 
+TEST(Options, AllowedHostsRepeatAndTakeOneValueEach) {
+  const Options options =
+      Parsed({"--web.allowed-host", "a.example", "explain", "--web.allowed-host", "b.example", "42"});
+  EXPECT_THAT(options.allowed_hosts, ElementsAre("a.example", "b.example"));
+  EXPECT_EQ(options.target, "42");
+}
+
 TEST(Options, Commands) {
   EXPECT_EQ(Parsed({"serve"}).command, Command::kServe);
   EXPECT_EQ(Parsed({"status"}).command, Command::kStatus);

@@ -149,6 +149,29 @@ class Comparison:
         self.notes.append(f"The figures include the sampler, which runs every 5 s and alone uses "
                           f"{idle * 1e3:.1f} ms of CPU per second ({where}).")
 
+    def drop_in(self, processes=5000, groups=30):
+        """In place of process-exporter: its configuration, its metrics."""
+        rules = pathlib.Path(self.directory) / "groups.yml"
+        rules.write_text("process_names: [{comm: [%s]}]\n" % ", ".join(f"group{i}" for i in range(groups)))
+        with contextlib.ExitStack() as stack:
+            say(f"starting {processes} processes in {groups} groups")
+            for i in range(groups):
+                stack.enter_context(
+                    crowd(self.bin / "spawn_processes", f"group{i}", processes // groups, FDS, self.directory))
+            ours, procfs = (stack.enter_context(self.ours(name, (f"--compat.process-exporter={rules}", *flags)))
+                            for name, flags in (("drop-in", ()), ("drop-in, procfs", PROCFS)))
+            peer = stack.enter_context(Exporter("process-exporter", [*PROCESS_EXPORTER, f"-config.path={rules}"]))
+            for each in (ours, peer):
+                seen = each.value(r'namedprocess_namegroup_num_procs\{groupname="group0"')
+                if seen != processes // groups:
+                    raise RuntimeError(f"{each.name} sees {seen} processes in a group, not {processes // groups}")
+            figures = self.measure([ours, procfs, peer])
+        self.rows += [
+            Row(f"CPU per scrape, {processes:,} processes in {groups} groups, {mine.name}", "ms", figures[mine.name],
+                peer.name, figures[peer.name], bar, lambda our, its: its / our, met)
+            for mine, bar, met in ((ours, "peer >= 100 x ours", lambda r: r >= 100), (procfs, "(none)", None))
+        ]
+
     def bare_loop(self, processes=5000, watched=10):
         with contextlib.ExitStack() as stack:
             self.host(stack, processes, watched)
@@ -237,7 +260,7 @@ def main():
     parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--memory-scrapes", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="a fifth of the scrapes")
-    figures = ("agent-1000", "agent-5000", "bare-loop", "memory", "serialising")
+    figures = ("agent-1000", "agent-5000", "bare-loop", "memory", "serialising", "drop-in")
     parser.add_argument("--only", choices=figures, action="append", help="repeatable; default: all")
     options = parser.parse_args()
     options.command = shlex.join(["bench/run.sh", *sys.argv[1:]])
@@ -257,6 +280,7 @@ def main():
             comparison.bare_loop,
             comparison.memory,
             comparison.serialising,
+            comparison.drop_in,
         )))
         for figure in options.only or figures:
             run[figure]()

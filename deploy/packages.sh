@@ -23,7 +23,8 @@ names() {
       # The presets use ninja. mold is optional and links the test programs faster. chromium, nodejs and npm are for the
       # page's tests.
       printf '%s\n' chromium curl libbenchmark-dev libgmock-dev libgtest-dev mold ninja-build nodejs npm openssl procps \
-        prometheus prometheus-alertmanager python3-numpy python3-prometheus-client python3-yaml screen strace tmux ;;
+        prometheus prometheus-alertmanager prometheus-process-exporter python3-numpy python3-prometheus-client python3-yaml \
+        screen strace tmux ;;
     lint)
       # The same version on both releases, so that both report the same problems.
       printf '%s\n' clang-format-19 clang-tidy-19 shellcheck ;;

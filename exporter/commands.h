@@ -45,6 +45,7 @@ int RunRun(const Options& options, std::ostream& err);
 // Returns the wrapped command's exit code, if there is one.
 int RunStatusline(const Options& options, std::ostream& out, std::ostream& err);
 int RunTmuxStatus(const Options& options, std::ostream& out);
+int RunImport(const Options& options, std::ostream& out, std::ostream& err);
 int RunDiagnoseExit(const Options& options, std::ostream& out, std::ostream& err);
 
 // The output of status for one observation: at most 80 columns, the most urgent agent first, with a line of

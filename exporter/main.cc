@@ -48,6 +48,8 @@ int Run(int argc, char** argv) {
       return RunTmuxStatus(options, std::cout);
     case Command::kDiagnoseExit:
       return RunDiagnoseExit(options, std::cout, std::cerr);
+    case Command::kImport:
+      return RunImport(options, std::cout, std::cerr);
   }
   return 2;
 }

@@ -121,9 +121,28 @@ std::optional<EarlyExit> CheckEnvironment(const CLI::App& app) {
   return std::nullopt;
 }
 
+EarlyExit Mistake(std::string_view what) {
+  return EarlyExit{2, "", absl::StrCat("agent_exporter: ", std::string(what), "\n")};
+}
+
+// The command line of a program that is called process-exporter.
+std::variant<Options, EarlyExit> ParseAsProcessExporter(int argc, const char* const* argv) {
+  const auto words = FromProcessExporter(std::vector<std::string>(argv + 1, argv + argc));
+  if (!words.ok()) return Mistake(std::string(words.status().message()));
+  std::vector<const char*> ours = {"agent_exporter"};
+  for (const std::string& word : *words) ours.push_back(word.c_str());
+  auto parsed = ParseCommandLine(static_cast<int>(ours.size()), ours.data());
+  const Options* options = std::get_if<Options>(&parsed);
+  if (options != nullptr && !options->compat.enabled()) {
+    return Mistake("nothing to watch; give a configuration file (-config.path) or names (-procnames)");
+  }
+  return parsed;
+}
+
 }  // namespace
 
 std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* argv) {
+  if (argc > 0 && IsProcessExporter(argv[0])) return ParseAsProcessExporter(argc, argv);
   Options options;
   CLI::App app(
       "Watches long-running agents and the processes they start, from outside, and exports metrics to\n"
@@ -168,10 +187,14 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
       "Claude Code's status line: keeps what it says of the session, prints a line or runs CMD");
   CLI::App* tmux_status =
       app.add_subcommand("tmux-status", "Print who works and who waits, for tmux' status bar");
+  CLI::App* import = app.add_subcommand(
+      "import-process-exporter", "Print a configuration for agent_exporter made from process-exporter's");
+  import->add_option("FILE", options.import_file, "process-exporter's configuration file")->required();
   CLI::App* event = AddEventCommand(app, options.event);
   CLI::App* run = AddRunCommand(app, options.run);
   CLI::App* diagnose = AddDiagnoseExitCommand(app, options.diagnose);
   AddFlags(app, options);
+  AddCompatFlags(app, options.compat);
   CLI::App* snapshot = AddSnapshotCommand(app, options.snapshot);
   AddCollectorFlags(app, options);
 
@@ -205,6 +228,9 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
     return EarlyExit{2, "", "agent_exporter: diagnose-exit needs --code or --signal\n"};
   }
   if (auto error = CheckEnvironment(app)) return *std::move(error);
+  if (options.compat.enabled() && app.get_option("--web.listen-address")->count() == 0) {
+    options.listen = {":9256"};  // process-exporter's
+  }
   // CLI11 creates a map entry for every collector; keep only those that a flag set.
   for (const collectors::CollectorRow& row : collectors::CollectorTable()) {
     const std::string name(row.name);
@@ -220,6 +246,7 @@ std::variant<Options, EarlyExit> ParseCommandLine(int argc, const char* const* a
   if (explain->parsed()) options.command = Command::kExplain;
   if (fds->parsed()) options.command = Command::kFds;
   if (check->parsed()) options.command = Command::kCheckConfig;
+  if (import->parsed()) options.command = Command::kImport;
   if (doctor->parsed()) options.command = Command::kDoctor;
   if (open->parsed()) options.command = Command::kOpen;
   if (statusline->parsed()) options.command = Command::kStatusline;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/build_info.h"
+#include "exporter/compat_flags.h"
 #include "exporter/event_command.h"
 #include "exporter/run_options.h"
 #include "exporter/snapshot_command.h"
@@ -32,6 +33,7 @@ enum class Command {
   kSnapshot,
   kRun,
   kDiagnoseExit,
+  kImport,
   kStatusline,
   kTmuxStatus,
 };
@@ -55,6 +57,7 @@ struct Options {
   std::string sysfs = "/sys";
   std::string process_source = "auto";
   std::string process_events = "auto";
+  CompatOptions compat;
   std::string log_level = "info";
   std::string log_format = "logfmt";
 
@@ -66,8 +69,9 @@ struct Options {
   std::string agent;
   std::optional<std::string> kind, slot;  // empty: any
   std::string template_file;
-  std::string target;      // explain, fds: a pid or a name
-  std::string check_file;  // check-config
+  std::string target;       // explain, fds: a pid or a name
+  std::string check_file;   // check-config
+  std::string import_file;  // import-process-exporter
   EventOptions event;
   SnapshotCommandOptions snapshot;
 

@@ -29,7 +29,9 @@
 #include "exporter/logging.h"
 #include "exporter/privileges.h"
 #include "exporter/running_service.h"
+#include "exporter/serve_groups.h"
 #include "exporter/services.h"
+#include "exporter/signals.h"
 #include "exporter/token_file.h"
 #include "exporter/web_config.h"
 #include "http/bearer_token.h"
@@ -164,32 +166,6 @@ absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const std::optional<ht
   return http::TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
 }
 
-// Blocks the signals that this command handles in every thread, so that only WaitForEnd receives them.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);  // a client that disconnects must not kill us
-  return signals;
-}
-
-void WaitForEnd(const sigset_t& signals, const std::function<void()>& reload) {
-  while (true) {
-    int number = 0;
-    if (sigwait(&signals, &number) != 0) continue;
-    if (number != SIGHUP) {
-      spdlog::info("received {}, exiting", number == SIGTERM ? "SIGTERM" : "SIGINT");
-      return;
-    }
-    reload();
-  }
-}
-
-}  // namespace
-
-namespace {
-
 // A service's log takes one format; only the command line's mistakes, which say what that is, go by without
 // it.
 int Refused(const absl::Status& status) {
@@ -304,6 +280,7 @@ int RunServe(const Options& options, const base::Clock& clock) {
   try {
     std::vector<int> numbers;
     for (const base::Descriptor& socket : sockets) numbers.push_back(socket.get());
+    if (options.compat.enabled()) return ServeGroups(options, numbers);
     return Serve(options, clock, numbers);
   } catch (const std::exception& error) {  // a thread or memory that the system refused
     spdlog::error("cannot go on: {}", error.what());

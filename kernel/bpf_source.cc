@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -39,7 +40,8 @@ size_t MaxHeldLinks() {
 }
 
 // As fs/proc/array.c maps the bits of exit_state and of the run state.
-char StateLetter(const ae_process& record) {
+template <typename Record>
+char StateLetter(const Record& record) {
   if ((record.exit_state & 0x20) != 0) return 'Z';
   if ((record.exit_state & 0x10) != 0) return 'X';
   if (record.state == 0) return 'R';
@@ -235,6 +237,9 @@ class BpfSource final : public ProcessSource {
       process.major_faults += thread.major_faults;
       process.read_bytes += thread.read_bytes;
       process.write_bytes += thread.write_bytes;
+      process.other_voluntary_switches += thread.voluntary_switches;
+      process.other_involuntary_switches += thread.involuntary_switches;
+      ++process.other_states[ThreadFigures::StateIndex(StateLetter(thread))];
     }
   }
 
@@ -271,6 +276,12 @@ class BpfSource final : public ProcessSource {
     usage.io_write_bytes = record.write_bytes;
     usage.voluntary_switches = record.voluntary_switches;
     usage.involuntary_switches = record.involuntary_switches;
+    usage.fd_limit = record.fd_limit;
+    ThreadFigures& threads = usage.threads.emplace();
+    threads.voluntary_switches = record.voluntary_switches + record.other_voluntary_switches;
+    threads.involuntary_switches = record.involuntary_switches + record.other_involuntary_switches;
+    std::copy(std::begin(record.other_states), std::end(record.other_states), threads.states.begin());
+    ++threads.states[ThreadFigures::StateIndex(StateLetter(record))];
     return usage;
   }
 

@@ -13,7 +13,9 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,6 +76,18 @@ struct ProcessStat {
   uint64_t start_stack = 0;
 };
 
+// Sums over all threads of a process.
+struct ThreadFigures {
+  std::array<uint32_t, 5> states{};  // the living, by StateIndex
+  uint64_t voluntary_switches = 0;
+  uint64_t involuntary_switches = 0;
+
+  // R, S, D, Z, and any other letter.
+  static constexpr size_t StateIndex(char letter) {
+    return letter == 'R' ? 0 : letter == 'S' ? 1 : letter == 'D' ? 2 : letter == 'Z' ? 3 : 4;
+  }
+};
+
 // Read only for watched processes, because each field costs a read.
 struct ProcessUsage {
   std::optional<uint64_t> resident_bytes;  // VmRSS; a zombie has none
@@ -89,6 +103,8 @@ struct ProcessUsage {
   // task_context_switch_counts).
   std::optional<uint64_t> voluntary_switches;
   std::optional<uint64_t> involuntary_switches;
+  std::optional<ThreadFigures> threads;
+  std::optional<uint64_t> fd_limit;  // soft RLIMIT_NOFILE
 };
 
 // Soft limits of one process; after a successful read an empty optional means "unlimited".

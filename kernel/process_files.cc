@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +21,17 @@ namespace {
 // time, because the pid may be reused before the read returns.
 std::string MemoryName(const ProcessKey& key) {
   return absl::StrCat("the memory of pid ", key.pid, " (start time ", key.start_ticks, ")");
+}
+
+// The number in a line "Pss:    123 kB" of smaps_rollup. `name` is "\nPss:".
+std::optional<uint64_t> KilobytesOf(std::string_view text, std::string_view name) {
+  size_t at = text.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
+  at = text.find_first_not_of(' ', at + name.size());
+  if (at == std::string_view::npos) return std::nullopt;
+  uint64_t kilobytes = 0;
+  const auto end = std::from_chars(text.data() + at, text.data() + text.size(), kilobytes);
+  return end.ec == std::errc() ? std::optional(kilobytes) : std::nullopt;
 }
 
 // `base`: the process' directory.
@@ -190,6 +202,14 @@ absl::StatusOr<ProcessLimits> ProcessFiles::Limits(pid_t pid) {
   const absl::StatusOr<std::string_view> text = proc_.Read(std::to_string(pid) + "/limits", &buffer_);
   if (!text.ok()) return text.status();
   return ParseLimits(*text);
+}
+
+absl::StatusOr<ProportionalMemory> ProcessFiles::Proportional(const ProcessKey& key) {
+  const absl::StatusOr<std::string> text = ReadMemory(key, "smaps_rollup", 64 << 10);
+  if (!text.ok()) return text.status();
+  const auto resident = KilobytesOf(*text, "\nPss:"), swapped = KilobytesOf(*text, "\nSwapPss:");
+  if (!resident || !swapped) return absl::InvalidArgumentError("smaps_rollup has no Pss or no SwapPss");
+  return ProportionalMemory{*resident * 1024, *swapped * 1024};
 }
 
 }  // namespace agent_exporter::kernel

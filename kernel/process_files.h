@@ -32,6 +32,12 @@ struct CommandLine {
   bool whole = true;  // false: it is longer, and the last word may be truncated
 };
 
+// A process' memory, with each shared page divided by the number of processes that map it.
+struct ProportionalMemory {
+  uint64_t resident_bytes = 0;
+  uint64_t swapped_bytes = 0;
+};
+
 class ProcessFiles {
  public:
   // `proc` must outlive this object.
@@ -66,6 +72,9 @@ class ProcessFiles {
   // The text of /proc/<pid>/cgroup: lines "id:controllers:path" (cgroups(7)).
   absl::StatusOr<std::string> Cgroup(pid_t pid);
   absl::StatusOr<ProcessLimits> Limits(pid_t pid);
+  // From /proc/<pid>/smaps_rollup. Costs some milliseconds per GiB, and the process cannot map memory
+  // meanwhile.
+  absl::StatusOr<ProportionalMemory> Proportional(const ProcessKey& key);
 
  private:
   // Reads a file whose content the kernel takes from the process' memory.

@@ -28,6 +28,7 @@ struct UsageFields {
   bool open_fds = true;
   bool io = false;
   bool context_switches = false;
+  bool threads = false;  // threads and fd_limit
 };
 
 class ProcessSource {

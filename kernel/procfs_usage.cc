@@ -11,6 +11,7 @@
 #include "base/errno_status.h"
 #include "kernel/directory.h"
 #include "kernel/parse_process.h"
+#include "kernel/process_threads.h"
 #include "kernel/procfs_source.h"
 
 namespace agent_exporter::kernel {
@@ -60,6 +61,7 @@ absl::StatusOr<ProcessUsage> ProcfsSource::ReadUsageThrough(const ProcessKey& ke
   if (status.ok()) status = ReadMemory(key, fields, open, &usage);
   if (status.ok() && wanted[kFd]) status = ReadOpenFds(open, &usage);
   if (status.ok() && wanted[kIo]) status = ReadIo(open, &usage);
+  if (status.ok() && fields.threads) status = ReadThreads(key, &usage);
   if (!status.ok()) return status;
   return usage;
 }
@@ -208,6 +210,20 @@ absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
   if (!io.ok()) return HandleUnreadable(kIo, io.status(), open);
   usage->io_read_bytes = io->read_bytes;
   usage->io_write_bytes = io->write_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ProcfsSource::ReadThreads(const ProcessKey& key, ProcessUsage* usage) {
+  std::string buffer;
+  const absl::StatusOr<ThreadFigures> threads = ReadThreadFigures(proc_, key.pid);
+  if (absl::IsNotFound(threads.status())) return threads.status();
+  if (!threads.ok()) unreadable_.Count("task", threads.status());
+  if (threads.ok()) usage->threads = *threads;
+  const absl::StatusOr<std::string_view> limits = proc_.Read(std::to_string(key.pid) + "/limits", &buffer);
+  if (absl::IsNotFound(limits.status())) return limits.status();
+  const absl::StatusOr<ProcessLimits> parsed = limits.ok() ? ParseLimits(*limits) : limits.status();
+  if (!parsed.ok()) unreadable_.Count("limits", parsed.status());
+  if (parsed.ok()) usage->fd_limit = parsed->open_files;
   return absl::OkStatus();
 }
 

@@ -66,6 +66,12 @@ struct pid {
 };
 enum { PIDTYPE_SID = 3 };  // include/linux/pid.h
 
+struct rlimit {
+  unsigned long rlim_cur;
+  unsigned long rlim_max;
+};
+enum { RLIMIT_NOFILE = 7, RLIM_NLIMITS = 16 };  // include/uapi/asm-generic/resource.h
+
 struct signal_struct {
   struct pid* pids[4];
   atomic_t live;
@@ -73,10 +79,11 @@ struct signal_struct {
   int group_exit_code;
   unsigned int flags;
   __u64 utime, stime, cutime, cstime;
-  unsigned long min_flt, maj_flt;
+  unsigned long nvcsw, nivcsw, min_flt, maj_flt;
   unsigned long maxrss;
   struct task_io_accounting ioac;
   unsigned long long sum_sched_runtime;
+  struct rlimit rlim[RLIM_NLIMITS];
 };
 
 // rss_stat: an array of percpu counters since 6.2, a struct of atomics before.

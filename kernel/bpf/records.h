@@ -24,8 +24,11 @@ struct ae_process {
   __u64 start_stack;
   __s64 rss_pages[4];  // file, anon, swap, shmem
   __u64 read_bytes, write_bytes;
-  __u64 voluntary_switches, involuntary_switches;
+  __u64 voluntary_switches, involuntary_switches;              // the main thread's
+  __u64 other_voluntary_switches, other_involuntary_switches;  // ended threads'; the reader adds the living
+  __u64 fd_limit;                                              // soft
   __u64 cgroup_id;
+  __u32 other_states[5];  // filled in by the reader
   __u32 open_fds, max_fds;
   __u32 uid;
   __u32 flags;
@@ -43,6 +46,9 @@ struct ae_thread {
   __u64 runtime_ns, utime_ns, stime_ns;
   __u64 minor_faults, major_faults;
   __u64 read_bytes, write_bytes;
+  __u64 voluntary_switches, involuntary_switches;
+  __u32 state;
+  __u32 exit_state;
 };
 
 enum ae_event_kind {

@@ -146,6 +146,10 @@ static __always_inline void thread_record(struct seq_file *seq, struct task_stru
       .stime_ns = task->stime,
       .minor_faults = task->min_flt,
       .major_faults = task->maj_flt,
+      .voluntary_switches = task->nvcsw,
+      .involuntary_switches = task->nivcsw,
+      .state = run_state(task),
+      .exit_state = task->exit_state,
   };
   if (bpf_core_field_exists(task->ioac)) {
     out.read_bytes = task->ioac.read_bytes;
@@ -181,6 +185,9 @@ int snapshot(struct bpf_iter__task *ctx) {
       .major_faults = task->maj_flt + signal->maj_flt,
       .voluntary_switches = task->nvcsw,
       .involuntary_switches = task->nivcsw,
+      .other_voluntary_switches = signal->nvcsw,
+      .other_involuntary_switches = signal->nivcsw,
+      .fd_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur,
       .uid = task->cred->uid.val,
       .flags = task->flags,
       .state = run_state(task),

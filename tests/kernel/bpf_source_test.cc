@@ -55,7 +55,8 @@ TEST_F(BpfTest, BothSourcesTellTheSameOfALiveTree) {
 
 TEST_F(BpfTest, BothSourcesTellTheSameUsage) {
   const Stopped plain(3), many_fds(200), threaded(1, 5);
-  const UsageFields all{.memory_parts = true, .open_fds = true, .io = true, .context_switches = true};
+  const UsageFields all{
+      .memory_parts = true, .open_fds = true, .io = true, .context_switches = true, .threads = true};
   const auto bpf = ByPid(*bpf_);
   for (const pid_t pid : {plain.pid(), many_fds.pid(), threaded.pid()}) {
     const ProcessKey key = bpf.at(pid).key;
@@ -73,6 +74,13 @@ TEST_F(BpfTest, BothSourcesTellTheSameUsage) {
     EXPECT_EQ(a->io_write_bytes, b->io_write_bytes);
     EXPECT_EQ(a->voluntary_switches, b->voluntary_switches);
     EXPECT_EQ(a->involuntary_switches, b->involuntary_switches);
+    ASSERT_TRUE(a->threads && b->threads);
+    EXPECT_EQ(a->threads->states, b->threads->states);
+    EXPECT_EQ(a->threads->states[ThreadFigures::StateIndex('T')], bpf.at(pid).threads);
+    EXPECT_EQ(a->threads->voluntary_switches, b->threads->voluntary_switches);
+    EXPECT_EQ(a->threads->involuntary_switches, b->threads->involuntary_switches);
+    EXPECT_EQ(a->fd_limit, b->fd_limit);
+    EXPECT_TRUE(a->fd_limit);
   }
 }
 

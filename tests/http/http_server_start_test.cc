@@ -140,6 +140,15 @@ TEST_F(HttpServerStartTest, TwoServersDoNotDisturbEachOther) {
   EXPECT_EQ(Body(Get(port, "/metrics")), "up 1\n");
 }
 
+TEST_F(HttpServerStartTest, AServerThatNobodyAskedAnythingStops) {
+  for (int i = 0; i < 5; ++i) {
+    HttpOptions options;
+    options.listen = {"127.0.0.1:0"};
+    HttpServer server(options);
+    ASSERT_TRUE(server.Start().ok());
+  }
+}
+
 TEST_F(HttpServerStartTest, StartSaysInOneLineWhatIsWrong) {
   const std::string taken = "127.0.0.1:" + std::to_string(Start());
   const auto start = [](std::vector<std::string> listen) {

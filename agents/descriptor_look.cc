@@ -1,7 +1,8 @@
 #include "agents/descriptor_look.h"
 
 #include <algorithm>
-#include <memory>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace agent_exporter::agents {
@@ -23,30 +24,55 @@ bool IsShort(const AgentSample& agent) {
 
 }  // namespace
 
-void LookAtDescriptors(kernel::ProcessFiles& files, Observation& observation) {
-  std::vector<ProcessSample*> processes;
+size_t DescriptorLook::Read(kernel::ProcessFiles& files, const kernel::ProcessKey& key, size_t most,
+                            Table& table, kernel::Unreadable& unreadable) const {
+  const auto open = files.Descriptors(key, most, table.next_fd);
+  if (!open.ok()) {
+    if (!absl::IsNotFound(open.status())) unreadable.Count("fd", open.status());
+    table.kinds = nullptr;
+    return 0;
+  }
+  table.counted.Add(*open);
+  if (open->whole) {
+    table.kinds = std::make_shared<const kernel::DescriptorKinds>(table.counted);
+    table.counted = {};
+    table.next_fd = 0;
+    table.ended = tick_;
+  } else {
+    if (table.ended == 0) table.kinds = std::make_shared<const kernel::DescriptorKinds>(table.counted);
+    table.next_fd = open->list.back().fd + 1;
+  }
+  return open->list.size();
+}
+
+void DescriptorLook::Look(kernel::ProcessFiles& files, bool tick, Observation& observation) {
+  if (tick) ++tick_;
+  std::vector<std::pair<ProcessSample*, Table*>> wanted;
   for (AgentSample& agent : observation.agents) {
     if (!IsShort(agent)) continue;
     for (ProcessSample& process : agent.processes) {
-      if (process.state != 'Z' && process.usage.open_fds) processes.push_back(&process);
+      if (process.state == 'Z' || !process.usage.open_fds) continue;
+      if (tick) tables_[process.key].wanted = tick_;
+      const auto table = tables_.find(process.key);
+      if (table != tables_.end()) wanted.emplace_back(&process, &table->second);
     }
   }
-  std::stable_sort(processes.begin(), processes.end(), [](const ProcessSample* a, const ProcessSample* b) {
-    return Fullness(*a) > Fullness(*b);
-  });
-  kernel::Unreadable unreadable;
-  size_t left = kLinksALook;
-  for (ProcessSample* const process : processes) {
-    if (left == 0) break;
-    const auto open = files.Descriptors(process->key, left);
-    if (open.ok()) {
-      process->descriptors = std::make_shared<const kernel::DescriptorKinds>(*open);
-      left -= open->list.size();
-    } else if (!absl::IsNotFound(open.status())) {
-      unreadable.Count("fd", open.status());
+  if (tick) {
+    std::erase_if(tables_, [this](const auto& entry) { return entry.second.wanted != tick_; });
+    // Those that wait longest, of them the fullest.
+    std::stable_sort(wanted.begin(), wanted.end(), [](const auto& a, const auto& b) {
+      return std::tuple(a.second->ended, -Fullness(*a.first)) <
+             std::tuple(b.second->ended, -Fullness(*b.first));
+    });
+    kernel::Unreadable unreadable;
+    size_t left = kLinksATick;
+    for (const auto& [process, table] : wanted) {
+      if (left == 0) break;
+      left -= Read(files, process->key, left, *table, unreadable);
     }
+    for (const auto& [what, count] : unreadable.counts()) observation.unreadable[what] += count;
   }
-  for (const auto& [what, count] : unreadable.counts()) observation.unreadable[what] += count;
+  for (const auto& [process, table] : wanted) process->descriptors = table->kinds;
 }
 
 }  // namespace agent_exporter::agents

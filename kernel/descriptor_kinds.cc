@@ -100,7 +100,8 @@ DescriptorKind KindOf(const std::string& link, std::string_view target) {
   return DescriptorKind::kOther;
 }
 
-DescriptorKinds::DescriptorKinds(const OpenDescriptors& open) : whole(open.whole) {
+void DescriptorKinds::Add(const OpenDescriptors& open) {
+  whole = open.whole;
   for (const OpenDescriptor& one : open.list) ++counts[static_cast<size_t>(one.kind)];
 }
 

@@ -51,8 +51,8 @@ struct OpenDescriptor {
 };
 
 struct OpenDescriptors {
-  std::vector<OpenDescriptor> list;  // in the kernel's order: the lowest first
-  bool whole = true;                 // false: there are more than were asked for
+  std::vector<OpenDescriptor> list;  // the lowest first
+  bool whole = true;                 // false: there are more above the last, which were not asked for
 };
 
 // How many of each kind one process holds.
@@ -60,7 +60,10 @@ struct DescriptorKinds {
   std::array<uint32_t, kDescriptorKinds> counts{};
   bool whole = true;  // false: only the lowest descriptors were looked at
 
-  explicit DescriptorKinds(const OpenDescriptors& open);
+  DescriptorKinds() = default;
+  explicit DescriptorKinds(const OpenDescriptors& open) { Add(open); }
+  // Counts those that follow the ones counted so far.
+  void Add(const OpenDescriptors& open);
   uint32_t of(DescriptorKind kind) const { return counts[static_cast<size_t>(kind)]; }
   // The most frequent; empty if there are none, or if not all were looked at and it is not most of those.
   std::optional<DescriptorKind> main() const;

@@ -51,10 +51,12 @@ absl::StatusOr<std::string> Follow(const RootedReader& proc, const std::string& 
   return at;
 }
 
-absl::StatusOr<OpenDescriptors> ListDescriptors(const RootedReader& proc, pid_t pid, size_t most) {
+absl::StatusOr<OpenDescriptors> ListDescriptors(const RootedReader& proc, pid_t pid, size_t most, int first) {
   const std::string name = absl::StrCat(pid, "/fd");
   const base::Descriptor directory(::openat(proc.dir_fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.ok()) return base::ErrnoStatus(errno, name);
+  // The position is the descriptor after "." and ".." (fs/proc/fd.c, proc_readfd_common).
+  if (first > 0 && ::lseek(directory.get(), first + 2, SEEK_SET) < 0) return base::ErrnoStatus(errno, name);
   OpenDescriptors open;
   absl::Status refused;
   std::string buffer(16 << 10, '\0');
@@ -175,11 +177,12 @@ absl::StatusOr<std::vector<std::string>> ProcessFiles::OpenPaths(pid_t pid, std:
   return paths;
 }
 
-absl::StatusOr<OpenDescriptors> ProcessFiles::Descriptors(const ProcessKey& key, size_t most) {
+absl::StatusOr<OpenDescriptors> ProcessFiles::Descriptors(const ProcessKey& key, size_t most, int first) {
   constexpr std::chrono::milliseconds kPatience{500};  // thousands of links on a busy machine
   return reads_.Read<OpenDescriptors>(
       absl::StrCat("the open files of process ", key.pid),
-      [proc = OwnedRoot(), pid = key.pid, most] { return ListDescriptors(*proc, pid, most); }, kPatience);
+      [proc = OwnedRoot(), pid = key.pid, most, first] { return ListDescriptors(*proc, pid, most, first); },
+      kPatience);
 }
 
 bool ProcessFiles::HasTerminal(pid_t pid) {

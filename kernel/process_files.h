@@ -63,8 +63,8 @@ class ProcessFiles {
   // Paths of open files that contain `folder` and end in `suffix`, as seen in the process' mount namespace.
   absl::StatusOr<std::vector<std::string>> OpenPaths(pid_t pid, std::string_view folder,
                                                      std::string_view suffix);
-  // Its open descriptors with their kinds, the lowest `most` of them.
-  absl::StatusOr<OpenDescriptors> Descriptors(const ProcessKey& key, size_t most);
+  // Its open descriptors with their kinds, the lowest `most` of them from `first` on.
+  absl::StatusOr<OpenDescriptors> Descriptors(const ProcessKey& key, size_t most, int first = 0);
   // Whether its standard input is a terminal.
   bool HasTerminal(pid_t pid);
   // Whether the process is in another mount namespace than this one. False if that is unknown.

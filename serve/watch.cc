@@ -115,7 +115,7 @@ absl::StatusOr<std::unique_ptr<Watch>> Watch::Make(const WatchOptions& options, 
       .clock = options.clock,
       .conclude = [&watch = *watch](double boottime, bool tick, agents::Observation& observation) {
         watch.leaks_.AddSample(boottime, tick, observation);
-        agents::LookAtDescriptors(watch.files_, observation);
+        watch.descriptors_.Look(watch.files_, tick, observation);
       }};
   watch->observer_ = std::make_unique<agents::Observer>(std::move(observer), std::move(rules),
                                                         *watch->source_, watch->events_.get(), watch->proc_,

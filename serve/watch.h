@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agents/descriptor_look.h"
 #include "agents/observer.h"
 #include "agents/rules.h"
 #include "kernel/process_events.h"
@@ -59,6 +60,7 @@ class Watch {
   kernel::RootedReader proc_;
   kernel::RootedReader cgroup_root_;
   kernel::ProcessFiles files_;
+  agents::DescriptorLook descriptors_;
   kernel::Unreadable unreadable_;
   std::unique_ptr<kernel::ProcessSource> source_;
   std::unique_ptr<kernel::ProcessEvents> events_;  // may be null

@@ -51,7 +51,11 @@ bool Tracker::IsProgramOf(const TrackedProcess& process, const TrackedProcess* w
       process.own_group == wrapper->group || (group.whole_tree && process.match->agent == group.name);
   const bool own_program = process.stat.start_stack != 0 && wrapper->stat.start_stack != 0 &&
                            process.stat.start_stack != wrapper->stat.start_stack;
-  return same && own_program && (wrapper->program.pid == 0 || wrapper->program == process.stat.key);
+  // A wrapper hands its terminal on. What begins a session of its own (setsid(2)) is a daemon that the
+  // program starts besides: codex app-server.
+  const bool handed_on = process.stat.session == wrapper->stat.session;
+  return same && own_program && handed_on &&
+         (wrapper->program.pid == 0 || wrapper->program == process.stat.key);
 }
 
 void Tracker::BecomeProgramOf(TrackedProcess& process, TrackedProcess& wrapper) {

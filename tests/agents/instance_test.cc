@@ -158,6 +158,16 @@ TEST_F(InstanceTest, AWrapperThatEndsFirstInTheSameLookIsOneLife) {
   EXPECT_EQ(ends, 1u);
 }
 
+TEST_F(InstanceTest, ADaemonOfTheSameAgentIsNoProgramOfIt) {
+  t_.host.Add(12, 11, "codex");
+  t_.host.at(12).session = 12;
+  t_.Look();
+  ASSERT_NE(t_.Member(12), nullptr);
+  EXPECT_FALSE(t_.Member(12)->inner);
+  EXPECT_EQ(t_.Member(12)->role, Role::kDescendant);
+  EXPECT_TRUE(t_.Member(11)->inner);
+}
+
 TEST_F(InstanceTest, AProgramThatIsStartedAgainIsANewLife) {
   Exit(11, SIGABRT);
   t_.host.Add(12, 10, "codex");

@@ -80,6 +80,11 @@ struct ResourceUse {
   double ratio() const { return limit == 0 ? 0 : static_cast<double>(used) / static_cast<double>(limit); }
 };
 
+struct GrownCommand {
+  std::string command;
+  uint64_t bytes = 0;  // of resident memory, more than before
+};
+
 // A figure has been growing towards its limit; leaks/leak_detector.h describes how this is detected.
 struct LeakEvidence {
   ResourceUse::Scope scope = ResourceUse::Scope::kSelf;
@@ -90,6 +95,8 @@ struct LeakEvidence {
   double seconds_to_limit = 0;       // at that slope
   double evidence_span_seconds = 0;  // how long the floor has been rising
   ResourceUse use;                   // the growing figure and its holder
+  // Of a tree's memory: the command whose processes have grown most in that span. Empty if unknown.
+  std::optional<GrownCommand> grown;
 };
 
 // Sums that never fall while the exporter runs, whichever processes join or leave.

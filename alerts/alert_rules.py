@@ -40,6 +40,10 @@ def holder():
             " pid {{ . | first | label `pid` }}{{ with . | first | label `fd_kind` }}; its most frequent kind is {{ . }}{{ end }}.{{ end }}")
 
 
+def grown(within):
+    return look_up(f"topk(1, delta(agent_command_resident_memory_bytes{{%}}[{within}]) > 0)", AGENT, "", "label `command`", "none")
+
+
 def last_exit(within):
     return look_up(f"topk(1, increase(agent_exits_total{{%}}[{within}]) > 0)", AGENT, "", "label `category`")
 
@@ -114,7 +118,8 @@ def leak_alerts(alerts):
         alerts.leak("AgentDescendantFdLeak", severity, "fds", ["tree"], f"{seems}{verb('leak')} file descriptors in a child",
                     "The agent's own figure does not show it.", elsewhere="self")
         alerts.leak("AgentMemoryClimb", severity, "memory", ["self", "tree"], f"{seems}{verb('use')} ever more memory",
-                    "At the limit the kernel kills a process of the tree or of the host, or node ends itself.")
+                    "At the limit the kernel kills a process of the tree or of the host, or node ends itself."
+                    f" The command that grew most in the last hour: {grown(within='1h')}.")
         alerts.leak("AgentChildPileUp", severity, "pids", ["self", "tree"],
                     f"{seems}{verb('start')} processes or threads that never end",
                     "At the limit fork fails, for the agent or for the whole host.")
@@ -193,7 +198,8 @@ def limit_alerts(alerts):
         f"{WHO} leaves {{{{ $value }}}} copies of {{{{ $labels.command }}}} running",
         f"""{WHO} has started {{{{ $labels.command }}}} again and again and not ended it:
         {{{{ $value }}}} copies that nobody needs run. All copies together hold
-        {look_up('agent_command_resident_memory_bytes', COMMAND, SIZE)}B of memory.""",
+        {look_up('agent_command_resident_memory_bytes', COMMAND, SIZE)}B of memory; the oldest started
+        {look_up('time() - agent_command_oldest_start_time_seconds', COMMAND, 'humanizeDuration')} ago.""",
         wait=alerts.t.interval * 5, keep=t.keep_firing_for)
     cpu = t.cpu_saturated
     alerts.add(

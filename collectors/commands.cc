@@ -1,5 +1,6 @@
 // The cost of each agent's descendants by command: git, rg, mcp-server.cjs, …
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -11,9 +12,12 @@
 namespace agent_exporter::collectors {
 namespace {
 
+constexpr uint64_t kCopies = 3;  // fewer do not pile up
+
 // The live processes of one command.
 struct Living {
   uint64_t processes = 0, orphans = 0;
+  double oldest = 0;  // since the epoch; 0: none yet
   agents::CompleteSum resident;
 };
 
@@ -31,6 +35,9 @@ Families commands(const agents::Observation& observation) {
   Family processes = Family::Gauge("agent_command_processes", "Live processes of the command.");
   Family orphans = Family::Gauge("agent_command_orphans",
                                  "Those of them whose parent died, still counted for this agent.");
+  Family oldest = Family::Gauge("agent_command_oldest_start_time_seconds",
+                                "When the oldest live process of the command started, since the epoch; only "
+                                "of commands with three or more.");
   for (const agents::AgentSample& agent : observation.agents) {
     std::set<std::string> named;
     for (const agents::CommandUse& use : agent.commands) named.insert(use.command);
@@ -41,6 +48,8 @@ Families commands(const agents::Observation& observation) {
       ++of.processes;
       of.orphans += process.orphan ? 1 : 0;
       of.resident.Add(process.usage.resident_bytes);
+      const double since = observation.StartTimeSeconds(process.key);
+      of.oldest = of.oldest == 0 ? since : std::min(of.oldest, since);
     }
     for (const agents::CommandUse& use : agent.commands) {
       const Labels labels = AgentLabels(agent, {{"command", use.command}});
@@ -53,9 +62,10 @@ Families commands(const agents::Observation& observation) {
       resident.Add(labels, of.resident.value());
       processes.Add(labels, of.processes);
       if (of.orphans > 0) orphans.Add(labels, of.orphans);
+      if (of.processes >= kCopies && command != agents::kOtherCommands) oldest.Add(labels, of.oldest);
     }
   }
-  return Collected(cpu, started, failed, resident, processes, orphans);
+  return Collected(cpu, started, failed, resident, processes, orphans, oldest);
 }
 
 }  // namespace agent_exporter::collectors

@@ -117,6 +117,16 @@ void LeakBook::Tick(double now, agents::AgentSample* agent) {
     if (judgement.severity != Severity::kNone) Report(use, judgement, agent);
   }
   std::erase_if(entry.figures, [now](const auto& known) { return now - known.second.seen > kForgetSeconds; });
+  entry.growth.Add(now, *agent);
+  NameGrown(entry, agent);
+}
+
+void LeakBook::NameGrown(const Entry& entry, agents::AgentSample* agent) {
+  for (agents::LeakEvidence& leak : agent->leaks) {
+    const bool of_tree = leak.scope == agents::ResourceUse::Scope::kTree;
+    if (of_tree && leak.resource == agents::ResourceUse::Resource::kMemory)
+      leak.grown = entry.growth.Most(leak.evidence_span_seconds);
+  }
 }
 
 void LeakBook::Show(agents::AgentSample* agent) const {
@@ -129,6 +139,7 @@ void LeakBook::Show(agents::AgentSample* agent) const {
     const Judgement judgement = found->second.detector.Current();
     if (judgement.severity != Severity::kNone) Report(use, judgement, agent);
   }
+  NameGrown(entry->second, agent);
 }
 
 void LeakBook::ForgetUnseen() {

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "agents/observation.h"
 #include "kernel/process.h"
+#include "leaks/command_growth.h"
 #include "leaks/leak_detector.h"
 
 namespace agent_exporter::leaks {
@@ -65,8 +66,10 @@ class LeakBook {
     std::map<Key, Figure> figures;
     // What the next root inherits from earlier ones, if only one runs at a time.
     std::map<Key, LeakDetector> inherited;
+    CommandGrowth growth;
   };
 
+  static void NameGrown(const Entry& entry, agents::AgentSample* agent);
   static void EndLives(const agents::AgentSample& agent, Entry& entry);
 
   std::map<std::string, Entry> entries_;  // by name, kind and slot

@@ -110,12 +110,18 @@ const char* Name(Concern::Severity severity) {
 std::string LeakSentence(const agents::AgentSample& agent, const agents::LeakEvidence& leak) {
   const Resource resource = leak.resource;
   const agents::ProcessSample* holder = agents::FindProcess(agent, leak.use.holder);
-  return fmt::format("out of {} in {}: {} {} of {}{}, {}", Words(resource),
+  // The holder is the largest; what grows may be many small ones.
+  std::string grown;
+  if (leak.grown && (holder == nullptr || leak.grown->command != holder->command)) {
+    grown = fmt::format("; {} grew most, by {}", leak.grown->command,
+                        Amount(resource, static_cast<double>(leak.grown->bytes)));
+  }
+  return fmt::format("out of {} in {}: {} {} of {}{}, {}{}", Words(resource),
                      base::Duration(leak.seconds_to_limit),
                      holder == nullptr ? "it uses" : Who(*holder) + " holds",
                      Amount(resource, static_cast<double>(leak.use.used)),
                      Amount(resource, static_cast<double>(leak.use.limit)), MainKind(holder, resource),
-                     Growth(resource, leak.growth_per_second));
+                     Growth(resource, leak.growth_per_second), grown);
 }
 
 std::string NearLimitSentence(const agents::AgentSample& agent, const ResourceUse& use) {

@@ -82,6 +82,10 @@ def leaks():
             # The agent's own growth is its tree's as well: one alert, not two.
             both = verdict(leak("own", 100, 200, 300), "self", of, 100, 200, 300)
             own = "AgentFdLeakFast" if of == "fds" else page
+            if of == "memory":
+                for command, growth in (("rg", 3), ("mcp-server.cjs", 7)):
+                    both.add("agent_command_resident_memory_bytes", [minute * growth for minute in range(LENGTH + 1)],
+                             agent=both.name, command=command)
             yield (both.never_fires("critical") if of == "fds" else both).fires(120, "critical", own)
         yield (leak("leak", 100, 200, 300).quiet(98, "critical").quiet(102, "critical").fires(108, "critical")
                .quiet(230, "critical").never_fires("warning", alert=ticket))
@@ -150,7 +154,8 @@ def limits():
     def helpers(name, processes, orphans):
         labels = {"agent": f"helpers-{name}", "command": "mcp-server.cjs"}
         return (Scenario(f"helpers-{name}", "AgentHelpersPileUp").add("agent_command_processes", processes, **labels)
-                .add("agent_command_orphans", orphans, **labels))
+                .add("agent_command_orphans", orphans, **labels)
+                .add("agent_command_oldest_start_time_seconds", [0], **labels))
 
     yield helpers("orphaned", [4] * 60 + [12], [0] * 60 + [8]).fires(110, "warning").quiet(70, "warning")
     yield helpers("ever-more", [minute // 20 for minute in range(LENGTH + 1)], [0]).fires(280, "warning")

@@ -42,6 +42,18 @@ TEST(CommandsCollector, LivingAndDead) {
                   Pair("agent_command_orphans{agent=\"codex\",command=\"mcp\"}", 1)));
 }
 
+TEST(CommandsCollector, TheOldestOfSeveralCopies) {
+  agents::AgentSample agent = MakeAgent("codex", {Running(10, "mcp"), Running(20, "mcp"), Running(30, "mcp"),
+                                                  Running(40, "git"), Running(50, "git")});
+  agent.commands = {{.command = "git"}, {.command = "mcp"}};
+  for (size_t i = 0; i < agent.processes.size(); ++i) agent.processes[i].key.start_ticks = 900 - 100 * i;
+  const agents::Observation observation = MakeObservation({agent});
+  const auto shown = Collect("commands", observation);
+  EXPECT_EQ(shown.at("agent_command_oldest_start_time_seconds{agent=\"codex\",command=\"mcp\"}"),
+            observation.StartTimeSeconds(agent.processes[2].key));
+  EXPECT_EQ(shown.count("agent_command_oldest_start_time_seconds{agent=\"codex\",command=\"git\"}"), 0u);
+}
+
 TEST(CommandsCollector, WhatCouldNotBeReadIsAbsent) {
   agents::ProcessSample unreadable = MakeProcess(10, agents::Role::kDescendant);
   unreadable.command = "mcp";

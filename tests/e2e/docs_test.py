@@ -150,9 +150,10 @@ conditions: [{{name: runs, when: instances > 0}}]
         return exporter
 
     def leaking(self):
-        """What is there only while an agent leaks; time runs fifty times as fast."""
+        """What is there only while an agent leaks, or copies of a command pile up; time runs fifty times as fast."""
         script = self.write("leaker_of_the_docs.py", """
-import os, resource, time
+import os, resource, subprocess, time
+copies = [subprocess.Popen(["cat"], stdin=subprocess.PIPE) for _ in range(3)]  # they end with this process
 resource.setrlimit(resource.RLIMIT_NOFILE, (240, 240))
 while True:
     started, held = time.monotonic(), []

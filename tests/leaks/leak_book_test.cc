@@ -47,6 +47,32 @@ TEST(LeakBook, FillsInWhatIsKnownOfEachResource) {
   EXPECT_TRUE(HasEvidence(again)) << "looks between ticks show the last tick's";
 }
 
+TEST(LeakBook, ALeakOfMemoryNamesTheCommandThatGrows) {
+  LeakBook book;
+  agents::AgentSample agent;
+  const auto at = [&agent](int minute) {
+    const uint64_t used = (1000 + 100 * static_cast<uint64_t>(std::max(0, minute - 100))) << 20;
+    agent = Agent("codex", 7, 0);
+    agent.processes.push_back({.command = "mcp-server"});
+    agent.processes[0].usage.resident_bytes = 1 << 20;
+    agent.processes[1].usage.resident_bytes = used;
+    agent.holdings[0] = {agents::ResourceUse::Scope::kTree, agents::ResourceUse::Resource::kMemory,
+                         agents::ResourceUse::Source::kCgroup, used, uint64_t{10000} << 20};
+  };
+  for (int minute = 0; minute < 160; ++minute) {
+    at(minute);
+    book.Tick(minute * 60.0, &agent);
+  }
+  ASSERT_TRUE(HasEvidence(agent));
+  ASSERT_TRUE(agent.leaks[0].grown);
+  EXPECT_EQ(agent.leaks[0].grown->command, "mcp-server");
+  EXPECT_GT(agent.leaks[0].grown->bytes, uint64_t{1000} << 20);
+  at(160);
+  book.Show(&agent);
+  ASSERT_TRUE(HasEvidence(agent));
+  EXPECT_TRUE(agent.leaks[0].grown) << "between ticks too";
+}
+
 TEST(LeakBook, AnAgentThatWasRestartedStartsAnew) {
   LeakBook book;
   ASSERT_TRUE(HasEvidence(Leak(book, 0, 160)));

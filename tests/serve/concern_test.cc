@@ -54,6 +54,19 @@ TEST(Concern, ALeakSaysWhoHowMuchHowFastAndHowLong) {
               testing::HasSubstr("+1 a day"));
 }
 
+TEST(Concern, ALeakOfMemoryNamesWhatGrowsIfItIsNotTheLargest) {
+  const agents::AgentSample agent = Codex();
+  const ResourceUse use = Use(ResourceUse::Resource::kMemory, 3ull << 30, 4ull << 30, 450);
+  agents::LeakEvidence leak = Leak(use, false, 350'000, 86400);
+  leak.grown = {"rg", 200 << 20};
+  EXPECT_EQ(
+      LeakSentence(agent, leak),
+      "out of memory in 1d 0h: mcp-server (pid 450) holds 3.0 GiB of 4.0 GiB, +20 MiB a minute; rg grew "
+      "most, by 200 MiB");
+  leak.grown = {"mcp-server", 200 << 20};
+  EXPECT_THAT(LeakSentence(agent, leak), testing::EndsWith("+20 MiB a minute"));
+}
+
 std::shared_ptr<const kernel::DescriptorKinds> Pipes(int pipes, int files, bool whole) {
   kernel::OpenDescriptors open{.list = {}, .whole = whole};
   for (int i = 0; i < pipes; ++i) open.list.push_back({.kind = kernel::DescriptorKind::kPipe});

@@ -1,5 +1,6 @@
 #include "agents/agent_group.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace agent_exporter::agents {
@@ -32,16 +33,24 @@ void AgentGroup::ConfirmOom(const kernel::ProcessKey& root) {
   }
 }
 
+bool AgentGroupTable::RuleIsFull(size_t rule) const {
+  const auto made = std::count_if(groups_.begin(), groups_.end(),
+                                  [rule](const auto& entry) { return entry.second->rule == rule; });
+  return static_cast<size_t>(made) >= std::max<size_t>(1, max_agents_ / 2);
+}
+
 std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now, bool* folded) {
   *folded = false;
   Key key{match.agent, match.kind, match.slot};
   auto found = groups_.find(key);
-  if (found == groups_.end() && groups_.size() >= max_agents_) {
-    // When the table is full, forget a stopped agent before folding a running one.
+  const bool rule_is_full = found == groups_.end() && RuleIsFull(match.rule);
+  if (found == groups_.end() && (rule_is_full || groups_.size() >= max_agents_)) {
+    // Forget a stopped agent before folding a running one.
     auto oldest = groups_.end();
     for (auto at = groups_.begin(); at != groups_.end(); ++at) {
       const AgentGroup& group = *at->second;
       if (group.members > 0 || group.configured || group.last_alive >= now) continue;
+      if (rule_is_full && group.rule != match.rule) continue;
       if (oldest == groups_.end() || group.last_alive < oldest->second->last_alive) oldest = at;
     }
     if (oldest != groups_.end()) {
@@ -64,6 +73,7 @@ std::shared_ptr<AgentGroup> AgentGroupTable::Get(const Match& match, double now,
     found = groups_.emplace(std::move(key), std::move(group)).first;
   }
   found->second->last_alive = now;
+  if (!*folded) found->second->rule = match.rule;
   if (match.own_rule && !*folded && !found->second->configured) found->second->from_template = true;
   return found->second;
 }

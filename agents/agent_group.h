@@ -31,6 +31,7 @@ struct AgentGroup {
   bool configured = false;  // the configuration names it
   // The name came from a template of the configuration. It counts as configured until the group is forgotten.
   bool from_template = false;
+  std::optional<size_t> rule;  // that made it, as Match::rule
   AgentCounters counters;
   CommandBook commands;
   uint64_t lost_roots = 0;      // ended roots without a replacement so far
@@ -60,13 +61,14 @@ struct AgentGroup {
 
 class AgentGroupTable {
  public:
-  // Keeps at most `max_agents` groups; further agents share the group "other". A group that the configuration
+  // Keeps at most `max_agents` groups, and half as many of one rule, whose template could make any number;
+  // further agents share the group "other". A group that the configuration
   // does not name is forgotten `forget_after_seconds` after its last process ended. Until then it shows
   // agent_up 0, and its counters continue if it returns.
   AgentGroupTable(size_t max_agents, double forget_after_seconds)
       : max_agents_(max_agents), forget_after_seconds_(forget_after_seconds) {}
 
-  // The group of `match`, created if new. Sets *folded if the result is "other", because the table is full.
+  // The group of `match`, created if new. Sets *folded if the result is "other", because there is no room.
   std::shared_ptr<AgentGroup> Get(const Match& match, double now, bool* folded);
 
   // Adds a configured agent, which shows agent_up 0 even before a process matches.
@@ -82,6 +84,8 @@ class AgentGroupTable {
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;
+
+  bool RuleIsFull(size_t rule) const;
 
   size_t max_agents_;
   double forget_after_seconds_;

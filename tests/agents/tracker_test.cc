@@ -315,6 +315,27 @@ TEST(Tracker, MoreNamesThanTheCapFoldIntoOther) {
   EXPECT_EQ(other, 2);
 }
 
+TEST(Tracker, ARuleThatMakesManyNamesLeavesRoomForOthers) {
+  Rule job, codex = TrackedHost::CommRule("codex");
+  job.name = "job-{comm}";
+  job.argv0 = {"j*"};
+  codex.built_in = true;
+  TrackedHost t({job, codex}, {.max_agents = 4});
+  for (pid_t pid = 10; pid < 20; ++pid) t.host.Add(pid, 1, "j" + std::to_string(pid));
+  t.Look();
+  t.host.Add(20, 1, "codex");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(20), "codex");
+  EXPECT_EQ(t.tracker().folded(), 8u);
+
+  // A name that has ended makes room for one of its own rule.
+  for (pid_t pid = 10; pid < 20; ++pid) t.host.ExitAndReap(pid);
+  t.Look();
+  t.host.Add(21, 1, "j21");
+  t.Look();
+  EXPECT_EQ(t.AgentOf(21), "job-j21");
+}
+
 TEST(Tracker, ADiscoveredAgentIsForgottenAConfiguredOneIsNot) {
   Rule built_in = TrackedHost::CommRule("codex");
   built_in.built_in = true;
@@ -334,7 +355,7 @@ TEST(Tracker, ANameThatATemplateMadeCountsAsConfiguredUntilItIsForgotten) {
   Rule job;
   job.name = "job-{comm}";
   job.argv0 = {"j*"};
-  TrackedHost t({job}, {.max_agents = 2, .forget_after_seconds = 60});
+  TrackedHost t({job}, {.max_agents = 4, .forget_after_seconds = 60});
   const auto missed = [&t](const std::string& name) {
     for (const auto& [key, group] : t.tracker().groups().groups()) {
       if (group->name == name) return group->from_template && group->members == 0;

@@ -9,6 +9,7 @@
 #include "exporter/commands.h"
 #include "exporter/doctor_facts.h"
 #include "exporter/running_service.h"
+#include "exporter/text_table.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -78,8 +79,8 @@ std::string DoctorJson(const std::vector<Finding>& findings) {
     if (!finding.advice.empty()) entry["advice"] = finding.advice;
     list.push_back(std::move(entry));
   }
-  return nlohmann::ordered_json{{"findings", std::move(list)}}.dump(
-             2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+  return PrintableJson(nlohmann::ordered_json{{"findings", std::move(list)}}.dump(
+             2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
          "\n";
 }
 

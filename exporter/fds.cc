@@ -186,7 +186,8 @@ void PrintJson(const std::vector<Holder>& holders, const FirstCounts* first, std
     }
     processes.push_back(std::move(process));
   }
-  out << Json{{"processes", std::move(processes)}}.dump(-1, ' ', false, Json::error_handler_t::replace)
+  out << PrintableJson(
+             Json{{"processes", std::move(processes)}}.dump(-1, ' ', false, Json::error_handler_t::replace))
       << "\n";
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/json_path.h"
 #include "base/label_value.h"
+#include "exporter/text_table.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -25,7 +26,7 @@ absl::StatusOr<std::string> ValueOf(std::string_view action, const Json& values)
     return absl::InvalidArgumentError(absl::StrCat(
         base::Quoted(path), " is unknown, or could not be read; agent_exporter traits prints all paths"));
   }
-  if (value->is_string()) return value->get<std::string>();
+  if (value->is_string()) return Printable(value->get<std::string>());
   if (value->is_structured()) {
     return absl::InvalidArgumentError(absl::StrCat(base::Quoted(path), " is no single value"));
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/systemd.h"
+#include "exporter/text_table.h"
 
 namespace agent_exporter::exporter {
 namespace {
@@ -39,7 +40,8 @@ class Priority : public spdlog::custom_flag_formatter {
 }  // namespace
 
 std::string JsonString(std::string_view text) {
-  return nlohmann::json(std::string(text)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return PrintableJson(
+      nlohmann::json(std::string(text)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void SetUpLogging(const std::string& level, const std::string& format) {

@@ -8,6 +8,7 @@
 #include "base/bounded_reads.h"
 #include "collectors/collector.h"
 #include "exporter/commands.h"
+#include "exporter/text_table.h"
 #include "serve/pane_watch.h"
 
 namespace agent_exporter::exporter {
@@ -33,7 +34,7 @@ absl::StatusOr<std::unique_ptr<serve::Watch>> MakeWatch(serve::WatchOptions opti
 
 int Fail(const absl::Status& status, std::ostream& err) {
   for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
-    err << "agent_exporter: " << line << "\n";
+    err << "agent_exporter: " << Printable({line.data(), line.size()}) << "\n";
   }
   err << std::flush;
   return absl::IsInvalidArgument(status) ? 2 : 1;

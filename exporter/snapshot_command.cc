@@ -19,6 +19,7 @@
 #include "exporter/commands.h"
 #include "exporter/help_formatter.h"
 #include "exporter/running_service.h"
+#include "exporter/text_table.h"
 #include "hooks/hook_pool.h"
 #include "sessions/one_look.h"
 #include "snapshot/diff_event.h"
@@ -30,7 +31,7 @@ namespace agent_exporter::exporter {
 namespace {
 
 void Warn(const std::string& line, std::ostream& err) {
-  err << "agent_exporter: warning: " << line << std::endl;
+  err << "agent_exporter: warning: " << Printable(line) << std::endl;
 }
 
 std::optional<sessions::AgentMeta> ReadMeta(const agents::Observation& observation, const std::string& name,
@@ -149,15 +150,15 @@ int RunSnapshot(const Options& options, std::ostream& out, std::ostream& err) {
   const auto stored = TakeSnapshot(options, err);
   if (!stored.ok()) return Fail(stored.status(), err);
   if (options.snapshot.print) {
-    out << snapshot::SnapshotText(stored->snapshot);
+    out << PrintableJson(snapshot::SnapshotText(stored->snapshot));
     return 0;
   }
   if (options.snapshot.terse) {
-    out << snapshot::SnapshotText(snapshot::TerseSnapshot(stored->snapshot));
+    out << PrintableJson(snapshot::SnapshotText(snapshot::TerseSnapshot(stored->snapshot)));
     return 0;
   }
   const auto& fields = stored->snapshot["diff_fields"];
-  out << fmt::format("{} written, {} changed\n", stored->path,
+  out << fmt::format("{} written, {} changed\n", Printable(stored->path),
                      fields.empty()       ? "nothing"
                      : fields.size() == 1 ? "1 field"
                                           : fmt::format("{} fields", fields.size()));

@@ -130,7 +130,9 @@ std::string WideStatusTable(const agents::Observation& observation) {
                                                  "UPTIME", "NEAREST LIMIT"}};
   for (const agents::AgentSample* agent : serve::WorstFirst(observation))
     rows.push_back(Row(*agent, observation));
-  for (auto& row : rows) row[0] = Printable(row[0]);
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = Printable(cell);
+  }
   std::string table;
   for (const std::string& line : AlignedRows(rows, 2)) absl::StrAppend(&table, line, "\n");
   return table;
@@ -143,7 +145,8 @@ std::string StatusJson(const agents::Observation& observation, const sessions::M
     Json entry = StatusOf(agent, observation, meta, sessions);
     agents.push_back(terse ? TerseStatus(entry) : std::move(entry));
   }
-  return Json{{"agents", std::move(agents)}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return PrintableJson(
+      Json{{"agents", std::move(agents)}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 namespace {
@@ -169,7 +172,7 @@ int StatusOfOwnLook(const Options& options, const std::string& why, std::ostream
   auto config = LoadConfig(options.config_file);
   if (!config.ok()) return Fail(config.status(), err);
   sessions::OneLook look(config->sessions, config->meta, options.procfs, [&err](const std::string& line) {
-    err << "agent_exporter: warning: " << line << std::endl;
+    err << "agent_exporter: warning: " << Printable(line) << std::endl;
   });
   const auto sessions_of = [&look](const agents::AgentSample& agent) { return look.Sessions(agent); };
   const auto meta_of = [&look](const agents::AgentSample& agent) { return look.Meta(agent); };

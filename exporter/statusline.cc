@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "exporter/commands.h"
+#include "exporter/text_table.h"
 #include "sessions/statusline_file.h"
 
 namespace agent_exporter::exporter {
@@ -83,7 +84,7 @@ int RunStatusline(const Options& options, std::ostream& out, std::ostream& err) 
     return result->exit_code.value_or(128 + result->signal);
   }
   if (!line.ok()) return Fail(line.status(), err);
-  out << OwnLine(*line) << std::endl;
+  out << Printable(OwnLine(*line)) << std::endl;
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "exporter/text_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -32,6 +34,28 @@ bool MayShow(std::string_view character) {
   return second != 0x81 || third < 0xA6 || third > 0xA9;
 }
 
+// Of a character of up to three bytes, as all are that may not be shown. (The dump of JSON is valid UTF-8.)
+unsigned CodePoint(std::string_view character) {
+  unsigned code = static_cast<unsigned char>(character[0]) & (0xFFU >> character.size());
+  for (const char c : character.substr(1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3FU);
+  return code;
+}
+
+template <typename Instead>
+std::string Replaced(std::string_view text, Instead instead) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, FirstCharacter(text));
+    text.remove_prefix(character.size());
+    if (MayShow(character)) {
+      shown += character;
+    } else {
+      shown += instead(character);
+    }
+  }
+  return shown;
+}
+
 }  // namespace
 
 size_t TextWidth(std::string_view text) {
@@ -39,18 +63,13 @@ size_t TextWidth(std::string_view text) {
 }
 
 std::string Printable(std::string_view text) {
-  std::string shown;
-  while (!text.empty()) {
-    const size_t size = FirstCharacter(text);
-    const std::string_view character = text.substr(0, size);
-    text.remove_prefix(size);
-    if (MayShow(character)) {
-      shown += character;
-    } else {
-      shown += '?';
-    }
-  }
-  return shown;
+  return Replaced(text, [](std::string_view) { return "?"; });
+}
+
+std::string PrintableJson(std::string_view json) {
+  return Replaced(json, [](std::string_view character) {
+    return character == "\n" ? "\n" : fmt::format("\\u{:04x}", CodePoint(character));
+  });
 }
 
 std::string Shortened(std::string_view text, size_t width) {

@@ -20,6 +20,8 @@ size_t TextWidth(std::string_view text);
 // showing it (C0 with the newline, DEL, C1, marks that change the direction of text) becomes "?", and so does
 // each byte that is no UTF-8.
 std::string Printable(std::string_view text);
+// The same for a whole JSON text, whose strings have those characters escaped. Newlines stay.
+std::string PrintableJson(std::string_view json);
 
 // At most `width` characters; a longer text ends in "…".
 std::string Shortened(std::string_view text, size_t width);

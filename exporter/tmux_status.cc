@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "absl/strings/str_replace.h"
 #include "exporter/commands.h"
+#include "exporter/text_table.h"
 #include "run/session_client.h"
 #include "run/slot_service.h"
 
@@ -14,7 +16,8 @@ int RunTmuxStatus(const Options& options, std::ostream& out) {
   for (const std::string& path : run::SlotSocketPaths(options.socket, false)) {
     const auto sessions = run::AskForSessions(path);
     if (!sessions.ok()) continue;
-    out << run::SessionsLine(*sessions) << std::endl;
+    // tmux expands #{…} and #[…] in what it gets, and shows ## as #.
+    out << absl::StrReplaceAll(Printable(run::SessionsLine(*sessions)), {{"#", "##"}}) << std::endl;
     return 0;
   }
   out << std::endl;

@@ -14,6 +14,7 @@
 #include "exporter/commands.h"
 #include "exporter/fill_template.h"
 #include "exporter/running_service.h"
+#include "exporter/text_table.h"
 #include "serve/agent_json.h"
 
 namespace agent_exporter::exporter {
@@ -86,7 +87,7 @@ int RunTraits(const Options& options, std::ostream& out, std::ostream& err) {
   const auto traits = service.ok() ? AskForTraits(*service, options) : LookForTraits(options);
   if (!traits.ok()) return Fail(traits.status(), err);
   if (options.template_file.empty()) {
-    out << traits->dump(2) << "\n";
+    out << PrintableJson(traits->dump(2)) << "\n";
     return 0;
   }
   const auto text = base::ReadUserFile("--template", options.template_file);

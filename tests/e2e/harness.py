@@ -268,9 +268,9 @@ class TestCase(unittest.TestCase):
         self.addCleanup(tree.stop)
         return tree
 
-    def claude(self):
+    def claude(self, work="work"):
         """Starts what is Claude Code by its name and arguments, with a home of its own; returns its working directory."""
-        work = pathlib.Path(self.directory, "work")
+        work = self.claude_work = pathlib.Path(self.directory, work)
         work.mkdir()
         program = pathlib.Path(self.directory, "claude")
         program.symlink_to("/bin/sleep")
@@ -284,7 +284,7 @@ class TestCase(unittest.TestCase):
 
     def claude_session(self, status, *lines, session="s1", limits=()):
         """Writes the registry, the transcript and the status line of the process that claude() started."""
-        pid, work = self.claude_process.pid, pathlib.Path(self.directory, "work").resolve()
+        pid, work = self.claude_process.pid, self.claude_work.resolve()
         ticks = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
         folder = "".join(c if c.isalnum() else "-" for c in str(work))
         for path, text in [

@@ -1,6 +1,8 @@
 """Names, permissions and files that are out to break a scrape."""
 
+import json
 import os
+import pathlib
 import subprocess
 import unittest
 
@@ -58,21 +60,66 @@ class HostileNamesTest(harness.TestCase):
                 self.assertEqual(harness.run(*command, f"--config.file={config}").returncode, 0)
 
 
-class TerminalTest(harness.TestCase):
+class DestinationsTest(harness.TestCase):
+    """Names go to terminals, logs, status bars and JSON as text and no more."""
+
     # What a terminal would obey: clear the screen (C0 and C1), write from right to left, forge a line.
     OBEYED = ("\x1b", "\x07", "\x7f", "\x9b", "\x85", "\u202e", "\u2066", "\u200f", "\u061c")
+    NAMES = ("x\x1b[2J\x07\x7f", "y\x9b[2J\x85", "\u202e\u2066\u200f\u061c", "<b>\"'\\\n#{pid}")
 
-    def test_no_command_prints_what_a_terminal_obeys(self):
-        for text in self.OBEYED:
-            tree = self.tree("wait", name=f"x{text}[2Jy")
-            config = self.write("agents.yaml", "builtin_profiles: false\nagents:\n  - name: '{comm}'\n    match: "
-                                f"{{exe: tree_root, cmdline: '^{self.directory}/'}}\n")
-            for command in (["status"], ["status", "--wide"], ["explain", str(tree.pid)], ["explain", "tree_root"]):
-                with self.subTest(f"{text!r} {command}"):
-                    result = harness.run(*command, f"--config.file={config}")
-                    for obeyed in self.OBEYED:
-                        self.assertNotIn(obeyed, result.stdout + result.stderr)
-            tree.stop()
+    def assert_plain(self, text):
+        for obeyed in self.OBEYED:
+            self.assertNotIn(obeyed, text)
+
+    def test_agents(self):
+        trees = [self.tree("wait", name=name) for name in self.NAMES]
+        config = self.write("agents.yaml", "builtin_profiles: false\nagents:\n  - name: '{comm}'\n    match: "
+                            f"{{exe: tree_root, cmdline: '^{self.directory}/'}}\n")
+
+        def out(*command, code=0):
+            with self.subTest(command):
+                result = harness.run(*command, f"--config.file={config}")
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assert_plain(result.stdout + result.stderr)
+                return result.stdout
+
+        for command in (["status"], ["status", "--wide"], ["doctor"], ["doctor", "--json"]):
+            out(*command)
+        agents = json.loads(out("status", "--json"))["agents"]
+        self.assertLessEqual(set(self.NAMES), {agent["agent"] for agent in agents})
+        for name, tree in zip(self.NAMES, trees):
+            out("explain", str(tree.pid))
+            out("explain", name)
+            out("fds", name)
+            self.assertEqual(json.loads(out("fds", "--json", str(tree.pid)))["processes"][0]["command"], name)
+            self.assertEqual(json.loads(out("traits", f"--agent={name}"))["agent"], name)
+            written = out("snapshot", f"--agent={name}", f"--dir={self.directory}/snapshots", "--print")
+            self.assertEqual(json.loads(written)["agent"], name)
+        unknown = "".join(self.OBEYED)
+        for command in (["explain", unknown], ["fds", unknown], ["traits", f"--agent={unknown}"]):
+            out(*command, code=1)
+        exporter = self.exporter(f"--config.file={config}")
+        self.assert_plain("".join(exporter.log.all))
+        self.assertIn("found 4 agents", "".join(exporter.log.all))
+        token = pathlib.Path(exporter.state.name, "token").read_text().strip()
+        answer = exporter.request("GET", "/agents", {"Authorization": f"Bearer {token}"})
+        self.assertLessEqual(set(self.NAMES), {agent["agent"] for agent in json.loads(answer.body)["agents"]})
+        self.assertEqual((answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]),
+                         ("application/json", "nosniff"))
+
+    def test_sessions(self):
+        name = "x\x1b[2J\x9b\u202e#{pid}#[fg=red]"
+        self.claude(work=name)
+        self.claude_session("waiting")
+        config = self.write("agents.yaml", "builtin_profiles: false\nagents: [{name: reviewer, match: "
+                            "{comm: claude, cmdline: '^claude 100000'}}]\n")
+        socket = f"--socket={self.directory}/run.sock"
+        exporter = self.exporter(f"--config.file={config}", socket)
+        harness.wait_for(lambda: harness.matching(exporter.scrape(), "agent_session_state", session=name), "the session")
+        harness.wait_for(lambda: "waits" in harness.run("tmux-status", socket).stdout, "the status bar")
+        self.assertEqual(harness.run("tmux-status", socket).stdout, "1 waits: x?[2J??##{pid}##[fg=red]\n")
+        for command in (["status"], ["status", "--json"]):
+            self.assert_plain(harness.run(*command, socket).stdout)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "watching another user's processes from an unprivileged account needs root")

@@ -30,5 +30,11 @@ TEST(PrintableTest, NothingThatATerminalObeysIsLeft) {
   for (const auto& [raw, shown] : table) EXPECT_EQ(Printable(raw), shown);
 }
 
+TEST(PrintableTest, JsonStaysTheSameJson) {
+  EXPECT_EQ(PrintableJson(
+                "{\n  \"a\": \"\x7f\xc2\x9b\xe2\x80\xae\xd8\x9c\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\"\n}"),
+            "{\n  \"a\": \"\\u007f\\u009b\\u202e\\u061c\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\"\n}");
+}
+
 }  // namespace
 }  // namespace agent_exporter::exporter

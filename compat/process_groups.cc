@@ -156,7 +156,9 @@ void ProcessGroups::Count(const kernel::ProcessStat& row, Tracked* process) {
 
 // False: something could not be read. A process without memory (it is exiting, or a kernel thread) uses 0.
 bool ProcessGroups::CountUsage(const kernel::ProcessStat& row, Group* group, Counts* counts) {
-  auto usage = source_->ReadUsage(row.key, {.io = true, .threads = true});
+  // Of a single thread, the process' own figures tell as much.
+  auto usage = source_->ReadUsage(
+      row.key, {.io = true, .context_switches = true, .threads = row.threads != 1, .fd_limit = true});
   if (IsGone(usage.status()) || absl::IsFailedPrecondition(usage.status())) {
     group->states[kernel::ThreadFigures::StateIndex(row.state)] += row.threads;
     return true;
@@ -173,6 +175,10 @@ bool ProcessGroups::CountUsage(const kernel::ProcessStat& row, Group* group, Cou
     counts->involuntary_switches = usage->threads->involuntary_switches;
     for (size_t i = 0; i < group->states.size(); ++i) group->states[i] += usage->threads->states[i];
   } else {
+    if (row.threads == 1) {
+      counts->voluntary_switches = usage->voluntary_switches;
+      counts->involuntary_switches = usage->involuntary_switches;
+    }
     group->states[kernel::ThreadFigures::StateIndex(row.state)] += row.threads;
   }
   if (!usage->fd_limit || !usage->open_fds) {
@@ -181,7 +187,7 @@ bool ProcessGroups::CountUsage(const kernel::ProcessStat& row, Group* group, Cou
     group->worst_fd_ratio = std::max(
         group->worst_fd_ratio, static_cast<double>(*usage->open_fds) / static_cast<double>(*usage->fd_limit));
   }
-  return usage->resident_bytes && usage->open_fds && usage->io_read_bytes && usage->threads;
+  return usage->resident_bytes && usage->open_fds && usage->io_read_bytes && counts->voluntary_switches;
 }
 
 bool ProcessGroups::CountProportional(const kernel::ProcessStat& row, Group* group) {

@@ -28,7 +28,8 @@ struct UsageFields {
   bool open_fds = true;
   bool io = false;
   bool context_switches = false;
-  bool threads = false;  // threads and fd_limit
+  bool threads = false;  // costs a read for each thread
+  bool fd_limit = false;
 };
 
 class ProcessSource {

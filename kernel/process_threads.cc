@@ -25,7 +25,7 @@ absl::Status ForEachThread(const RootedReader& proc, pid_t pid, Visit visit) {
   const std::string task = absl::StrCat(pid, "/task");
   const base::Descriptor dir(::openat(proc.dir_fd(), task.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir.ok()) return base::ErrnoStatus(errno, task);
-  std::string listing(32768, '\0');
+  std::string listing(4096, '\0');
   const int error = ForEachEntry(dir.get(), &listing, [&](const char* entry) {
     if (*entry != '.') visit(absl::StrCat(task, "/", entry), entry);
   });

@@ -84,6 +84,7 @@ class ProcfsSource final : public ProcessSource {
   absl::Status ReadOpenFds(OpenFiles* open, ProcessUsage* usage);
   absl::Status ReadIo(OpenFiles* open, ProcessUsage* usage);
   absl::Status ReadThreads(const ProcessKey& key, ProcessUsage* usage);
+  absl::Status ReadFdLimit(const ProcessKey& key, ProcessUsage* usage);
   absl::StatusOr<std::string_view> ReadHeld(const base::Descriptor& file, std::string_view name);
   absl::StatusOr<uint64_t> CountEntries(const base::Descriptor& dir);
   absl::Status HandleUnreadable(File file, const absl::Status& why, OpenFiles* open);

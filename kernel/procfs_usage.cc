@@ -62,6 +62,7 @@ absl::StatusOr<ProcessUsage> ProcfsSource::ReadUsageThrough(const ProcessKey& ke
   if (status.ok() && wanted[kFd]) status = ReadOpenFds(open, &usage);
   if (status.ok() && wanted[kIo]) status = ReadIo(open, &usage);
   if (status.ok() && fields.threads) status = ReadThreads(key, &usage);
+  if (status.ok() && fields.fd_limit) status = ReadFdLimit(key, &usage);
   if (!status.ok()) return status;
   return usage;
 }
@@ -214,11 +215,15 @@ absl::Status ProcfsSource::ReadIo(OpenFiles* open, ProcessUsage* usage) {
 }
 
 absl::Status ProcfsSource::ReadThreads(const ProcessKey& key, ProcessUsage* usage) {
-  std::string buffer;
   const absl::StatusOr<ThreadFigures> threads = ReadThreadFigures(proc_, key.pid);
   if (absl::IsNotFound(threads.status())) return threads.status();
   if (!threads.ok()) unreadable_.Count("task", threads.status());
   if (threads.ok()) usage->threads = *threads;
+  return absl::OkStatus();
+}
+
+absl::Status ProcfsSource::ReadFdLimit(const ProcessKey& key, ProcessUsage* usage) {
+  std::string buffer;
   const absl::StatusOr<std::string_view> limits = proc_.Read(std::to_string(key.pid) + "/limits", &buffer);
   if (absl::IsNotFound(limits.status())) return limits.status();
   const absl::StatusOr<ProcessLimits> parsed = limits.ok() ? ParseLimits(*limits) : limits.status();

@@ -55,8 +55,12 @@ TEST_F(BpfTest, BothSourcesTellTheSameOfALiveTree) {
 
 TEST_F(BpfTest, BothSourcesTellTheSameUsage) {
   const Stopped plain(3), many_fds(200), threaded(1, 5);
-  const UsageFields all{
-      .memory_parts = true, .open_fds = true, .io = true, .context_switches = true, .threads = true};
+  const UsageFields all{.memory_parts = true,
+                        .open_fds = true,
+                        .io = true,
+                        .context_switches = true,
+                        .threads = true,
+                        .fd_limit = true};
   const auto bpf = ByPid(*bpf_);
   for (const pid_t pid : {plain.pid(), many_fds.pid(), threaded.pid()}) {
     const ProcessKey key = bpf.at(pid).key;

@@ -17,6 +17,7 @@
 #include "kernel/bpf/records.h"
 #include "kernel/bpf_loading.h"
 #include "kernel/bpf_makers.h"
+#include "kernel/bpf_ring.h"
 #include "kernel/parse_process.h"
 
 namespace agent_exporter::kernel {
@@ -27,14 +28,15 @@ class BpfEvents final : public ProcessEvents {
   BpfEvents(events_bpf* skeleton, bpf_link* mark, long clk_tck)
       : skeleton_(skeleton), mark_(mark), clk_tck_(clk_tck) {}
   ~BpfEvents() override {
-    if (ring_ != nullptr) ring_buffer__free(ring_);
     bpf_link__destroy(mark_);
     events_bpf__destroy(skeleton_);
   }
 
   absl::Status OpenRing() {
-    ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.events), &BpfEvents::OnEvent, this, nullptr);
-    return ring_ == nullptr ? BpfStatus(errno, "opening the event ring") : absl::OkStatus();
+    const bpf_map* map = skeleton_->maps.events;
+    auto ring = BpfRing::Open(bpf_map__fd(map), bpf_map__max_entries(map));
+    if (ring.ok()) ring_ = *std::move(ring);
+    return ring.status();
   }
 
   std::string_view name() const override { return "bpf"; }
@@ -57,10 +59,7 @@ class BpfEvents final : public ProcessEvents {
 
   absl::Status Drain(std::vector<ProcessEvent>* events) override {
     __atomic_fetch_add(&skeleton_->bss->generation, 1, __ATOMIC_RELAXED);  // before reading: see events.bpf.c
-    out_ = events;
-    const int got = ring_buffer__consume(ring_);
-    out_ = nullptr;
-    return got < 0 ? BpfStatus(-got, "reading events") : absl::OkStatus();
+    return ring_->Consume([&](const void* data, size_t size) { TakeEvent(data, size, events); });
   }
 
   uint64_t lost() override { return __atomic_load_n(&skeleton_->bss->lost, __ATOMIC_RELAXED); }
@@ -77,13 +76,11 @@ class BpfEvents final : public ProcessEvents {
     return got < 0 ? BpfStatus(errno, "marking processes") : absl::OkStatus();
   }
 
-  static int OnEvent(void* self, void* data, size_t size) {
-    if (size < sizeof(ae_event)) return 0;
-    BpfEvents& events = *static_cast<BpfEvents*>(self);
+  void TakeEvent(const void* data, size_t size, std::vector<ProcessEvent>* events) {
+    if (size < sizeof(ae_event)) return;
     const auto& event = *static_cast<const ae_event*>(data);
-    events.Append(event);
-    if (event.kind == AE_EXEC) events.out_->back().program = ProgramIn(data, size);
-    return 0;
+    Append(event, events);
+    if (event.kind == AE_EXEC) events->back().program = ProgramIn(data, size);
   }
 
   static std::shared_ptr<const Program> ProgramIn(const void* data, size_t size) {
@@ -102,7 +99,7 @@ class BpfEvents final : public ProcessEvents {
     return program;
   }
 
-  void Append(const ae_event& from) {
+  void Append(const ae_event& from, std::vector<ProcessEvent>* events) {
     ProcessEvent event;
     switch (from.kind) {
       case AE_FORK:
@@ -137,14 +134,13 @@ class BpfEvents final : public ProcessEvents {
     event.max_resident_bytes = from.max_rss_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
     event.tentative = from.tentative != 0;
     event.comm.assign(from.comm, strnlen(from.comm, sizeof(from.comm)));
-    out_->push_back(std::move(event));
+    events->push_back(std::move(event));
   }
 
   events_bpf* skeleton_;
   bpf_link* mark_;
   const long clk_tck_;
-  ring_buffer* ring_ = nullptr;
-  std::vector<ProcessEvent>* out_ = nullptr;  // while draining
+  std::unique_ptr<BpfRing> ring_;
 };
 
 }  // namespace

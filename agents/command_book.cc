@@ -35,28 +35,31 @@ void CommandBook::AddCpu(Entry& entry, int64_t nanoseconds) {
 
 void CommandBook::Expect(const std::string& command, int64_t nanoseconds) {
   // At least 1 us, so that a command whose CPU is too short to measure gets a share.
-  EntryOf(command).expected_ns += std::max<int64_t>(nanoseconds, 1000);
+  Expected& expected = EntryOf(command).expected;
+  expected.ns += std::max<int64_t>(nanoseconds, 1000);
+  ++expected.ends;
 }
 
 void CommandBook::AddWaitedFor(int64_t nanoseconds) {
   if (nanoseconds <= 0) return;
-  double expected = static_cast<double>(rest_.expected_ns + rest_.expected_before_ns);
-  for (const auto& [name, entry] : entries_) {
-    expected += static_cast<double>(entry.expected_ns + entry.expected_before_ns);
-  }
+  Expected all = rest_.expected + rest_.expected_before;
+  for (const auto& [name, entry] : entries_) all = all + entry.expected + entry.expected_before;
+  // What comes beyond the expected is what children did after their exit was reported: about the same for
+  // each, however long it ran.
+  const double come = std::min(1.0, static_cast<double>(nanoseconds) / static_cast<double>(all.ns));
+  const double beyond = static_cast<double>(std::max<int64_t>(0, nanoseconds - all.ns));
   int64_t left = nanoseconds;
   const auto take = [&](Entry& entry) {
-    const int64_t mine = entry.expected_ns + entry.expected_before_ns;
-    if (mine == 0) return;
-    const double share = static_cast<double>(mine) / expected;
-    const auto part = std::min(left, static_cast<int64_t>(static_cast<double>(nanoseconds) * share));
+    const Expected mine = entry.expected + entry.expected_before;
+    if (mine.ns == 0) return;
+    const double own = come * static_cast<double>(mine.ns);
+    const double more = beyond * static_cast<double>(mine.ends) / static_cast<double>(all.ends);
+    const auto part = std::min(left, static_cast<int64_t>(own + more));
     AddCpu(entry, part);
     left -= part;
-    const int64_t of_before = std::min(part, entry.expected_before_ns);
-    entry.expected_before_ns -= of_before;
-    entry.expected_ns -= std::min(part - of_before, entry.expected_ns);
+    entry.expected.Take(part - entry.expected_before.Take(part));
   };
-  if (expected > 0) {
+  if (all.ns > 0) {
     for (auto& [name, entry] : entries_) take(entry);
     take(rest_);
   }
@@ -68,13 +71,13 @@ void CommandBook::EndLook() {
   Entry* smallest = nullptr;
   Entry* largest = nullptr;
   for (auto& [name, entry] : entries_) {
-    entry.expected_before_ns = std::exchange(entry.expected_ns, 0);
+    entry.expected_before = std::exchange(entry.expected, {});
     Entry*& edge = entry.listed ? smallest : largest;
     const bool further =
         edge == nullptr || (entry.listed ? SizeOf(entry) < SizeOf(*edge) : SizeOf(entry) > SizeOf(*edge));
     if (further) edge = &entry;
   }
-  rest_.expected_before_ns = std::exchange(rest_.expected_ns, 0);
+  rest_.expected_before = std::exchange(rest_.expected, {});
   if (listed_ == kListed && largest != nullptr && largest->use.command != kOtherCommands &&
       SizeOf(*largest) > SizeOf(*smallest)) {
     other_.cpu_ns += smallest->use.cpu_ns;
@@ -88,7 +91,7 @@ void CommandBook::EndLook() {
   }
   if (entries_.size() <= kMostKept) return;
   absl::erase_if(entries_, [](const auto& entry) {
-    return !entry.second.listed && entry.second.expected_before_ns == 0 && SizeOf(entry.second) < 10'000'000;
+    return !entry.second.listed && entry.second.expected_before.ns == 0 && SizeOf(entry.second) < 10'000'000;
   });
 }
 

@@ -2,7 +2,7 @@
 //
 // The CPU of a child that no sample saw alive shows only in its parent's cutime, which does not name the
 // child. Its exit event does: it has the command and roughly the CPU used. So a rise of cutime is split over
-// the commands that ended since, in proportion to the CPU expected of each. The sum over all commands is the
+// the commands that ended since, as much as is expected of each. The sum over all commands is the
 // agent's counter of its descendants' CPU.
 //
 // At most kListed commands are shown by name; the rest is "other". A command replaces only a smaller one,
@@ -13,6 +13,7 @@
 #ifndef AGENT_EXPORTER_AGENTS_COMMAND_BOOK_H_
 #define AGENT_EXPORTER_AGENTS_COMMAND_BOOK_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -53,11 +54,23 @@ class CommandBook {
   std::vector<CommandUse> Uses() const;
 
  private:
+  // What ended processes used that no cutime has shown yet.
+  struct Expected {
+    int64_t ns = 0;
+    int64_t ends = 0;
+    friend Expected operator+(Expected a, Expected b) { return {a.ns + b.ns, a.ends + b.ends}; }
+    int64_t Take(int64_t most) {
+      const int64_t taken = std::min(most, ns);
+      ns -= taken;
+      if (ns == 0) ends = 0;
+      return taken;
+    }
+  };
   struct Entry {
     CommandUse use;  // since it was listed
     bool listed = false;
     int64_t weight_ns = 0;  // its CPU before that; the size of a command is all the CPU it ever used
-    int64_t expected_ns = 0, expected_before_ns = 0;  // since the last sample, and since the one before
+    Expected expected, expected_before;  // since the last sample, and since the one before
   };
 
   Entry& EntryOf(const std::string& command);

@@ -46,6 +46,8 @@ bool Tracker::IsProgramOf(const TrackedProcess& process, const TrackedProcess* w
   if (wrapper == nullptr || !IsRoot(*wrapper) || wrapper->part || wrapper->scope != Scope::kTree)
     return false;
   if (process.registered || process.match == nullptr || !process.match->by_program) return false;
+  // Its match may be the one it inherited, of the program it ran before: nobody could read the new one yet.
+  if (process.examine && wrapper->program != process.stat.key) return false;
   const AgentGroup& group = *wrapper->group;
   const bool same =
       process.own_group == wrapper->group || (group.whole_tree && process.match->agent == group.name);

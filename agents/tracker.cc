@@ -7,6 +7,9 @@
 namespace agent_exporter::agents {
 namespace {
 
+// A child that has not called execve for so long will go on as what it is.
+constexpr double kSecondsToExec = 1;
+
 bool IsTemplate(const std::string& text) { return text.find_first_of("{}") != std::string::npos; }
 
 }  // namespace
@@ -68,7 +71,10 @@ void Tracker::Update(std::vector<kernel::ProcessStat>& rows, Walk walk, const ba
       process->is_new = false;
       continue;
     }
-    CountStart(*process);
+    // A newcomer may be a copy of its parent that is about to call execve, or the event of its execve has not
+    // been read yet. So with events its start is counted by the event, at its end or if it stays a copy.
+    if (process->is_new) process->first_seen = now_;
+    if (!events_ || now_ - process->first_seen >= kSecondsToExec) CountStart(*process);
     process->is_new = false;
     members_.push_back(process);
     ++process->group->members;

@@ -77,6 +77,7 @@ struct TrackedProcess {
   // agents/command_name.h; empty: unknown, because the process has run execve since the last sample or its
   // command line cannot be read.
   std::string command;
+  double first_seen = 0;       // by a sample, in monotonic seconds
   bool start_counted = false;  // the start of `command` was counted
 
   // Lineage: the group and the parent below which it was first placed.
@@ -259,13 +260,15 @@ class Tracker {
   void ApplyExitTo(Process& process, const kernel::ProcessKey& key, const std::string& comm,
                    const ReportedExit& exit);
   template <typename Process>  // TrackedProcess or Departed
-  static void CountCommandEnd(Process& process, bool waited_for, const kernel::ProcessEvent& event);
+  static void CountCommandEnd(Process& process, const std::string& comm, bool waited_for,
+                              const kernel::ProcessEvent& event);
   Registered* FindRegistered(const kernel::ProcessKey& key);
   void AdoptBelowReaper(TrackedProcess& process);
   void ForgetRegistered();
   void ForgetDeparted();
   void ApplyEvent(const kernel::ProcessEvent& event, absl::Span<const ReportedExit> reported);
   void ApplyFork(const kernel::ProcessEvent& event);
+  bool HasExecuted(pid_t pid) const;
   void ApplyExec(const kernel::ProcessEvent& event);
   void ApplyExit(const kernel::ProcessEvent& event, absl::Span<const ReportedExit> reported);
   void KeepUnclaimed(const kernel::ProcessEvent& event);

@@ -113,8 +113,20 @@ void Tracker::ApplyFork(const kernel::ProcessEvent& event) {
   child.match = parent->match;
   child.own_group = parent->own_group;
   child.examine = event.comm.empty();
+  if (HasExecuted(event.key.pid)) {
+    child.command.clear();
+    child.examine = true;
+  }
   Place(child);
   members_.push_back(&child);
+}
+
+// The proc connector reports a fork and the child's execve from two CPUs, so the execve may come first.
+bool Tracker::HasExecuted(pid_t pid) const {
+  constexpr std::ptrdiff_t kLately = 64;
+  const auto begin = execs_.end() - std::min(kLately, std::ssize(execs_));
+  const auto exec = std::find_if(begin, execs_.end(), [pid](const auto& key) { return key.pid == pid; });
+  return exec != execs_.end();
 }
 
 void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const ReportedExit> reported) {
@@ -126,9 +138,9 @@ void Tracker::ApplyExit(const kernel::ProcessEvent& event, absl::Span<const Repo
                                 ? *known
                                 : ReportedExit{event.key, event.status, false, event.max_resident_bytes};
   if (TrackedProcess* member = FindMember(event.key)) {
-    CountCommandEnd(*member, !member->final_cpu, event);
+    CountCommandEnd(*member, member->stat.comm, !member->final_cpu, event);
   } else if (Departed* departed = FindDeparted(event.key)) {
-    CountCommandEnd(*departed, departed->ancestor.pid != 0, event);
+    CountCommandEnd(*departed, departed->comm, departed->ancestor.pid != 0, event);
   }
   if (!RecordExit(exit)) return KeepUnclaimed(event);
   if (event.cpu) RecordLastCpu(event.key, *event.cpu, false);
@@ -144,11 +156,14 @@ bool Tracker::RecordExit(const ReportedExit& exit) {
   return departed != nullptr;
 }
 
-// If the command is still unknown at the end, its name comes from the exit event.
+// If the command is still unknown at the end, its name comes from the exit event; so it does if the name has
+// changed and no execve was told, which may be because it was reported late (HasExecuted).
 template <typename Process>
-void Tracker::CountCommandEnd(Process& process, bool waited_for, const kernel::ProcessEvent& event) {
+void Tracker::CountCommandEnd(Process& process, const std::string& comm, bool waited_for,
+                              const kernel::ProcessEvent& event) {
   if (process.role != Role::kDescendant || process.exited) return;
-  if (process.command.empty()) {
+  const bool renamed = !process.start_counted && !event.comm.empty() && event.comm != comm;
+  if (process.command.empty() || renamed) {
     process.command = event.comm.empty() ? kOtherCommands : CommandName({}, "", event.comm);
   }
   CommandBook& commands = process.group->commands;

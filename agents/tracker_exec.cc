@@ -38,7 +38,7 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
   const bool may_keep = std::exchange(process.may_keep, false);
   Registered* const registered = FindRegistered(process.stat.key);
   // A zombie's command line is gone with its memory, so its last match stays.
-  if (process.stat.state == 'Z' && registered == nullptr) return;
+  if (process.stat.state == 'Z' && registered == nullptr && program == nullptr) return;
   std::shared_ptr<const Match> match;
   std::optional<Match> adopter;
   bool undecided = false;
@@ -78,10 +78,11 @@ void Tracker::Examine(TrackedProcess& process, const std::shared_ptr<const kerne
 }
 
 void Tracker::NameCommand(TrackedProcess& process, const std::shared_ptr<const kernel::Program>& program) {
-  if (process.stat.state == 'Z') return;
   const std::string& comm = process.stat.comm;
   if (program != nullptr) {
     process.command = CommandName(program->argv, program->path, comm);
+  } else if (process.stat.state == 'Z') {
+    return;
   } else if (!NeedsCommandLine(comm)) {
     process.command = CommandName({}, "", comm);
   } else {
@@ -129,6 +130,15 @@ void Tracker::ExamineAll(const RuleSet& before) {
 
 void Tracker::ApplyExec(const kernel::ProcessEvent& event) {
   TrackedProcess* process = FindMember(event.key);
+  if (process == nullptr) {
+    // A sample already saw that it is gone; its end is still to be told.
+    if (Departed* departed = FindDeparted(event.key)) {
+      departed->command =
+          event.program == nullptr ? "" : CommandName(event.program->argv, event.program->path, event.comm);
+      departed->start_counted = false;
+      return;
+    }
+  }
   if (event.program == nullptr) {
     if (process == nullptr) {
       execs_.push_back(event.key);

@@ -120,6 +120,7 @@ TEST_F(TrackerCommandsTest, WhoIsFoundAliveIsNamedByItsCommandLine) {
   t_.host.Run(100, kMs);
   Look();
   t_.Look();
+  t_.Look();
   EXPECT_EQ(Command("git").started, 1u);
   EXPECT_EQ(Command("git").cpu_ns, kMs);
   EXPECT_EQ(t_.Member(100)->command, "git");
@@ -141,6 +142,108 @@ TEST_F(TrackerCommandsTest, AnExecThatALookSawBeforeItsEventIsOneStart) {
   Look();
   EXPECT_EQ(Command("bash").started, 1u);
   EXPECT_EQ(Command("git").started, 1u);
+}
+
+TEST_F(TrackerCommandsTest, ACopyThatALookSawBeforeItsExecIsNoStart) {
+  Fork(100, 10);
+  Look();
+  Exec(100, {"git"});
+  End(100, kMs);
+  Look();
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("codex").started, 0u);
+}
+
+TEST_F(TrackerCommandsTest, ACopyThatStaysOneIsAStart) {
+  Fork(100, 10);
+  Look();
+  Look();
+  EXPECT_EQ(Command("codex").started, 1u);
+  End(100, kMs);
+  Look();
+  EXPECT_EQ(Command("codex").started, 1u);
+}
+
+TEST_F(TrackerCommandsTest, AChildThatALookSawBeforeAllItsEventsIsOneStart) {
+  t_.host.Fork(100, 10);
+  t_.host.Exec(100, "git");
+  t_.Look();
+  Tell({.kind = Kind::kFork, .key = t_.host.at(100).key, .parent = 10, .comm = "codex"});
+  Exec(100, {"git"});
+  End(100, kMs);
+  Look();
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("codex").started, 0u);
+}
+
+// The proc connector's messages come from several CPUs.
+TEST_F(TrackerCommandsTest, AnExecThatIsToldBeforeTheForkNamesTheChild) {
+  t_.host.Fork(100, 10);
+  t_.host.Exec(100, "git");
+  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key});
+  Tell({.kind = Kind::kFork, .key = t_.host.at(100).key, .parent = 10, .comm = "codex"});
+  Tell({.kind = Kind::kExit, .key = t_.host.at(100).key, .status = 1 << 8, .comm = "git"});
+  t_.host.ExitAndReap(100);
+  Look();
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("git").failed, 1u);
+  EXPECT_EQ(Command("codex").started, 0u);
+}
+
+TEST_F(TrackerCommandsTest, AnExecThatWasToldALookTooEarlyShowsInTheNameAtTheEnd) {
+  t_.host.Fork(100, 10);
+  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key});
+  t_.host.ExitAndReap(100);
+  Look();
+  const kernel::ProcessKey key{100, t_.host.now()};
+  Tell({.kind = Kind::kFork, .key = key, .parent = 10, .comm = "codex"});
+  Tell({.kind = Kind::kExit, .key = key, .comm = "git"});
+  Look();
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("codex").started, 0u);
+}
+
+TEST_F(TrackerCommandsTest, AnExecThatIsToldAfterTheProcessIsGoneIsItsOwn) {
+  Fork(100, 10);
+  t_.host.Exec(100, "git");
+  const kernel::ProcessKey key = t_.host.at(100).key;
+  t_.host.ExitAndReap(100);
+  Look();
+  auto program = std::make_shared<kernel::Program>();
+  program->argv = {"git"};
+  Tell({.kind = Kind::kExec, .key = key, .parent = 10, .comm = "git", .program = program});
+  Tell({.kind = Kind::kExit, .key = key, .status = 1 << 8});
+  Look();
+  EXPECT_EQ(Codex().descendants_started, 1u);
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("git").failed, 1u);
+}
+
+TEST_F(TrackerCommandsTest, AProgramThatCouldNotBeReadIsNotItsParentsProgram) {
+  Fork(100, 10);
+  t_.host.Exec(100, "git");
+  t_.unanswered = true;
+  Look();
+  ASSERT_NE(t_.Member(100), nullptr);
+  EXPECT_EQ(t_.Member(100)->role, Role::kDescendant);
+  End(100, kMs);
+  Look();
+  EXPECT_EQ(Codex().descendants_exited.at("ok"), 1u);
+}
+
+TEST_F(TrackerCommandsTest, AnExecThatIsToldOfAZombieNamesIt) {
+  Fork(100, 10);
+  t_.host.Exit(100);
+  Look();
+  auto program = std::make_shared<kernel::Program>();
+  program->start_stack = 0x7fff'0000;
+  program->argv = {"git"};
+  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key, .parent = 10, .comm = "git", .program = program});
+  Tell({.kind = Kind::kExit, .key = t_.host.at(100).key});
+  Look();
+  EXPECT_EQ(Command("git").started, 1u);
+  EXPECT_EQ(Command("codex").started, 0u);
+  EXPECT_EQ(Codex().descendants_exited.at("ok"), 1u);
 }
 
 TEST_F(TrackerCommandsTest, OfAChildThatNobodyWaitsForTheLastFigureCounts) {

@@ -14,6 +14,8 @@ import unittest
 import harness
 
 CPU = "agent_descendants_cpu_seconds_total"
+# How many children of six commands, and how much CPU: "24000 0" for as many a second as the machine can start.
+MANY = os.environ.get("COMMANDS", "240 1").split()
 TICK = 0.01  # USER_HZ is 100 on every Linux of our architectures
 
 
@@ -56,6 +58,48 @@ class EventsTest(harness.TestCase):
 
     def test_netlink_counts_every_child(self):
         self.check_short_lived("netlink")
+
+    def check_commands(self, maker):
+        children, milliseconds = int(MANY[0]), MANY[1]
+        per_command = children // 6
+        names = ["git", "rg", "make", "sed", "cc", "npm"]
+        paths = [pathlib.Path(self.directory, name) for name in names]
+        for path in paths:
+            path.symlink_to(harness.TREE_ROOT)
+        root = self.tree("commands", children, milliseconds, *paths)
+        exporter = self.exporter_with(maker, root)
+        exporter.fresh()
+        began = time.monotonic()
+        told = root.tell("go")
+        print(f"{maker}: {children / (time.monotonic() - began):.0f} children a second")
+        truth = {name: told[f"cpu{i}"] for i, name in enumerate(names)}
+        whole = sum(truth.values())
+
+        def figures(metric):
+            return {dict(labels)["command"]: value
+                    for (_, labels), value in harness.matching(exporter.fresh(), metric, agent=root.name).items()}
+
+        def settled():
+            cpu = figures("agent_command_cpu_seconds_total")
+            return abs(sum(cpu.values()) - whole) <= 0.01 * whole + 2 * TICK and cpu
+        cpu = harness.wait_for(settled, f"the commands' CPU to be {whole}")
+        # A child before its execve is its parent's copy.
+        started = harness.wait_for(
+            lambda: sum((counts := figures("agent_command_started_total")).values()) >= children and counts, "all starts")
+        self.assertEqual({name: count for name, count in started.items() if count},
+                         {name: per_command for name in names})
+        failed = figures("agent_command_failed_total")
+        self.assertEqual({name: count for name, count in failed.items() if count}, {"npm": per_command // 2})
+        self.assertAlmostEqual(sum(cpu.values()), total(exporter, CPU, root.name), delta=0.01 * whole)
+        for name in names:
+            print(f"  {name}: {cpu[name]:.3f} s of {truth[name]:.3f} s")
+            self.assertAlmostEqual(cpu[name], truth[name], delta=0.02 * truth[name] + TICK)
+
+    def test_bpf_counts_by_command(self):
+        self.check_commands("bpf")
+
+    def test_netlink_counts_by_command(self):
+        self.check_commands("netlink")
 
     def check_unwaited(self, maker, how):
         for children, milliseconds in ((50, 20), (300, 1)):

@@ -14,6 +14,10 @@
 //                                          waiting for it
 //   tree_root storm RATE      RATE children a second that end at once, from "start" to "stop"
 //   tree_root names HEX…      one child for each name, given to it by prctl(PR_SET_NAME)
+//   tree_root commands N MS PATH…  at "go": N children, eight at a time, which execute the PATHs in turn;
+//   those
+//                             of PATH K use K times MS milliseconds of CPU, and every second one of the last
+//                             PATH fails. cpuK: what those of PATH K used
 //   tree_root wait            nothing but itself
 //
 // It prints "ready" and key=value pairs on one line, answers each line it is told on stdin with one line, and
@@ -31,6 +35,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -43,6 +48,7 @@
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,13 +64,14 @@ void Check(bool good, const char* what) {
   std::exit(1);
 }
 
+double Seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+}
+
 double CpuSeconds(int who) {
   rusage usage{};
   Check(getrusage(who, &usage) == 0, "getrusage");
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
 }
 
 void Burn(double seconds) {
@@ -294,6 +301,44 @@ int Names(const std::vector<std::string>& names) {
   return Serve([](const std::string&) { return "done"; });
 }
 
+// Ends with `code` after `milliseconds` of CPU.
+int Work(double milliseconds, int code) {
+  Burn(milliseconds * 1e-3);
+  return code;
+}
+
+int Commands(int count, double milliseconds, const std::vector<std::string>& paths) {
+  std::cout << "ready" << std::endl;
+  std::vector<double> cpu(paths.size());
+  std::map<pid_t, size_t> running;
+  const auto reap = [&] {
+    rusage used{};
+    int status = 0;
+    const pid_t pid = wait4(-1, &status, 0, &used);
+    Check(pid > 0, "wait4");
+    cpu[running.at(pid)] += Seconds(used.ru_utime) + Seconds(used.ru_stime);
+    running.erase(pid);
+  };
+  return Serve([&](const std::string&) {
+    for (int i = 0; i < count; ++i) {
+      if (running.size() == 8) reap();
+      const size_t which = static_cast<size_t>(i) % paths.size();
+      const bool fails = which + 1 == paths.size() && (static_cast<size_t>(i) / paths.size()) % 2 == 1;
+      const std::string work = std::to_string(milliseconds * static_cast<double>(which));
+      std::string words[] = {paths[which], "work", work, fails ? "1" : "0"};
+      char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+      pid_t pid = 0;
+      Check(posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments, environ) == 0, "posix_spawn");
+      running[pid] = which;
+    }
+    while (!running.empty()) reap();
+    std::string answer = "done";
+    for (size_t i = 0; i < cpu.size(); ++i)
+      answer += " cpu" + std::to_string(i) + "=" + std::to_string(cpu[i]);
+    return answer;
+  });
+}
+
 int Wait() {
   std::cout << "ready" << std::endl;
   return Serve([](const std::string&) { return "done"; });
@@ -311,6 +356,10 @@ int main(int argc, char** argv) {
     return Forks(std::atoi(argv[2]), std::atof(argv[3]) * 1e-3, argc == 5 ? argv[4] : "");
   if (mode == "storm" && argc == 3) return Storm(std::atoi(argv[2]));
   if (mode == "names") return Names(std::vector<std::string>(argv + 2, argv + argc));
+  if (mode == "commands" && argc > 4) {
+    return Commands(std::atoi(argv[2]), std::atof(argv[3]), std::vector<std::string>(argv + 4, argv + argc));
+  }
+  if (mode == "work" && argc == 4) return Work(std::atof(argv[2]), std::atoi(argv[3]));
   if (mode == "wait") return Wait();
   std::cerr << "tree_root: see the head of tests/e2e/tree_root.cc\n";
   return 2;

@@ -1,15 +1,16 @@
 // Fuzz target: what follows Codex rollouts and understands their lines. Agents write them, so they may
 // contain anything.
 
-#include <cstdint>
 #include <string_view>
 
 #include "fuzz/follow_lines.h"
+#include "fuzz/targets.h"
 #include "sessions/codex_lines.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const std::string_view line = agent_exporter::fuzz::FuzzLines<agent_exporter::sessions::CodexLines>(text);
-  (void)agent_exporter::sessions::ParseCodexMeta(line);
-  return 0;
+namespace agent_exporter::fuzz {
+
+void FuzzCodexLines(std::string_view data) {
+  (void)sessions::ParseCodexMeta(FuzzLines<sessions::CodexLines>(data));
 }
+
+}  // namespace agent_exporter::fuzz

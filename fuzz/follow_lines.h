@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,18 +18,13 @@
 #include "base/descriptor.h"
 #include "base/label_value.h"
 #include "base/regular_file.h"
+#include "fuzz/targets.h"
 #include "sessions/claude_lines.h"
 #include "sessions/line_follower.h"
 #include "sessions/session.h"
 #include "sessions/token_tally.h"
 
 namespace agent_exporter::fuzz {
-
-inline void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz: %s\n", what);
-  std::abort();
-}
 
 // A name may become a label, so it must be short and valid UTF-8.
 inline void RequireName(const std::string& name) {

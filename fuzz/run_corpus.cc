@@ -1,8 +1,9 @@
-// Runs a fuzz target once on every file in the given folders. So old findings are tested again with every
+// Runs every fuzz target once on each file of its corpus, so that old findings are tested again with every
 // compiler and sanitizer. A failure aborts.
+//
+//   fuzz_corpora FOLDER      with a folder of seeds for each target
 
 #include <algorithm>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -10,21 +11,23 @@
 #include <string>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+#include "fuzz/targets.h"
 
 int main(int argc, char** argv) {
-  std::vector<std::filesystem::path> files;
-  for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) files.push_back(entry.path());
+  if (argc != 2) return 2;
+  for (const auto& target : agent_exporter::fuzz::Targets()) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(argv[1]) / target.name))
+      files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const std::filesystem::path& file : files) {
+      // Before the run: after a crash the last line names the file.
+      std::cout << target.name << "/" << file.filename().string() << std::endl;
+      std::ifstream in(file, std::ios::binary);
+      target.run(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()));
+    }
+    if (files.empty()) return 1;
   }
-  std::sort(files.begin(), files.end());
-  for (const std::filesystem::path& file : files) {
-    std::cout << file.filename().string()
-              << std::endl;  // before the run: after a crash the last line names the file
-    std::ifstream in(file, std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-  }
-  std::cout << files.size() << " inputs\n";
-  return files.empty() ? 1 : 0;
+  return 0;
 }

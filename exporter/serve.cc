@@ -28,6 +28,7 @@
 #include "exporter/leave.h"
 #include "exporter/logging.h"
 #include "exporter/privileges.h"
+#include "exporter/request_limit.h"
 #include "exporter/running_service.h"
 #include "exporter/serve_groups.h"
 #include "exporter/services.h"
@@ -196,6 +197,7 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   if (!web_config.ok()) return Refused(web_config.status());
   http::WebAccess access(std::move(web_config->users), *token);
   const http::HostCheck hosts = MakeHostCheck(options);
+  RequestLimit limit(web_config->rate_limit);
   const auto tls = MakeTls(web_config->tls);
   if (!tls.ok()) return Refused(tls.status());
 
@@ -232,9 +234,11 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   http::HttpServer server({.listen = options.listen,
                            .sockets = sockets,
                            .tls = *tls,
+                           .headers = web_config->headers,
                            .guard =
-                               [&access, &hosts](const http::HttpRequest& request) {
+                               [&access, &hosts, &limit](const http::HttpRequest& request) {
                                  auto refused = hosts.Refuse(request);
+                                 if (!refused) refused = limit.Refuse();
                                  return refused ? refused : access.Refuse(request);
                                },
                            .log = [](std::string_view line) { spdlog::warn("{}", line); }});

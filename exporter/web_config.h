@@ -1,16 +1,7 @@
 // The file of --web.config.file, in the format of Prometheus exporters (exporter-toolkit): TLS and passwords.
 //
-//   tls_server_config:
-//     cert_file: server.crt           # PEM; with the chain, if there is one
-//     key_file: server.key
-//     client_auth_type: RequireAndVerifyClientCert   # default NoClientCert
-//     client_ca_file: ca.crt
-//     min_version: TLS12              # TLS10, TLS11, TLS12 (default) or TLS13
-//   basic_auth_users:
-//     prometheus: $2y$10$...          # bcrypt
-//
-// Paths are relative to the file's own folder. exporter-toolkit's other keys are errors: ignoring a security
-// setting would be worse.
+// docs/web-config.md lists the keys. Paths are relative to the file's own folder. Keys that exporter-toolkit
+// does not have are errors, as they are there: ignoring a misspelt security setting would be worse.
 //
 // Thread safety: free functions; WebConfig is a value.
 // Errors: InvalidArgument "file:line: what is wrong; what to do". If the file cannot be read, the same error
@@ -29,9 +20,16 @@
 
 namespace agent_exporter::exporter {
 
+struct WebRateLimit {
+  double interval_seconds = 0;  // one request in this time on average
+  double burst = 0;             // and so many at once
+};
+
 struct WebConfig {
-  std::optional<http::TlsOptions> tls;       // empty: plain HTTP
-  std::map<std::string, std::string> users;  // name: bcrypt hash; empty: no password needed
+  std::optional<http::TlsOptions> tls;         // empty: plain HTTP
+  std::map<std::string, std::string> users;    // name: bcrypt hash; empty: no password needed
+  std::map<std::string, std::string> headers;  // sent with every answer
+  std::optional<WebRateLimit> rate_limit;      // empty: none
 };
 
 // `file` appears in messages, and relative paths start at its folder.

@@ -55,19 +55,23 @@ std::string_view BodyOf(const HttpResponse& response) {
   return response.shared_body == nullptr ? response.body : *response.shared_body;
 }
 
-std::string RenderHead(mg_connection* connection, const HttpResponse& response) {
+std::string RenderHead(mg_connection* connection, const HttpResponse& response,
+                       const std::map<std::string, std::string>& more) {
   std::string text =
       absl::StrCat("HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
                    "\r\nContent-Type: ", OneLine(response.content_type),
                    "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n");
   // A 304 must have the length of the full response or none (RFC 9110 section 8.6).
   if (response.status != 304) absl::StrAppend(&text, "Content-Length: ", BodyOf(response).size(), "\r\n");
-  bool cache_control = false;
-  for (const auto& [name, value] : response.headers) {
-    cache_control = cache_control || mg_strcasecmp(name.c_str(), "Cache-Control") == 0;
+  const auto less = [](const std::string& a, const std::string& b) {
+    return mg_strcasecmp(a.c_str(), b.c_str()) < 0;
+  };
+  std::map<std::string, std::string, decltype(less)> headers(response.headers.begin(), response.headers.end(),
+                                                             less);
+  headers.insert(more.begin(), more.end());
+  headers.emplace("Cache-Control", "no-store");
+  for (const auto& [name, value] : headers)
     absl::StrAppend(&text, OneLine(name), ": ", OneLine(value), "\r\n");
-  }
-  if (!cache_control) text.append("Cache-Control: no-store\r\n");
   text.append("\r\n");
   return text;
 }
@@ -150,7 +154,7 @@ struct HttpServer::Impl {
     const Clock::time_point deadline =
         Clock::now() + std::chrono::milliseconds(options.request_timeout_ms) * kSendTimeouts;
     const std::string_view body = with_body ? BodyOf(response) : std::string_view();
-    std::string head = RenderHead(connection, response);
+    std::string head = RenderHead(connection, response, options.headers);
     // A small answer goes out in one packet; a large one is not copied.
     const std::size_t joined = head.size() + body.size() <= kSendPiece ? body.size() : 0;
     head.append(body.substr(0, joined));

@@ -68,6 +68,8 @@ struct HttpOptions {
   int max_header_bytes = 8192;
   // If set, all addresses serve TLS with this context; otherwise plain HTTP.
   std::shared_ptr<TlsContext> tls;
+  // Sent with each answer that has no such header of its own.
+  std::map<std::string, std::string> headers;
   // Called before every request, whatever its path and method. Unset: all requests pass.
   HttpGuard guard;
   // Called from any thread with one line when a handler throws or civetweb reports something. Unset: stderr.

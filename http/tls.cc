@@ -1,10 +1,16 @@
 #include "http/tls.h"
 
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -51,43 +57,49 @@ std::string Reason() {
 // Refuses keys with a passphrase. Without this callback OpenSSL would ask for it on the terminal.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
-absl::StatusOr<Bio> Open(const std::string& file, const char* key) {
+// "cert_file /etc/server.crt", or "cert" for PEM in the configuration itself.
+std::string Named(std::string_view key, const std::string& file) {
+  return file.empty() ? std::string(key) : fmt::format("{}_file {}", key, file);
+}
+
+absl::StatusOr<Bio> Open(std::string_view key, const std::string& file, const std::string& pem) {
+  if (file.empty()) return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   Bio bio(BIO_new_file(file.c_str(), "re"));
   if (bio == nullptr) {
     const int error = errno;
     ERR_clear_error();
     return absl::InvalidArgumentError(
-        absl::StrCat("cannot read ", key, " ", file, ": ", std::strerror(error)));
+        absl::StrCat("cannot read ", Named(key, file), ": ", std::strerror(error)));
   }
   return bio;
 }
 
 absl::StatusOr<Pair> ReadPair(const TlsOptions& options) {
   Pair pair;
-  absl::StatusOr<Bio> bio = Open(options.cert_file, "cert_file");
+  absl::StatusOr<Bio> bio = Open("cert", options.cert_file, options.cert);
   if (!bio.ok()) return bio.status();
   pair.certificate.reset(PEM_read_bio_X509_AUX(bio->get(), nullptr, NoPassphrase, nullptr));
   if (pair.certificate == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("cert_file ", options.cert_file, " contains no certificate in PEM format: ", Reason()));
+        absl::StrCat(Named("cert", options.cert_file), " contains no certificate in PEM format: ", Reason()));
   }
   pair.chain.reset(sk_X509_new_null());
   while (X509* next = PEM_read_bio_X509(bio->get(), nullptr, NoPassphrase, nullptr)) {
     sk_X509_push(pair.chain.get(), next);
   }
   ERR_clear_error();  // PEM_read_bio reports the end of the file as an error
-  bio = Open(options.key_file, "key_file");
+  bio = Open("key", options.key_file, options.key);
   if (!bio.ok()) return bio.status();
   pair.key.reset(PEM_read_bio_PrivateKey(bio->get(), nullptr, NoPassphrase, nullptr));
   if (pair.key == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("key_file ", options.key_file,
+        absl::StrCat(Named("key", options.key_file),
                      " contains no private key in PEM format without a passphrase: ", Reason()));
   }
   if (X509_check_private_key(pair.certificate.get(), pair.key.get()) != 1) {
     ERR_clear_error();
     return absl::InvalidArgumentError(
-        absl::StrCat("key_file ", options.key_file, " does not match cert_file ", options.cert_file));
+        absl::StrCat(Named("key", options.key_file), " does not match ", Named("cert", options.cert_file)));
   }
   return pair;
 }
@@ -96,7 +108,7 @@ absl::StatusOr<Pair> ReadPair(const TlsOptions& options) {
 std::string Version(const TlsOptions& options) {
   std::string version;
   for (const std::string* file : {&options.cert_file, &options.key_file}) {
-    struct stat stat = {};
+    struct stat stat = {};  // of an empty name: no change
     if (::stat(file->c_str(), &stat) != 0) continue;
     absl::StrAppend(&version, stat.st_dev, ":", stat.st_ino, ":", stat.st_size, ":", stat.st_mtim.tv_sec, ".",
                     stat.st_mtim.tv_nsec, " ");
@@ -104,35 +116,111 @@ std::string Version(const TlsOptions& options) {
   return version;
 }
 
-int AcceptAny(int, X509_STORE_CTX*) { return 1; }
+bool IsVerified(const TlsOptions& options) {
+  return options.client_certificate == ClientCertificate::kVerified ||
+         options.client_certificate == ClientCertificate::kVerifiedIfGiven;
+}
+
+// Empty for other kinds of names.
+std::string TextOf(const GENERAL_NAME& name) {
+  const ASN1_STRING* value = nullptr;
+  if (name.type == GEN_DNS || name.type == GEN_EMAIL || name.type == GEN_URI) value = name.d.ia5;
+  if (name.type == GEN_IPADD) value = name.d.iPAddress;
+  if (value == nullptr) return "";
+  const std::string bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                          static_cast<size_t>(ASN1_STRING_length(value)));
+  if (name.type != GEN_IPADD) return bytes;
+  char address[INET6_ADDRSTRLEN] = "";
+  if (bytes.size() == sizeof(in_addr)) inet_ntop(AF_INET, bytes.data(), address, sizeof(address));
+  if (bytes.size() == sizeof(in6_addr)) inet_ntop(AF_INET6, bytes.data(), address, sizeof(address));
+  return address;
+}
+
+bool IsForOneOf(const X509* certificate, const std::vector<std::string>& allowed) {
+  const std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const std::string name = TextOf(*sk_GENERAL_NAME_value(names.get(), i));
+    if (!name.empty() && std::find(allowed.begin(), allowed.end(), name) != allowed.end()) return true;
+  }
+  return false;
+}
+
+// Where a context has its TlsOptions.
+int OptionsIndex() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// OpenSSL calls this for each certificate of the client's chain, the client's own (depth 0) last.
+int VerifyClient(int verified, X509_STORE_CTX* store) {
+  const auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* options =
+      static_cast<const TlsOptions*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), OptionsIndex()));
+  if (IsVerified(*options) && verified != 1) return 0;
+  if (X509_STORE_CTX_get_error_depth(store) == 0 && options->client_allowed_sans &&
+      !IsForOneOf(X509_STORE_CTX_get_current_cert(store), *options->client_allowed_sans)) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+  }
+  return 1;
+}
 
 absl::Status SetClientCertificate(const TlsOptions& options, SSL_CTX* context) {
-  switch (options.client_certificate) {
-    case ClientCertificate::kNone:
-      SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
-      break;
-    case ClientCertificate::kRequested:
-      SSL_CTX_set_verify(context, SSL_VERIFY_PEER, AcceptAny);
-      break;
-    case ClientCertificate::kRequired:
-      SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, AcceptAny);
-      break;
-    case ClientCertificate::kVerifiedIfGiven:
-      SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-      break;
-    case ClientCertificate::kVerified:
-      SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-      break;
+  int mode = SSL_VERIFY_PEER;
+  if (options.client_certificate == ClientCertificate::kNone) mode = SSL_VERIFY_NONE;
+  if (options.client_certificate == ClientCertificate::kRequired ||
+      options.client_certificate == ClientCertificate::kVerified) {
+    mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   }
-  if (options.client_ca_file.empty()) return absl::OkStatus();
-  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(options.client_ca_file.c_str());
-  if (names == nullptr ||
-      SSL_CTX_load_verify_locations(context, options.client_ca_file.c_str(), nullptr) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat("client_ca_file ", options.client_ca_file,
-                                                   " contains no certificate in PEM format: ", Reason()));
+  SSL_CTX_set_ex_data(context, OptionsIndex(), const_cast<TlsOptions*>(&options));
+  SSL_CTX_set_verify(context, mode, VerifyClient);
+  if (options.client_ca_file.empty() && options.client_ca.empty()) {
+    if (IsVerified(options)) SSL_CTX_set_default_verify_paths(context);
+    return absl::OkStatus();
   }
-  SSL_CTX_set_client_CA_list(context, names);
-  return absl::OkStatus();
+  absl::StatusOr<Bio> bio = Open("client_ca", options.client_ca_file, options.client_ca);
+  if (!bio.ok()) return bio.status();
+  int read = 0;
+  while (X509* const next = PEM_read_bio_X509(bio->get(), nullptr, NoPassphrase, nullptr)) {
+    const std::unique_ptr<X509, Deleter<X509_free>> certificate(next);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), next);
+    SSL_CTX_add_client_CA(context, next);
+    ++read;
+  }
+  const std::string reason = Reason();  // PEM_read_bio reports the end of the file as an error
+  if (read > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(Named("client_ca", options.client_ca_file),
+                                                 " contains no certificate in PEM format: ", reason));
+}
+
+// Cipher suites that this OpenSSL does not have are left out. As in exporter-toolkit, those of TLS 1.3 are
+// not for choice, and if no others are left, there is no older version.
+absl::Status SetCiphers(const TlsOptions& options, SSL_CTX* context, const TlsContext::Log& log) {
+  if (!options.curves.empty() && SSL_CTX_set1_groups_list(context, options.curves.c_str()) != 1) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot use curve_preferences: ", Reason()));
+  }
+  if (options.cipher_suites.empty()) return absl::OkStatus();
+  SSL_CTX_set_cipher_list(context, "ALL");
+  const STACK_OF(SSL_CIPHER)* const known = SSL_CTX_get_ciphers(context);
+  std::string list;
+  for (const std::string& suite : options.cipher_suites) {
+    const SSL_CIPHER* found = nullptr;
+    for (int i = 0; i < sk_SSL_CIPHER_num(known); ++i) {
+      const SSL_CIPHER* const cipher = sk_SSL_CIPHER_value(known, i);
+      if (suite == SSL_CIPHER_standard_name(cipher)) found = cipher;
+    }
+    if (found == nullptr) {
+      if (log) log(absl::StrCat("cipher_suites: OpenSSL has no ", suite, " here; going on without it"));
+    } else if (std::string_view(SSL_CIPHER_get_version(found)) != "TLSv1.3") {
+      absl::StrAppend(&list, list.empty() ? "" : ":", SSL_CIPHER_get_name(found));
+    }
+  }
+  const bool set = list.empty() ? SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1
+                                : SSL_CTX_set_cipher_list(context, list.c_str()) == 1;
+  return set ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat("cannot use cipher_suites: ", Reason()));
 }
 
 }  // namespace
@@ -192,17 +280,20 @@ absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Make(const TlsOptions& o
   impl->context.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = impl->context.get();
   const int version = options.min_version == 0 ? TLS1_2_VERSION : options.min_version;
-  if (context == nullptr || SSL_CTX_set_min_proto_version(context, version) != 1) {
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context, version) != 1 ||
+      SSL_CTX_set_max_proto_version(context, options.max_version) != 1) {
     return absl::InvalidArgumentError(absl::StrCat("cannot set up TLS: ", Reason()));
   }
   // TLS 1.0 and 1.1 have only signatures that OpenSSL's default security level refuses.
   if (version < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
   // No session resumption: a connection serves one request, and every client must send its certificate again.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+  if (options.prefer_server_ciphers) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_cert_cb(context, Impl::ShowCertificate, impl.get());
-  if (absl::Status status = SetClientCertificate(options, context); !status.ok()) return status;
+  if (absl::Status status = SetCiphers(options, context, impl->log); !status.ok()) return status;
+  if (absl::Status status = SetClientCertificate(impl->options, context); !status.ok()) return status;
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }
 

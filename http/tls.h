@@ -10,7 +10,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,16 +28,23 @@ enum class ClientCertificate {
 };
 
 struct TlsOptions {
-  std::string cert_file;
-  std::string key_file;
+  // PEM in a file, or else the PEM itself.
+  std::string cert_file, cert;
+  std::string key_file, key;
   ClientCertificate client_certificate = ClientCertificate::kNone;
-  std::string client_ca_file;
-  int min_version = 0;  // OpenSSL's TLS1_2_VERSION and the like; 0: TLS 1.2
+  std::string client_ca_file, client_ca;  // neither: the host's own CAs
+  // If set, a client's certificate must be for one of these names, addresses, e-mail addresses or URIs.
+  std::optional<std::vector<std::string>> client_allowed_sans;
+  int min_version = 0;                     // OpenSSL's TLS1_2_VERSION and the like; 0: TLS 1.2
+  int max_version = 0;                     // 0: the newest
+  std::vector<std::string> cipher_suites;  // of TLS 1.2 and older, by IANA's names; none: OpenSSL's choice
+  std::string curves;                      // "P-256:X25519"; empty: OpenSSL's choice
+  bool prefer_server_ciphers = true;
 };
 
 class TlsContext {
  public:
-  // Called with one line if changed files cannot be used.
+  // Called with one line if changed files, or a cipher suite, cannot be used.
   using Log = std::function<void(const std::string&)>;
 
   // InvalidArgument names the file that cannot be read, is not PEM, or does not match the other file.

@@ -77,7 +77,7 @@ STANDARD = {
 # The C++ names of C headers.
 IN_C = {f"c{name}": f"{name}.h" for name in ("assert errno math signal stdint stdio stdlib string time").split()}
 # Words of C++ or of this tree that C headers declare as well.
-COMMON = set("NULL EOF abs access decltype div error exit exp free getline index int link log pause remove rename round select "
+COMMON = set("NULL EOF abs access decltype div error exit exp free getline index int link log max pause remove rename round select "
              "send signal size_t sync time wait write".split())
 SYSTEM = [pathlib.Path("/usr/include"), *pathlib.Path("/usr/include").glob("*-linux-gnu")]
 

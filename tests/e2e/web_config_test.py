@@ -172,6 +172,33 @@ class WebConfigTest(harness.TestCase):
         self.assertEqual(self.curl("/metrics", *ca)[0], 0)
         self.assertEqual(self.curl("/metrics", *ca, *stranger)[0], 200, self.curl_error)
 
+    def test_the_other_keys_of_exporter_toolkit(self):
+        self.make_certificates()
+
+        def inline(key, name):
+            with open(self.path(name), encoding="ascii") as file:
+                return f"  {key}: |\n" + "".join(f"    {line}" for line in file)
+
+        def config(san):
+            return ("tls_server_config:\n" + inline("cert", "server.crt") + inline("key", "server.key") + inline("client_ca", "ca.crt") +
+                    f"  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: [{san}]\n  max_version: TLS12\n"
+                    "  cipher_suites: [TLS_NONE_SUCH, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n  curve_preferences: [CurveP256]\n"
+                    "http_server_config: {http2: true, headers: {X-Frame-Options: deny}}\nrate_limit: {interval: 1h, burst: 2}\n")
+
+        mine = ("--cacert", self.path("ca.crt"), "--cert", self.path("client.crt"), "--key", self.path("client.key"))
+        self.start(config("192.0.2.1"))
+        self.assertEqual(self.curl("/-/healthy", *mine)[0], 0)
+        self.start(config("127.0.0.1"))
+        self.assertIn("no TLS_NONE_SUCH", "".join(self.log.all))
+        shown = self.s_client("-cert", self.path("client.crt"), "-key", self.path("client.key"))
+        self.assertIn("Cipher is ECDHE-ECDSA-AES256-GCM-SHA384", shown)
+        self.assertIsNone(self.s_client("-cert", self.path("client.crt"), "-key", self.path("client.key"), "-tls1_3"))
+        status, text = self.curl("/-/healthy", *mine, "-i")
+        self.assertEqual(status, 200, self.curl_error)
+        self.assertIn("X-Frame-Options: deny", text)
+        self.assertEqual(self.curl("/-/healthy", *mine)[0], 200)
+        self.assertEqual(self.curl("/-/healthy", *mine)[0], 429)
+
     def test_a_renewed_certificate_needs_no_restart(self):
         self.make_certificates()
         self.start(self.tls())

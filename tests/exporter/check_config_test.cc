@@ -81,12 +81,12 @@ TEST_F(CheckConfigTest, AWebConfigurationIsKnownByItsKeys) {
                   "basic_auth_users:\n"
                   "  ann: secret\n"
                   "  'b:c': x\n"
-                  "http_server_config: {}\n"),
+                  "http_servers: {}\n"),
             2);
   EXPECT_THAT(err_.str(),
               AllOf(HasSubstr("agents.yaml:1: unknown key \"kee_file\""), HasSubstr(":1: min_version must"),
                     HasSubstr(":3: the password of user \"ann\""), HasSubstr(":4: user \"b:c\" has a colon"),
-                    HasSubstr(":5: unknown key \"http_server_config\"")));
+                    HasSubstr(":5: unknown key \"http_servers\"")));
 }
 
 TEST_F(CheckConfigTest, AMissingOneIsExitCodeOne) {

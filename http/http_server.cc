@@ -44,6 +44,14 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
+// Of a target like http://host/path, which a server must take as well (RFC 9112 section 3.2.2): "host".
+std::string_view AuthorityOf(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  if (scheme == std::string_view::npos || target[0] == '/') return "";
+  target.remove_prefix(scheme + 3);
+  return target.substr(0, target.find('/'));
+}
+
 HttpResponse PlainError(int status, std::string_view text) {
   HttpResponse response;
   response.status = status;
@@ -174,7 +182,9 @@ struct HttpServer::Impl {
 HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_request_info& info) {
   HttpRequest request;
   request.method = info.request_method;
-  if (info.request_uri == nullptr || info.request_uri[0] != '/') {
+  const std::string_view target = info.request_uri == nullptr ? "" : info.request_uri;
+  const std::string authority(AuthorityOf(target));
+  if (info.local_uri_raw == nullptr || (authority.empty() && !target.starts_with('/'))) {
     return PlainError(400, "the request target must be a path");
   }
   // The raw target, because civetweb resolves dots in local_uri: /x/../metrics would become /metrics.
@@ -184,7 +194,8 @@ HttpResponse HttpServer::Impl::Answer(mg_connection* connection, const mg_reques
   if (!path.ok() || !query.ok()) return PlainError(400, "malformed percent-encoding");
   request.path = *std::move(path);
   request.query = *std::move(query);
-  request.header = [connection](std::string_view name) {
+  request.header = [connection, authority](std::string_view name) {
+    if (!authority.empty() && mg_strcasecmp(std::string(name).c_str(), "Host") == 0) return authority;
     const char* value = mg_get_header(connection, std::string(name).c_str());
     return std::string(value == nullptr ? "" : value);
   };

@@ -201,7 +201,8 @@ TEST_F(HooksTest, AFullQueueDropsAndCounts) {
   EXPECT_EQ(Count(pool, "h", "dropped"), 7u);
   for (int i = 0; i < 4; ++i) {
     std::ofstream(Path("fifo")) << "go\n";
-    ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == static_cast<uint64_t>(i) + 1; }));
+    ASSERT_TRUE(base::WaitFor([&] { return Count(pool, "h", "ok") == static_cast<uint64_t>(i) + 1; }))
+        << "after " << i << ": " << testing::PrintToString(pool.Counts()) << ", told " << Text("told");
   }
   EXPECT_EQ(Text("told"), "t0\nt1\nt2\nt3\n");
 }

@@ -37,8 +37,8 @@ std::vector<std::string> ExternalLines(const ExternalSample& sample, Language la
     return {french ? "Aucune mesure externe n'a été prise." : "No external sample was taken."};
   }
   if (sample.age_seconds) {
-    lines.push_back(
-        absl::StrFormat(french ? "Âge de la mesure : %.1f s." : "Sample age: %.1f s.", *sample.age_seconds));
+    lines.push_back(french ? absl::StrFormat("Âge de la mesure : %.1f s.", *sample.age_seconds)
+                           : absl::StrFormat("Sample age: %.1f s.", *sample.age_seconds));
   }
   return lines;
 }

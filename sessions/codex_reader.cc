@@ -157,17 +157,18 @@ absl::StatusOr<SessionState> CodexReader::Read(const SessionProcess& process, ui
     return entry.first != own && std::find(held_.begin(), held_.end(), entry.first) == held_.end();
   });
   SessionState state;
-  for (auto& [path, rollout] : rollouts_) {
+  for (const auto& [path, kept] : rollouts_) {
+    Rollout* const rollout = kept.get();
     if (path != own && !rollout->meta.subagent) continue;  // another session's, of the same daemon
     const auto file = Open(process, *sessions, path);
     if (!file.ok()) continue;
     const absl::Status status = rollout->follower.Poll(
         *file, bytes,
-        [&rollout] {
+        [rollout] {
           rollout->lines.Restart();
           rollout->tally.Restart();
         },
-        [&rollout](std::optional<std::string_view> line) { rollout->lines.Take(line); });
+        [rollout](std::optional<std::string_view> line) { rollout->lines.Take(line); });
     if (!status.ok()) return status;
     for (const auto& [model, counts] : rollout->tally.TakeFresh()) state.fresh[model] += counts;
   }

@@ -62,9 +62,9 @@ struct AgentGroup {
 class AgentGroupTable {
  public:
   // Keeps at most `max_agents` groups, and half as many of one rule, whose template could make any number;
-  // further agents share the group "other". A group that the configuration
-  // does not name is forgotten `forget_after_seconds` after its last process ended. Until then it shows
-  // agent_up 0, and its counters continue if it returns.
+  // further agents share the group "other". A group that the configuration does not name is forgotten
+  // `forget_after_seconds` after its last process ended. Until then it shows agent_up 0, and its counters
+  // continue if it returns.
   AgentGroupTable(size_t max_agents, double forget_after_seconds)
       : max_agents_(max_agents), forget_after_seconds_(forget_after_seconds) {}
 

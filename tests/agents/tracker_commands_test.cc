@@ -9,14 +9,16 @@ class TrackerCommandsTest : public TrackerEventsTest {
  protected:
   void Exec(pid_t pid, std::vector<std::string> argv) {
     t_.host.Exec(pid, argv.at(0));
+    const kernel::ProcessStat& stat = t_.host.at(pid);
+    TellExec(stat.key, stat.ppid, stat.start_stack, std::move(argv));
+  }
+  void TellExec(const kernel::ProcessKey& key, pid_t parent, uint64_t start_stack,
+                std::vector<std::string> argv) {
     auto program = std::make_shared<kernel::Program>();
-    program->start_stack = t_.host.at(pid).start_stack;
+    program->start_stack = start_stack;
     program->argv = std::move(argv);
-    Tell({.kind = Kind::kExec,
-          .key = t_.host.at(pid).key,
-          .parent = t_.host.at(pid).ppid,
-          .comm = t_.host.at(pid).comm,
-          .program = std::move(program)});
+    const std::string comm = program->argv.at(0);
+    Tell({.kind = Kind::kExec, .key = key, .parent = parent, .comm = comm, .program = std::move(program)});
   }
   // It runs, ends and is waited for.
   void End(pid_t pid, int64_t cpu_ns, int status = 0) {
@@ -135,10 +137,7 @@ TEST_F(TrackerCommandsTest, AnExecThatALookSawBeforeItsEventIsOneStart) {
   Exec(100, {"bash"});
   t_.host.Exec(100, "git");
   Look();
-  auto program = std::make_shared<kernel::Program>();
-  program->start_stack = t_.host.at(100).start_stack;
-  program->argv = {"git"};
-  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key, .parent = 10, .comm = "git", .program = program});
+  TellExec(t_.host.at(100).key, 10, t_.host.at(100).start_stack, {"git"});
   Look();
   EXPECT_EQ(Command("bash").started, 1u);
   EXPECT_EQ(Command("git").started, 1u);
@@ -209,9 +208,7 @@ TEST_F(TrackerCommandsTest, AnExecThatIsToldAfterTheProcessIsGoneIsItsOwn) {
   const kernel::ProcessKey key = t_.host.at(100).key;
   t_.host.ExitAndReap(100);
   Look();
-  auto program = std::make_shared<kernel::Program>();
-  program->argv = {"git"};
-  Tell({.kind = Kind::kExec, .key = key, .parent = 10, .comm = "git", .program = program});
+  TellExec(key, 10, 0, {"git"});
   Tell({.kind = Kind::kExit, .key = key, .status = 1 << 8});
   Look();
   EXPECT_EQ(Codex().descendants_started, 1u);
@@ -235,10 +232,7 @@ TEST_F(TrackerCommandsTest, AnExecThatIsToldOfAZombieNamesIt) {
   Fork(100, 10);
   t_.host.Exit(100);
   Look();
-  auto program = std::make_shared<kernel::Program>();
-  program->start_stack = 0x7fff'0000;
-  program->argv = {"git"};
-  Tell({.kind = Kind::kExec, .key = t_.host.at(100).key, .parent = 10, .comm = "git", .program = program});
+  TellExec(t_.host.at(100).key, 10, 0x7fff'0000, {"git"});
   Tell({.kind = Kind::kExit, .key = t_.host.at(100).key});
   Look();
   EXPECT_EQ(Command("git").started, 1u);

@@ -161,12 +161,6 @@ void AddRoutes(http::HttpServer& server, const Options& options, const http::Bea
   });
 }
 
-// Null without TLS.
-absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const std::optional<http::TlsOptions>& options) {
-  if (!options) return std::shared_ptr<http::TlsContext>();
-  return http::TlsContext::Make(*options, [](const std::string& line) { spdlog::error("{}", line); });
-}
-
 // A service's log takes one format; only the command line's mistakes, which say what that is, go by without
 // it.
 int Refused(const absl::Status& status) {
@@ -198,7 +192,7 @@ int Serve(const Options& options, const base::Clock& clock, const std::vector<in
   http::WebAccess access(std::move(web_config->users), *token);
   const http::HostCheck hosts = MakeHostCheck(options);
   RequestLimit limit(web_config->rate_limit);
-  const auto tls = MakeTls(web_config->tls);
+  const auto tls = MakeTls(*web_config);
   if (!tls.ok()) return Refused(tls.status());
 
   run::NameClaims names;

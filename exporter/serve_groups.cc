@@ -17,6 +17,7 @@
 #include "compat/group_rules.h"
 #include "exporter/leave.h"
 #include "exporter/privileges.h"
+#include "exporter/request_limit.h"
 #include "exporter/signals.h"
 #include "exporter/web_config.h"
 #include "formats/formats.h"
@@ -112,13 +113,9 @@ int ServeGroups(const Options& options, const std::vector<int>& sockets) {
   if (!web_config.ok()) return CannotServe(web_config.status());
   const http::BearerToken no_token;
   http::WebAccess access(std::move(web_config->users), no_token);
-  std::shared_ptr<http::TlsContext> tls;
-  if (web_config->tls) {
-    auto made =
-        http::TlsContext::Make(*web_config->tls, [](const std::string& line) { spdlog::error("{}", line); });
-    if (!made.ok()) return CannotServe(made.status());
-    tls = *std::move(made);
-  }
+  RequestLimit limit(web_config->rate_limit);
+  const auto tls = MakeTls(*web_config);
+  if (!tls.ok()) return CannotServe(tls.status());
   const sigset_t signals = BlockSignals();
   const kernel::RootedReader proc(options.procfs);
   kernel::Unreadable unreadable;
@@ -126,12 +123,16 @@ int ServeGroups(const Options& options, const std::vector<int>& sockets) {
   if (!groups.ok()) return CannotServe(groups.status());
   const absl::Status dropped = DropPrivileges(PrivilegesToKeep(proc, options.listen));
   if (!dropped.ok()) spdlog::info("cannot drop unneeded privileges: {}", std::string(dropped.message()));
-  http::HttpServer server(
-      {.listen = options.listen,
-       .sockets = sockets,
-       .tls = tls,
-       .guard = [&access](const http::HttpRequest& request) { return access.Refuse(request); },
-       .log = [](std::string_view line) { spdlog::warn("{}", line); }});
+  http::HttpServer server({.listen = options.listen,
+                           .sockets = sockets,
+                           .tls = *tls,
+                           .headers = web_config->headers,
+                           .guard =
+                               [&access, &limit](const http::HttpRequest& request) {
+                                 const auto refused = limit.Refuse();
+                                 return refused ? refused : access.Refuse(request);
+                               },
+                           .log = [](std::string_view line) { spdlog::warn("{}", line); }});
   server.AddRoute("/", [&options](const http::HttpRequest&) {
     return http::HttpResponse{
         .content_type = "text/html; charset=utf-8",
@@ -152,7 +153,7 @@ int ServeGroups(const Options& options, const std::vector<int>& sockets) {
   for (size_t i = 0; i < server.ports().size(); ++i) {
     std::string host;  // of a socket from systemd: unknown
     if (sockets.empty()) host = options.listen[i].substr(0, options.listen[i].rfind(':'));
-    spdlog::info("listening on {}://{}:{}{}", tls != nullptr ? "https" : "http",
+    spdlog::info("listening on {}://{}:{}{}", *tls != nullptr ? "https" : "http",
                  host.empty() ? "localhost" : host, server.ports()[i], options.telemetry_path);
   }
   systemd.Ready(absl::StrCat("listening on port ", ports));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
+#include <spdlog/spdlog.h>
 #include <yaml-cpp/yaml.h>
 
 #include <utility>
@@ -264,6 +265,11 @@ absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path) {
   auto text = base::ReadUserFile("the configuration file", path);
   if (!text.ok()) return text.status();
   return ParseWebConfig(*text, path);
+}
+
+absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const WebConfig& config) {
+  if (!config.tls) return std::shared_ptr<http::TlsContext>();
+  return http::TlsContext::Make(*config.tls, [](const std::string& line) { spdlog::error("{}", line); });
 }
 
 }  // namespace agent_exporter::exporter

@@ -11,6 +11,7 @@
 #define AGENT_EXPORTER_EXPORTER_WEB_CONFIG_H_
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,9 @@ absl::StatusOr<WebConfig> ParseWebConfig(std::string_view text, const std::strin
 
 // Reads and parses `path`; an empty path gives plain HTTP for everybody.
 absl::StatusOr<WebConfig> LoadWebConfig(const std::string& path);
+
+// Null without TLS. Later mistakes, in files that have changed, go to the log.
+absl::StatusOr<std::shared_ptr<http::TlsContext>> MakeTls(const WebConfig& config);
 
 }  // namespace agent_exporter::exporter
 
